@@ -1,3 +1,7 @@
 module snug
 
 go 1.26
+
+// wire messages without reflection: over the standard runtime it saves 3.6 MiB of the WASM; maintained by its author,
+// no dependencies in what we link. By hand we would write 2,000 lines of codec.
+require github.com/aperturerobotics/protobuf-go-lite v0.14.0

@@ -1,0 +1,118 @@
+// Command gen compiles proto/snug/v1 to Go. It needs no protoc: the compiler and the generator are libraries.
+//
+//	cd proto/gen && go run .
+//
+// It is a module of its own so that what generates the code is no dependency of the product.
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/aperturerobotics/protobuf-go-lite/compiler/protogen"
+	"github.com/aperturerobotics/protobuf-go-lite/generator"
+	"github.com/bufbuild/protocompile"
+	"github.com/bufbuild/protocompile/protoutil"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/descriptorpb"
+	"google.golang.org/protobuf/types/pluginpb"
+
+	_ "github.com/aperturerobotics/protobuf-go-lite/features/equal"
+	_ "github.com/aperturerobotics/protobuf-go-lite/features/marshal"
+	_ "github.com/aperturerobotics/protobuf-go-lite/features/size"
+	_ "github.com/aperturerobotics/protobuf-go-lite/features/unmarshal"
+)
+
+// A target is one folder of .proto files and the Go package that they become.
+type target struct{ from, to string }
+
+// targets lie below the root of the repository.
+var targets = []target{
+	{from: "proto/snug/v1", to: "internal/wire"},
+}
+
+func main() {
+	root := flag.String("root", "../..", "the repository's root")
+	flag.Parse()
+	for _, t := range targets {
+		files, err := generate(*root, t)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "gen:", err)
+			os.Exit(1)
+		}
+		for name, text := range files {
+			if err := os.WriteFile(filepath.Join(*root, t.to, name), text, 0o644); err != nil {
+				fmt.Fprintln(os.Stderr, "gen:", err)
+				os.Exit(1)
+			}
+		}
+	}
+}
+
+// generate returns the Go files of one target by name.
+func generate(root string, t target) (map[string][]byte, error) {
+	dir := filepath.Join(root, t.from)
+	sources, err := filepath.Glob(filepath.Join(dir, "*.proto"))
+	if err != nil || len(sources) == 0 {
+		return nil, fmt.Errorf("no .proto files in %s: %v", dir, err)
+	}
+	request := &pluginpb.CodeGeneratorRequest{Parameter: proto.String("")}
+	for _, source := range sources {
+		request.FileToGenerate = append(request.FileToGenerate, filepath.Base(source))
+	}
+	if request.ProtoFile, err = compile(dir, request.FileToGenerate); err != nil {
+		return nil, err
+	}
+	plugin, err := protogen.Options{}.New(request)
+	if err != nil {
+		return nil, fmt.Errorf("reading descriptors: %w", err)
+	}
+	gen, err := generator.NewGenerator(plugin, []string{"size", "marshal", "unmarshal", "equal"}, &generator.Config{})
+	if err != nil {
+		return nil, fmt.Errorf("starting the generator: %w", err)
+	}
+	gen.Generate()
+	response := plugin.Response()
+	if response.Error != nil {
+		return nil, fmt.Errorf("generating: %s", response.GetError())
+	}
+	files := make(map[string][]byte)
+	for _, file := range response.File {
+		files[filepath.Base(file.GetName())] = bytes.TrimLeft([]byte(file.GetContent()), "\n")
+	}
+	return files, nil
+}
+
+// compile returns the descriptors of the files, each after those that it imports.
+func compile(dir string, names []string) ([]*descriptorpb.FileDescriptorProto, error) {
+	compiler := protocompile.Compiler{
+		Resolver:       &protocompile.SourceResolver{ImportPaths: []string{dir}},
+		SourceInfoMode: protocompile.SourceInfoStandard,
+	}
+	linked, err := compiler.Compile(context.Background(), names...)
+	if err != nil {
+		return nil, fmt.Errorf("compiling: %w", err)
+	}
+	var ordered []*descriptorpb.FileDescriptorProto
+	seen := make(map[string]bool)
+	var add func(name string)
+	add = func(name string) {
+		file := linked.FindFileByPath(name)
+		if seen[name] || file == nil {
+			return
+		}
+		seen[name] = true
+		for i := range file.Imports().Len() {
+			add(file.Imports().Get(i).Path())
+		}
+		ordered = append(ordered, protoutil.ProtoFromFileDescriptor(file))
+	}
+	for _, name := range names {
+		add(name)
+	}
+	return ordered, nil
+}
