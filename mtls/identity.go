@@ -76,7 +76,9 @@ func FromKey(key crypto.Signer) (*Identity, error) {
 func (id *Identity) Fingerprint() Fingerprint { return id.fingerprint }
 
 // Certificate gives the certificate in DER. It is no secret.
-func (id *Identity) Certificate() []byte { return append([]byte(nil), id.certificate.Certificate[0]...) }
+func (id *Identity) Certificate() []byte {
+	return append([]byte(nil), id.certificate.Certificate[0]...)
+}
 
 // String says "secret".
 func (id *Identity) String() string { return hidden }

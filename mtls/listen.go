@@ -32,7 +32,7 @@ type Listener struct {
 
 	accepted chan *Conn
 	slots    chan struct{} // one for each handshake under way
-	done     chan struct{} // closed by Close
+	done     chan struct{} // closed by shut
 	running  sync.WaitGroup
 
 	pending struct {
@@ -100,20 +100,10 @@ func (l *Listener) AcceptConn() (*Conn, error) {
 // Addr gives the address listened on.
 func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
 
-// Close stops listening, ends the handshakes under way and waits for them.
-// Connections that were accepted live on.
+// Close stops listening, ends the handshakes under way and waits for them: Refused
+// must not call it. Connections that were accepted live on.
 func (l *Listener) Close() error {
-	l.pending.Lock()
-	first := !l.pending.closed
-	l.pending.closed = true
-	for conn := range l.pending.conns {
-		conn.Close()
-	}
-	l.pending.Unlock()
-	if !first {
-		return fmt.Errorf("mtls: closing: %w", net.ErrClosed)
-	}
-	close(l.done)
+	l.shut()
 	err := l.inner.Close()
 	l.running.Wait()
 	return err
@@ -126,8 +116,9 @@ func (o *ListenerOptions) config() (*tls.Config, error) {
 	return ServerConfig(o.Identity, o.Trust, Protocol)
 }
 
-// run accepts until Close.
+// run accepts until Close, or until somebody else closes the inner listener.
 func (l *Listener) run() {
+	defer l.shut()
 	backoff := time.Duration(0)
 	for {
 		select {
@@ -145,26 +136,29 @@ func (l *Listener) run() {
 			continue
 		}
 		<-l.slots
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
 		backoff = min(max(2*backoff, 5*time.Millisecond), maxBackoff)
 		select {
 		case <-time.After(backoff):
 		case <-l.done:
 			return
 		}
-		if errors.Is(err, net.ErrClosed) {
-			l.shut()
-			return
-		}
 	}
 }
 
-// shut is for an inner listener that somebody else closed.
+// shut ends what waits and what is under way. It may be called more than once.
 func (l *Listener) shut() {
 	l.pending.Lock()
 	defer l.pending.Unlock()
-	if !l.pending.closed {
-		l.pending.closed = true
-		close(l.done)
+	if l.pending.closed {
+		return
+	}
+	l.pending.closed = true
+	close(l.done)
+	for conn := range l.pending.conns {
+		conn.Close()
 	}
 }
 

@@ -31,6 +31,9 @@ import (
 const Protocol = "snug-mtls/1"
 
 const (
+	// connectTimeout bounds the way to the first byte: as the system's own first
+	// four tries (1 + 2 + 4 + 8 s).
+	connectTimeout = 15 * time.Second
 	// handshakeTimeout bounds a handshake with its confirmation: three round trips
 	// over the worst link we mean to serve, 2 s each, and time to compute.
 	handshakeTimeout = 10 * time.Second
@@ -63,13 +66,12 @@ type ClientOptions struct {
 //
 // Errors: ErrUnpinned before anything is sent; *PeerError when the listener is not
 // the one expected; *RefusedError when the listener refused us; else net's. ctx
-// ends the dialing, not the Conn; without a deadline of its own the handshake
-// has 10 s.
+// ends the dialing, not the Conn; connecting has 15 s at most, the handshake 10.
 func Dial(ctx context.Context, network, addr string, opts *ClientOptions) (*Conn, error) {
 	if err := opts.check(); err != nil {
 		return nil, err
 	}
-	var dialer net.Dialer
+	dialer := net.Dialer{Timeout: connectTimeout}
 	raw, err := dialer.DialContext(ctx, network, addr)
 	if err != nil {
 		return nil, fmt.Errorf("mtls: dialing: %w", err)
