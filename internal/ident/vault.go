@@ -19,7 +19,14 @@ const (
 	// MaxRecovery bounds the recovery data of a vault in bytes.
 	MaxRecovery = 48 << 10
 	// MaxVault bounds a marshalled vault in bytes.
-	MaxVault = 1 + idSize + 4 + (nonceSize + 32 + tagSize) + 4 + nonceSize + (1 + SeedSize + MaxRecovery) + tagSize
+	MaxVault = 1 + idSize + 4 + sealedKeySize + 4 + minVaultBody + MaxRecovery
+
+	// sealedKeySize is the vault key, sealed.
+	sealedKeySize = nonceSize + 32 + tagSize
+	// minVaultBody is a body without recovery data.
+	minVaultBody = nonceSize + 1 + SeedSize + tagSize
+	// contentsVersion is the first byte inside the body.
+	contentsVersion = 1
 )
 
 // Vault is a sealed object that the server keeps for an account: a random vault
@@ -39,8 +46,12 @@ type OpenedVault struct {
 	hidden
 	Key      VaultKey
 	Identity IdentityKey
-	Recovery []byte
+	recovery *[]byte
 }
+
+// Recovery gives the recovery data of the account's rooms, at most MaxRecovery
+// bytes, not copied.
+func (o *OpenedVault) Recovery() []byte { return *o.recovery }
 
 // VaultKey seals a vault's contents and outlives changes of the passphrase. 32
 // bytes; prints as "secret".
@@ -67,7 +78,7 @@ func SealVault(rand io.Reader, wrap WrapKey, account AccountID, identity Identit
 	if _, err := io.ReadFull(rand, key[:]); err != nil {
 		return nil, fmt.Errorf("ident: making vault key: %w", err)
 	}
-	opened := &OpenedVault{Key: VaultKey{key: &key}, Identity: identity, Recovery: recovery}
+	opened := &OpenedVault{Key: VaultKey{key: &key}, Identity: identity, recovery: &recovery}
 	return sealVault(rand, wrap, account, 1, opened)
 }
 
@@ -120,7 +131,7 @@ func ParseVault(b []byte) (*Vault, error) {
 	v := &Vault{}
 	r.fill(v.account[:])
 	v.revision = r.uint32()
-	v.sealedKey = r.take(nonceSize + 32 + tagSize)
+	v.sealedKey = r.take(sealedKeySize)
 	n := r.uint32()
 	if r.err == nil && (n < minVaultBody || n > minVaultBody+MaxRecovery) {
 		return nil, fmt.Errorf("ident: parsing vault: body of %d bytes", n)
@@ -132,19 +143,13 @@ func ParseVault(b []byte) (*Vault, error) {
 	return v, nil
 }
 
-// minVaultBody is a body without recovery data.
-const minVaultBody = nonceSize + 1 + SeedSize + tagSize
-
-// contentsVersion is the first byte inside the body.
-const contentsVersion = 1
-
 func sealVault(rand io.Reader, wrap WrapKey, account AccountID, revision uint32, o *OpenedVault) (*Vault, error) {
-	if len(o.Recovery) > MaxRecovery {
-		return nil, fmt.Errorf("ident: sealing vault: %d bytes of recovery data, at most %d", len(o.Recovery), MaxRecovery)
+	if len(o.Recovery()) > MaxRecovery {
+		return nil, fmt.Errorf("ident: sealing vault: %d bytes of recovery data, at most %d", len(o.Recovery()), MaxRecovery)
 	}
 	v := &Vault{account: account, revision: revision}
 	contents := append([]byte{contentsVersion}, o.Identity.Secret()...)
-	contents = append(contents, o.Recovery...)
+	contents = append(contents, o.Recovery()...)
 	var err error
 	if v.sealedKey, err = seal(rand, wrap.key, o.Key.key[:], v.associated(labelVaultKey)); err != nil {
 		return nil, err
@@ -164,7 +169,8 @@ func openBody(v *Vault, key VaultKey) (*OpenedVault, error) {
 	if err != nil {
 		return nil, ErrVault
 	}
-	return &OpenedVault{Key: key, Identity: identity, Recovery: contents[1+SeedSize:]}, nil
+	recovery := contents[1+SeedSize:]
+	return &OpenedVault{Key: key, Identity: identity, recovery: &recovery}, nil
 }
 
 // associated binds a sealing to label, format, account and revision.
