@@ -46,29 +46,27 @@ type OpenedVault struct {
 	hidden
 	Key      VaultKey
 	Identity IdentityKey
-	recovery *[]byte
+	recovery held[[]byte]
 }
 
 // Recovery gives the recovery data of the account's rooms, at most MaxRecovery
 // bytes, not copied.
-func (o *OpenedVault) Recovery() []byte { return *o.recovery }
+func (o *OpenedVault) Recovery() []byte { return *o.recovery() }
 
 // VaultKey seals a vault's contents and outlives changes of the passphrase. 32
 // bytes; prints as "secret".
 type VaultKey struct {
 	hidden
-	key *[32]byte
+	key held[[32]byte]
 }
 
 // Secret gives the 32 bytes, to be sealed and stored on a device.
-func (k VaultKey) Secret() []byte { return append([]byte(nil), k.key[:]...) }
+func (k VaultKey) Secret() []byte { return append([]byte(nil), k.key()[:]...) }
 
 // VaultKeyFromSecret reads the 32 bytes that Secret gave.
 func VaultKeyFromSecret(b []byte) (VaultKey, error) {
-	if len(b) != 32 {
-		return VaultKey{}, fmt.Errorf("ident: vault key must have 32 bytes, not %d", len(b))
-	}
-	return VaultKey{key: (*[32]byte)(append([]byte(nil), b...))}, nil
+	key, err := hold32("vault key", b)
+	return VaultKey{key: key}, err
 }
 
 // SealVault makes the first vault of an account, with a new vault key. rand gives
@@ -78,7 +76,7 @@ func SealVault(rand io.Reader, wrap WrapKey, account AccountID, identity Identit
 	if _, err := io.ReadFull(rand, key[:]); err != nil {
 		return nil, fmt.Errorf("ident: making vault key: %w", err)
 	}
-	opened := &OpenedVault{Key: VaultKey{key: &key}, Identity: identity, recovery: &recovery}
+	opened := &OpenedVault{Key: VaultKey{key: hold(&key)}, Identity: identity, recovery: hold(&recovery)}
 	return sealVault(rand, wrap, account, 1, opened)
 }
 
@@ -87,11 +85,11 @@ func OpenVault(v *Vault, account AccountID, wrap WrapKey) (*OpenedVault, error) 
 	if v.account != account {
 		return nil, ErrVault
 	}
-	key, err := open(wrap.key, v.sealedKey, v.associated(labelVaultKey))
+	key, err := open(wrap.key(), v.sealedKey, v.associated(labelVaultKey))
 	if err != nil || len(key) != 32 {
 		return nil, ErrVault
 	}
-	return openBody(v, VaultKey{key: (*[32]byte)(key)})
+	return openBody(v, VaultKey{key: hold((*[32]byte)(key))})
 }
 
 // Rewrap gives the vault under another wrap key: a change of passphrase. The vault
@@ -151,17 +149,17 @@ func sealVault(rand io.Reader, wrap WrapKey, account AccountID, revision uint32,
 	contents := append([]byte{contentsVersion}, o.Identity.Secret()...)
 	contents = append(contents, o.Recovery()...)
 	var err error
-	if v.sealedKey, err = seal(rand, wrap.key, o.Key.key[:], v.associated(labelVaultKey)); err != nil {
+	if v.sealedKey, err = seal(rand, wrap.key(), o.Key.key()[:], v.associated(labelVaultKey)); err != nil {
 		return nil, err
 	}
-	if v.body, err = seal(rand, o.Key.key, contents, v.associated(labelVaultBody)); err != nil {
+	if v.body, err = seal(rand, o.Key.key(), contents, v.associated(labelVaultBody)); err != nil {
 		return nil, err
 	}
 	return v, nil
 }
 
 func openBody(v *Vault, key VaultKey) (*OpenedVault, error) {
-	contents, err := open(key.key, v.body, v.associated(labelVaultBody))
+	contents, err := open(key.key(), v.body, v.associated(labelVaultBody))
 	if err != nil || len(contents) < 1+SeedSize || contents[0] != contentsVersion {
 		return nil, ErrVault
 	}
@@ -170,7 +168,7 @@ func openBody(v *Vault, key VaultKey) (*OpenedVault, error) {
 		return nil, ErrVault
 	}
 	recovery := contents[1+SeedSize:]
-	return &OpenedVault{Key: key, Identity: identity, recovery: &recovery}, nil
+	return &OpenedVault{Key: key, Identity: identity, recovery: hold(&recovery)}, nil
 }
 
 // associated binds a sealing to label, format, account and revision.
