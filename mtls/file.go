@@ -102,12 +102,13 @@ func parsePEM(b []byte) (*Identity, error) {
 }
 
 func (id *Identity) marshalPEM() ([]byte, error) {
-	switch id.signer.(type) {
+	key := id.signer.reveal()
+	switch key.(type) {
 	case ed25519.PrivateKey, *ecdsa.PrivateKey:
 	default:
 		return nil, errors.New("the key lies elsewhere")
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(id.signer)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, err
 	}
