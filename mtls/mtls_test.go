@@ -351,9 +351,8 @@ func TestListenerClose(t *testing.T) {
 	}
 }
 
-// foreign dials with a config of crypto/tls, and reads the confirmation. It trusts
-// bob as an ordinary program would, by a pool of roots and a name that is not
-// checked for want of one in the certificate.
+// foreign dials as a program of somebody else, who does not care whom it reaches,
+// shows what config says, and reads the confirmation.
 func foreign(t *testing.T, addr net.Addr, config *tls.Config, bob *mtls.Identity) error {
 	t.Helper()
 	ours, err := mtls.ClientTLS(bob, bob.Fingerprint(), "x")
