@@ -11,4 +11,6 @@ require github.com/aperturerobotics/protobuf-go-lite v0.14.0
 // x/sys to know the processor.
 require golang.org/x/crypto v0.58.0
 
+require golang.org/x/term v0.47.0
+
 require golang.org/x/sys v0.49.0 // indirect
