@@ -96,7 +96,7 @@ func (c *Core) notMade(id ident.RoomID, e *wire.Error) {
 	}
 	c.removeRoom(r)
 	if e.Code == wire.ErrorCode_ERROR_CODE_CONFLICT && !r.direct.IsZero() {
-		c.listRooms()
+		c.listRooms(nil)
 	}
 	c.vol.refusedRooms = append(c.vol.refusedRooms[:len(c.vol.refusedRooms):len(c.vol.refusedRooms)],
 		refusedRoom{id, serverError(e), e.Code == wire.ErrorCode_ERROR_CODE_CONFLICT})

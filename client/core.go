@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -169,6 +170,9 @@ func (c *Core) advance() {
 		}
 	}
 	c.advanceWaits()
+	if c.vol.connection.phase >= greeting {
+		c.sendRequests()
+	}
 }
 
 func (c *Core) advanceWaits() {
@@ -176,13 +180,18 @@ func (c *Core) advanceWaits() {
 	for _, w := range c.vol.waits {
 		ended, value, err := w.check(c)
 		if ended {
-			c.reply(w.call, value, err)
+			if err != errLater {
+				c.reply(w.call, value, err)
+			}
 			continue
 		}
 		kept = append(kept, w)
 	}
 	c.vol.waits = kept
 }
+
+// errLater ends a wait without an answer: a request that the check has made will give it.
+var errLater = errors.New("client: internal error: an answer is owed")
 
 // await answers call when check says so.
 func (c *Core) await(call uint64, check func(c *Core) (bool, any, error)) {
