@@ -2,18 +2,21 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
+
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"time"
 
 	"snug/client"
 	"snug/client/sqlite"
+	"snug/internal/ident"
 	"snug/internal/transport"
 )
 
@@ -34,14 +37,18 @@ func homeDir(flagged string) (string, error) {
 	return dataDir("snug")
 }
 
-// dataDir is a directory of this name below the XDG data directory.
+// dataDir is a directory of this name where the XDG base directory specification, or the system, wants it.
 func dataDir(name string) (string, error) {
 	if dir := os.Getenv("XDG_DATA_HOME"); filepath.IsAbs(dir) {
 		return filepath.Join(dir, name), nil
 	}
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		dir, err := os.UserConfigDir()
+		return filepath.Join(dir, name), err
+	}
 	home, err := os.UserHomeDir()
 	if err != nil {
-		return "", usageErrorf("snug whoami --home DIR", "there is no home directory to keep a device in")
+		return "", fmt.Errorf("finding your home directory: %w", err)
 	}
 	return filepath.Join(home, ".local", "share", name), nil
 }
@@ -158,9 +165,9 @@ func openDevice(ctx context.Context, dir string, server transport.Address) (*dev
 	}
 	cl, err := client.Open(ctx, client.Config{
 		Store:     store,
-		Transport: transport.Native(server),
+		Transport: transport.NewNative(server),
 		Now:       time.Now,
-		Rand:      rand.Reader,
+		Rand:      ident.Random(),
 		Log:       slog.New(slog.DiscardHandler),
 		Agent:     "snug/" + version + " (terminal)",
 	})

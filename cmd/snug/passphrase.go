@@ -2,7 +2,7 @@ package main
 
 import (
 	"bufio"
-	"crypto/rand"
+
 	"errors"
 	"fmt"
 	"io"
@@ -52,7 +52,7 @@ func newPassphrase(file string) (string, error) {
 
 // proposePassphrase makes a passphrase, shows it on the terminal, and waits until it has been written down.
 func proposePassphrase() (string, error) {
-	words, err := ident.GeneratePassphrase(rand.Reader)
+	words, err := ident.GeneratePassphrase(ident.Random())
 	if err != nil {
 		return "", err
 	}

@@ -44,8 +44,9 @@ func TestTrust(t *testing.T) {
 		return append([]string{"register", "alice", "--invite", s.Invite, "--server", address}, file...)
 	}
 	alice.mustRefuse(3, "pin", register(s.TLS+"#"+other.Pin)...)
-	alice.mustRefuse(2, "PIN", register(s.TLS)...)
-	alice.mustRefuse(2, "", register(s.TLS+"#")...)
+	alice.mustRefuse(3, "pin", register(s.TLS)...)
+	alice.mustRefuse(3, "pin", register(s.TLS+"#")...)
+	alice.mustRefuse(2, "malformed", register(s.TLS+"#short")...)
 	alice.mustRefuse(5, "", append(register(closedPort(t)+"#"+s.Pin), "--timeout", "3s")...)
 	alice.register(s, s.Invite)
 
