@@ -84,6 +84,8 @@ type volatile struct {
 	packages map[ident.DeviceID]claimed
 	// commitAt and submitAt are the earliest times of the room's next commit and next Submit.
 	commitAt, submitAt map[ident.RoomID]time.Time
+	// begun says that the store was read once: from then on, what appears in it is news.
+	begun bool
 	// refusedRooms are those that the server would not make.
 	refusedRooms []refusedRoom
 }
@@ -126,6 +128,7 @@ func (c *Core) Step(ctx context.Context, store reader, now time.Time, in input) 
 	defer func() { c.step = nil }()
 	if c.mem == nil {
 		c.load()
+		c.showForeign()
 	}
 	c.dispatch(in)
 	c.advance()
@@ -153,8 +156,7 @@ func (c *Core) dispatch(in input) {
 		in.begin(c, in.call)
 	case inputCancel:
 		c.cancel(in.call)
-	case inputForeign:
-		c.showForeign()
+	case inputForeign: // the store was read anew for it
 	}
 }
 

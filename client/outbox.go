@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"time"
@@ -225,11 +226,11 @@ func (c *Core) submitRow(r *room, w *row) {
 		kind = wire.EntryKind_ENTRY_KIND_PROPOSAL
 	}
 	submit := &wire.Submit{Room: r.id.Bytes(), Kind: kind, Id: w.id.Bytes(), Epoch: w.epoch, Payload: w.payload}
-	room, id := r.id, w.id
+	room, id, payload := r.id, w.id, w.payload
 	c.ask(request{name: submitName(room, id), needs: ready,
 		frame:   &wire.ClientFrame{Body: &wire.ClientFrame_Submit{Submit: submit}},
 		then:    func(c *Core, reply *wire.ServerFrame) { c.rowAcked(room, id, reply.GetAck()) },
-		refused: func(c *Core, e *wire.Error) { c.rowRefused(room, id, e) }})
+		refused: func(c *Core, e *wire.Error) { c.rowRefused(room, id, payload, e) }})
 }
 
 func (c *Core) rowAcked(room ident.RoomID, id ident.MessageID, ack *wire.Ack) {
@@ -266,13 +267,15 @@ func (c *Core) matchesAck(r *room, entry *wire.Entry, head ident.Hash) bool {
 	return true
 }
 
-func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, e *wire.Error) {
+// rowRefused takes the server's refusal of a payload. Another process may have sealed the row anew meanwhile: what is
+// refused then is not what the row stands for.
+func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, payload []byte, e *wire.Error) {
 	r := c.mem.rooms[room]
 	if r == nil {
 		return
 	}
 	w := r.row(id)
-	if w == nil || w.state != rowSealed {
+	if w == nil || w.state != rowSealed || !bytes.Equal(w.payload, payload) {
 		return
 	}
 	switch {

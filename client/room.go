@@ -400,22 +400,24 @@ func (c *Client) JoinRoom(ctx context.Context, room ident.RoomID) error {
 // LeaveRoom takes this account out of a room. From a sealed room with others in it the account is gone when another
 // member's device has carried it out; LeaveRoom returns when the server has the request.
 func (c *Client) LeaveRoom(ctx context.Context, room ident.RoomID) error {
-	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) {
-		r := c.mem.rooms[room]
-		switch {
-		case r == nil || r.status == left:
-			c.reply(call, nil, errNoRoom)
-			return
-		case !r.direct.IsZero():
-			c.reply(call, nil, refuse(Refused, "", "a 1:1 room cannot be left"))
-			return
-		case r.kind == OpenToAll:
-			c.leaveOnServer(room)
-		}
-		r.leaving, r.replan, r.dirty = true, true, true
-		c.await(call, func(c *Core) (bool, any, error) { return c.hasLeft(room) })
-	})
+	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) { c.leave(call, room) })
 	return err
+}
+
+func (c *Core) leave(call uint64, room ident.RoomID) {
+	r := c.mem.rooms[room]
+	switch {
+	case r == nil || r.status != joined:
+		c.reply(call, nil, errNoRoom)
+		return
+	case !r.direct.IsZero():
+		c.reply(call, nil, refuse(Refused, "", "a 1:1 room cannot be left"))
+		return
+	case r.kind == OpenToAll:
+		c.leaveOnServer(room)
+	}
+	r.leaving, r.replan, r.dirty = true, true, true
+	c.await(call, func(c *Core) (bool, any, error) { return c.hasLeft(room) })
 }
 
 // hasLeft reports whether the server has been asked to let this account go, durably.
