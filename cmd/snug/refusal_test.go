@@ -13,24 +13,24 @@ import (
 // member, can neither read, write nor learn of the room.
 func TestOutsider(t *testing.T) {
 	s := serve(t)
-	people := everybody(t, s, "alice", "bob", "al")
-	alice, al := people[0], people[2]
-	sent := alice.must("send", "@bob", "not for al")[0]
+	people := everybody(t, s, "alice", "bob", "ali")
+	alice, ali := people[0], people[2]
+	sent := alice.must("send", "@bob", "not for ali")[0]
 	room := sent["room"].(string)
 	for _, name := range []string{room, "alice", "bob"} {
-		al.mustRefuse(4, "", "history", name)
-		al.mustRefuse(4, "", "send", name, "hello")
-		al.mustRefuse(4, "", "room", "join", name)
-		al.mustRefuse(4, "", "room", "members", name)
+		ali.mustRefuse(4, "", "history", name)
+		ali.mustRefuse(4, "", "send", name, "hello")
+		ali.mustRefuse(4, "", "room", "join", name)
+		ali.mustRefuse(4, "", "room", "members", name)
 	}
-	for _, r := range al.must("rooms") {
+	for _, r := range ali.must("rooms") {
 		if r["room"] == room {
-			t.Errorf("al is shown %v", r)
+			t.Errorf("ali is shown %v", r)
 		}
 	}
-	for _, m := range al.must("tail", "--once") {
-		if m["text"] == "not for al" {
-			t.Errorf("al reads %v", m)
+	for _, m := range ali.must("tail", "--once") {
+		if m["text"] == "not for ali" {
+			t.Errorf("ali reads %v", m)
 		}
 	}
 }

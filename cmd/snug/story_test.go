@@ -3,8 +3,10 @@ package main_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // openRoom is the room that every server makes at its first start.
@@ -143,16 +145,26 @@ func TestSecondDevice(t *testing.T) {
 // waitForMember asks until the account has that many devices in the room.
 func waitForMember(t *testing.T, p *person, room, handle string, devices int) {
 	t.Helper()
-	var last []map[string]any
-	for range 100 {
-		last = p.must("room", "members", room)
-		for _, m := range last {
+	p.waitFor(fmt.Sprintf("%d devices of @%s", devices, handle), func(members []map[string]any) bool {
+		for _, m := range members {
 			if m["handle"] == handle && m["devices"] == float64(devices) {
-				return
+				return true
 			}
 		}
+		return false
+	}, "room", "members", room)
+}
+
+// waitFor runs a verb until it prints what is wanted: what another process does takes the time that it takes.
+func (p *person) waitFor(what string, there func([]map[string]any) bool, args ...string) {
+	p.t.Helper()
+	var last []map[string]any
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); {
+		if last = p.must(args...); there(last) {
+			return
+		}
 	}
-	t.Fatalf("%s has members %v, want %d devices of @%s", room, last, devices, handle)
+	p.t.Fatalf("%s: snug %s prints %v, want %s", p.handle, strings.Join(args, " "), last, what)
 }
 
 // TestGroup takes a sealed group through its life: made with two, one added, one removed, one gone by itself.
@@ -185,20 +197,8 @@ func TestGroup(t *testing.T) {
 	stays := alice.follow(room)
 	carol.must("room", "leave", room)
 	stays.texts(3)
-	waitForMembers(t, alice, room, 1)
+	alice.waitFor("one member", func(members []map[string]any) bool { return len(members) == 1 }, "room", "members", room)
 	stays.stop()
 	alice.must("send", room, "alone")
 	carol.mustRefuse(3, "", "send", room, "am I here?")
-}
-
-// waitForMembers asks until the room has that many members.
-func waitForMembers(t *testing.T, p *person, room string, n int) {
-	t.Helper()
-	var last []map[string]any
-	for range 100 {
-		if last = p.must("room", "members", room); len(last) == n {
-			return
-		}
-	}
-	t.Fatalf("%s has members %v, want %d", room, last, n)
 }
