@@ -30,10 +30,11 @@ func (c *Core) advanceRoom(r *room) {
 	if !c.vol.connection.listed || !c.caughtUp(r) {
 		return
 	}
+	c.submitSealed(r)
 	if r.kind == Sealed && c.advanceSealed(r) {
 		return
 	}
-	c.advanceOutbox(r)
+	c.sealQueued(r)
 }
 
 // advanceSealed commits what must be committed before anything is said. True: the outbox waits.

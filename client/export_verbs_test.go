@@ -1,6 +1,10 @@
 package client
 
-import "snug/internal/ident"
+import (
+	"fmt"
+
+	"snug/internal/ident"
+)
 
 func (s *Stepper) Register(call uint64, handle string) StepFunc {
 	salt := make([]byte, ident.SaltSize)
@@ -64,6 +68,7 @@ type View struct {
 	Roster   string
 	Leaves   int
 	Undone   int // outbox rows, wishes, a pending commit
+	Debug    string
 	Messages []Message
 }
 
@@ -80,6 +85,11 @@ func (c *Core) views() (views []View) {
 		}
 		if r.pending != nil {
 			v.Undone++
+		}
+		v.Debug = fmt.Sprintf("pending %v, wanted %v, leaving %v asked %d, log %+v, commitAt %v, submitAt %v, replan %v", r.pending != nil, r.wanted,
+			r.leaving, r.leaveAsked, c.vol.logs[id], c.vol.commitAt[id], c.vol.submitAt[id], r.replan)
+		for _, w := range r.rows {
+			v.Debug += fmt.Sprintf("; row kind %d state %d epoch %d", w.kind, w.state, w.epoch)
 		}
 		if r.group != nil {
 			v.Epoch = r.group.Epoch()

@@ -145,28 +145,39 @@ func (c *Core) viewRow(r *room, w *row) Message {
 	return m
 }
 
-// advanceOutbox sends what can be sent, in order. Rows that were sealed in a past epoch come first: what became of them
-// decides what may follow.
-func (c *Core) advanceOutbox(r *room) {
+// submitSealed says again what the server may have or not. It comes before all else: what became of it decides what may
+// follow.
+func (c *Core) submitSealed(r *room) {
 	if c.now.Before(c.vol.submitAt[r.id]) {
+		return
+	}
+	for _, w := range r.rows {
+		if w.state == rowSealed {
+			c.submitRow(r, w)
+		}
+	}
+}
+
+// sealQueued seals and sends what waits, in order, as much as may be under way at once.
+func (c *Core) sealQueued(r *room) {
+	if c.now.Before(c.vol.submitAt[r.id]) || c.sealedElsewhere(r) {
 		return
 	}
 	underWay := 0
 	for _, w := range r.rows {
-		if underWay >= maxSubmits {
+		if w.state == rowSealed {
+			underWay++
+		}
+	}
+	for _, w := range r.rows {
+		if w.state != rowQueued {
+			continue
+		}
+		if underWay >= maxSubmits || !c.seal(r, w) {
 			return
 		}
-		switch w.state {
-		case rowSealed:
-			c.submitRow(r, w)
-			underWay++
-		case rowQueued:
-			if c.sealedElsewhere(r) || !c.seal(r, w) {
-				return
-			}
-			c.submitRow(r, w)
-			underWay++
-		}
+		c.submitRow(r, w)
+		underWay++
 	}
 }
 

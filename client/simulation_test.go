@@ -415,7 +415,7 @@ func (s *sim) checkRoom(id ident.RoomID, members []*device) {
 			s.fatalf("%s is at seq %d epoch %d of %s, %s at seq %d epoch %d", d.name, v.Seq, v.Epoch, id, members[0].name, first.Seq, first.Epoch)
 		}
 		if v.Undone > 0 {
-			s.fatalf("%s: %d things are still undone in %s", d.name, v.Undone, id)
+			s.fatalf("%s: things are still undone in %s: %s", d.name, id, v.Debug)
 		}
 		messages := client.ReadMessages(d.disk.Snapshot(), id, v.Seq)
 		last := uint64(0)
