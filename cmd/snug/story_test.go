@@ -135,6 +135,7 @@ func TestSecondDevice(t *testing.T) {
 	}
 	first.texts(1)
 
+	second.stop()
 	laptop.must("logout")
 	laptop.mustRefuse(3, "nobody is signed in", "whoami")
 	if got := len(bob.must("devices")); got != 1 {
