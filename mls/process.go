@@ -212,7 +212,12 @@ func (g *Group) protect(a *authenticatedContent) ([]byte, *keyUse, error) {
 		message, err := g.suite.sealPublic(a, g.secrets.membership, g.encoded)
 		return message, nil, err
 	}
-	use, err := g.ratchets.take(ratchetID{g.own, kindOf(a.content.contentType)})
+	id := ratchetID{g.own, kindOf(a.content.contentType)}
+	var reserved map[uint32]struct{}
+	if id.kind == handshakeRatchet {
+		reserved = g.reserved
+	}
+	use, err := g.ratchets.take(id, reserved)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -69,11 +69,17 @@ type keyUse struct {
 	other    *ratchet
 }
 
-// take finds the key for the next message of a ratchet.
-func (t *secretTree) take(id ratchetID) (*keyUse, error) {
+// take finds the key for the next message of a ratchet, past the generations that are reserved.
+func (t *secretTree) take(id ratchetID, reserved map[uint32]struct{}) (*keyUse, error) {
 	u, r, err := t.ratchet(id)
 	if err != nil {
 		return nil, err
+	}
+	for {
+		if _, ok := reserved[r.next]; !ok {
+			break
+		}
+		r = r.skip(t.suite)
 	}
 	// As in ratchet.open, the last generation is never used.
 	if r.next == 1<<32-1 {

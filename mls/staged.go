@@ -19,6 +19,8 @@ type StagedCommit struct {
 
 	message, welcome []byte
 	refs             []KeyPackageRef
+	// reserved is the generation that an own private message is sealed under.
+	reserved *uint32
 
 	committer         LeafIndex
 	authenticatedData []byte
@@ -27,7 +29,7 @@ type StagedCommit struct {
 	added             []placedLeaf
 	removed           []placedLeaf
 	updated           []placedLeaf
-	// describe is of the base epoch.
+	// described and sender speak of members of the base epoch.
 	described []CommittedProposal
 	sender    Member
 }
@@ -168,6 +170,10 @@ func (c *StagedCommit) Save() []byte {
 	w.uint64(c.base.epoch)
 	w.opaque(c.base.interim)
 	w.present(c.own)
+	w.present(c.reserved != nil)
+	if c.reserved != nil {
+		w.uint32(*c.reserved)
+	}
 	w.opaque(c.message)
 	w.opaque(c.welcome)
 	start := w.open()
@@ -227,7 +233,8 @@ func (c *StagedCommit) decodeDescription(r *reader) {
 	}
 }
 
-// LoadStagedCommit reads what Save wrote; g must be in the epoch in which the commit was made, or ErrStale is returned.
+// LoadStagedCommit reads what Save wrote. After a restart load all candidates that may have been sent before proposing anything,
+// so that no proposal takes the key that a candidate is sealed under. g must be in the epoch in which the commit was made, or ErrStale is returned.
 func LoadStagedCommit(g *Group, b []byte) (*StagedCommit, error) {
 	r := reader{b: bytes.Clone(b)}
 	readVersion(&r)
@@ -236,6 +243,10 @@ func LoadStagedCommit(g *Group, b []byte) (*StagedCommit, error) {
 		return nil, ErrStale
 	}
 	c.own = r.present()
+	if r.present() {
+		generation := r.uint32()
+		c.reserved = &generation
+	}
 	c.message, c.welcome = r.optionalOpaque(), r.optionalOpaque()
 	r.each(func(r *reader) { c.refs = append(c.refs, KeyPackageRef(r.opaque())) })
 	c.decodeDescription(&r)
@@ -246,6 +257,9 @@ func LoadStagedCommit(g *Group, b []byte) (*StagedCommit, error) {
 		return nil, err
 	}
 	c.describeIn(g)
+	if c.reserved != nil {
+		g.reserve(*c.reserved)
+	}
 	return c, nil
 }
 
