@@ -146,6 +146,8 @@ func (kp *KeyPackage) check(s *suite) error {
 		return invalid("10", "a key package's leaf does not come from a key package")
 	case bytes.Equal(kp.InitKey, kp.LeafNode.EncryptionKey):
 		return invalid("10.1", "a key package has one key for two uses")
+	case kp.Extensions.repeats():
+		return invalid("13.4", "an extension type occurs twice")
 	}
 	for _, key := range [][]byte{kp.InitKey, kp.LeafNode.EncryptionKey} {
 		if _, err := s.publicKey(key); err != nil {

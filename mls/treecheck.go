@@ -52,13 +52,19 @@ func (t *ratchetTree) checkUnmerged() error {
 				return invalid("12.4.3.1", "an unmerged leaf is not a member below its node")
 			}
 			for y := i.node().parent(); y != nodeIndex(x); y = y.parent() {
-				if below := t.nodes[y]; below != nil && !slices.Contains(below.parent.unmerged, i) {
+				if below := t.nodes[y]; below != nil && !below.parent.lacks(i) {
 					return invalid("12.4.3.1", "an unmerged leaf is missing in a node between")
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// lacks tells whether the leaf is unmerged: it does not know the node's private key.
+func (p *parentNode) lacks(i LeafIndex) bool {
+	_, found := slices.BinarySearch(p.unmerged, i)
+	return found
 }
 
 // keyPrefix is the beginning of a key: enough to find the few that may be equal.
