@@ -4,7 +4,6 @@ import (
 	"crypto"
 	"maps"
 	"slices"
-	"strconv"
 	"time"
 )
 
@@ -98,6 +97,7 @@ func (g *Group) acceptable(list []listedProposal) []listedProposal {
 
 // A committing is a commit on its way to being staged.
 type committing struct {
+	unprintable
 	g      *Group
 	opts   CommitOptions
 	tr     *transition
@@ -273,21 +273,13 @@ func (g *Group) compatible(list []listedProposal) []listedProposal {
 	return out
 }
 
-// subject names what a list can contain only one proposal about.
+// subject is exclusive, for Adds too: of two with one signature key, a list can hold one.
 func (p *listedProposal) subject() string {
-	switch v := p.proposal.(type) {
-	case *Update:
-		return "update " + strconv.Itoa(int(p.sender))
-	case *Add:
-		if v.KeyPackage != nil && v.KeyPackage.LeafNode != nil {
-			return "add " + string(v.KeyPackage.LeafNode.SignatureKey)
-		}
-	case *GroupContextExtensions:
-		return "context"
-	case *PreSharedKey:
-		var w writer
-		v.PSK.encode(&w)
-		return "psk " + string(w.b)
+	if add, ok := p.proposal.(*Add); ok && add.KeyPackage != nil && add.KeyPackage.LeafNode != nil {
+		return "add " + string(add.KeyPackage.LeafNode.SignatureKey)
+	}
+	if name := p.exclusive(); name != "" {
+		return name
 	}
 	return "ref " + string(p.ref)
 }

@@ -2,13 +2,13 @@ package mls
 
 import (
 	"bytes"
-	"log/slog"
 	"maps"
 	"slices"
 )
 
 // An epoch is a member's state for one epoch. All but the secret tree and the pending proposals is fixed once it is made.
 type epoch struct {
+	unprintable
 	suite   *suite
 	context groupContext
 	// encoded is the context's encoding, which every message is signed with.
@@ -26,10 +26,6 @@ type epoch struct {
 	// state: each candidate brings its own when it is loaded.
 	reserved map[uint32]struct{}
 }
-
-func (*epoch) String() string       { return redacted }
-func (*epoch) GoString() string     { return redacted }
-func (*epoch) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // A pendingProposal is a proposal that may be committed by reference.
 type pendingProposal struct {

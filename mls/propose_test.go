@@ -213,15 +213,15 @@ func TestNewKey(t *testing.T) {
 
 // TestRandomLife has a group of up to 20 do random things for many epochs.
 func TestRandomLife(t *testing.T) {
-	for seed := range uint64(3) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			r := rand.New(rand.NewPCG(seed, 7))
-			w := newWorld(t, 1, 2)
-			for range 40 {
+	forSuites(t, func(t *testing.T, suite mls.CipherSuite) {
+		for seed := range uint64(2) {
+			r := rand.New(rand.NewPCG(seed, uint64(suite)))
+			w := newWorld(t, suite, 2)
+			for range 30 {
 				w.step(r)
 			}
-		})
-	}
+		}
+	})
 }
 
 // step does one random thing.

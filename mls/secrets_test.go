@@ -144,12 +144,13 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	}
 	secrets := [][]byte{g.secrets.exporter, g.secrets.init.Secret, private.initKey, private.leafKey, exported,
 		c.next.secrets.senderData, g.keys[0].secret}
-	for _, v := range []any{Secret(exported), g.secrets, *g.secrets, g.epoch, g, c, private, g.secrets.init} {
+	for _, v := range []any{Secret(exported), g.secrets, *g.secrets, g.epoch, g, c, private, g.secrets.init,
+		g.keys[0], *g.keys[0], g.ratchets, *c.next, messageKey{key: exported}, &pathSecrets{secrets: []Secret{exported}}} {
 		var log bytes.Buffer
 		slog.New(slog.NewTextHandler(&log, nil)).Info("", "v", v)
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("", "v", v)
 		marshalled, _ := json.Marshal(v)
-		for _, out := range []string{fmt.Sprint(v), fmt.Sprintf("%v %+v %#v %s", v, v, v, v), log.String(), string(marshalled)} {
+		for _, out := range []string{fmt.Sprint(v), fmt.Sprintf("%v %+v %#v %s %d %x %q", v, v, v, v, v, v, v), log.String(), string(marshalled)} {
 			for _, secret := range secrets {
 				for _, form := range []string{string(secret), fmt.Sprintf("%x", secret), fmt.Sprint(secret), fmt.Sprintf("%v", []byte(secret))} {
 					if strings.Contains(out, form) {

@@ -3,12 +3,12 @@ package mls
 import (
 	"bytes"
 	"crypto"
-	"log/slog"
 )
 
 // A StagedCommit is a commit that follows the rules, was verified and authorized, and waits for Merge: the next epoch,
 // computed. One made here also has the messages to send.
 type StagedCommit struct {
+	unprintable
 	base     epochName
 	baseTree *ratchetTree
 	// next is nil when the commit removes this member.
@@ -156,10 +156,6 @@ func (c *StagedCommit) EpochAuthenticator() []byte {
 	}
 	return c.next.secrets.authenticator
 }
-
-func (*StagedCommit) String() string       { return "mls.StagedCommit" }
-func (*StagedCommit) GoString() string     { return "mls.StagedCommit" }
-func (*StagedCommit) LogValue() slog.Value { return slog.StringValue("mls.StagedCommit") }
 
 // Save returns the candidate in a form that LoadStagedCommit reads. It holds the secrets of the next epoch: keep it sealed, and
 // delete it when it was merged or has lost. Of the tree it holds what the commit changes.
