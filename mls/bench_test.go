@@ -27,6 +27,50 @@ func benchGroup(b *testing.B, suite mls.CipherSuite, n int) (alice, last *device
 	return alice, last
 }
 
+// filledGroup makes a group of n members in which each has added the next, so that no node above them is blank. It returns the last
+// two.
+func filledGroup(b *testing.B, suite mls.CipherSuite, n int) (alice, last *device) {
+	b.Helper()
+	last = newDevice(b, suite, "0")
+	last.reload = false
+	last.create(nil)
+	for i := range n - 1 {
+		alice = last
+		last = newDevice(b, suite, fmt.Sprint(i+1))
+		last.reload = false
+		c := alice.commit(mls.CommitOptions{ByValue: []mls.Proposal{&mls.Add{KeyPackage: last.keyPackage()}}})
+		alice.merge(c)
+		last.join(c.Welcome())
+	}
+	return alice, last
+}
+
+// BenchmarkFilled renews and follows a path in a tree whose nodes are all set: the usual case.
+func BenchmarkFilled(b *testing.B) {
+	for _, suite := range []mls.CipherSuite{1, mls.DefaultSuite} {
+		for _, n := range []int{2, 100} {
+			alice, last := filledGroup(b, suite, n)
+			c := alice.commit(mls.CommitOptions{})
+			b.Run(fmt.Sprintf("suite=%#x/n=%d/commit", uint16(suite), n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := alice.group.Clone().Commit(mls.CommitOptions{}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+			b.Run(fmt.Sprintf("suite=%#x/n=%d/process", uint16(suite), n), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := last.group.Process(c.Message()); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
 func forSizes(b *testing.B, f func(b *testing.B, suite mls.CipherSuite, n int)) {
 	for _, suite := range []mls.CipherSuite{1, mls.DefaultSuite} {
 		for _, n := range benchSizes {

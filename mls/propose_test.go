@@ -217,7 +217,7 @@ func TestRandomLife(t *testing.T) {
 		for seed := range uint64(2) {
 			r := rand.New(rand.NewPCG(seed, uint64(suite)))
 			w := newWorld(t, suite, 2)
-			for range 30 {
+			for range 20 {
 				w.step(r)
 			}
 		}
