@@ -153,6 +153,28 @@ func TestRace(t *testing.T) {
 	})
 }
 
+// TestCandidateAndProposal sends proposals while a commit is under way, before and after a restart: whatever comes first, the commit
+// can be opened.
+func TestCandidateAndProposal(t *testing.T) {
+	w := newWorld(t, 1, 3)
+	alice := w.members[0]
+	first := alice.commit(mls.CommitOptions{})
+	c := alice.commit(mls.CommitOptions{})
+	alice.save()
+	for _, saved := range []*mls.StagedCommit{first, c} {
+		if _, err := mls.LoadStagedCommit(alice.group, saved.Save()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m, err := alice.group.ProposeRemove(2)
+	w.hear(alice, m, err)
+	for _, d := range w.members[1:] {
+		d.process(first.Message())
+	}
+	w.deliver(alice, c)
+	w.agree()
+}
+
 // TestRestart saves a commit, loads it after a restart, and merges it.
 func TestRestart(t *testing.T) {
 	forSuites(t, func(t *testing.T, suite mls.CipherSuite) {

@@ -32,6 +32,9 @@ func TestZeroConfig(t *testing.T) {
 	}
 }
 
+// every chooses all pending proposals.
+func every(*mls.ReceivedProposal) bool { return true }
+
 // isRefused checks that the error is the application's refusal, as a ValidationError.
 func isRefused(t *testing.T, what string, err error) {
 	t.Helper()
@@ -94,8 +97,11 @@ func TestSuccession(t *testing.T) {
 	alice.process(update)
 	bob.process(update)
 	alice.verifier.refuseNext = carol.name
-	_, err = alice.group.Commit(mls.CommitOptions{})
+	_, err = alice.group.Commit(mls.CommitOptions{Pending: every})
 	isRefused(t, "committing an update", err)
+	if c := alice.commit(mls.CommitOptions{}); len(c.Proposals()) != 0 {
+		t.Error("a refused update was committed")
+	}
 	alice.verifier.refuseNext = ""
 	bob.verifier.refuseNext = carol.name
 	c := alice.commit(mls.CommitOptions{})
@@ -139,8 +145,11 @@ func TestPolicy(t *testing.T) {
 	}
 	alice.process(proposal)
 	carol.process(proposal)
-	_, err = alice.group.Commit(mls.CommitOptions{})
+	_, err = alice.group.Commit(mls.CommitOptions{Pending: every})
 	isRefused(t, "committing by reference", err)
+	if c := alice.commit(mls.CommitOptions{}); len(c.Proposals()) != 0 {
+		t.Error("a refused proposal was committed")
+	}
 	alice.policy = nil
 	_, err = carol.group.Process(alice.commit(mls.CommitOptions{}).Message())
 	isRefused(t, "receiving by reference", err)

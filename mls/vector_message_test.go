@@ -155,7 +155,7 @@ func (p *protection) sign(a *authenticatedContent) *authenticatedContent {
 }
 
 func (p *protection) sealPrivate(a *authenticatedContent) []byte {
-	use, err := p.tree().take(ratchetID{1, kindOf(a.content.contentType)})
+	use, err := p.tree().take(ratchetID{1, kindOf(a.content.contentType)}, nil)
 	if err != nil {
 		p.t.Fatal(err)
 	}

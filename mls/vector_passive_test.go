@@ -40,7 +40,7 @@ func (v *passiveVector) join(t *testing.T, s *suite) *Group {
 		t.Fatal(err)
 	}
 	equal(t, "key package", kp.Marshal(), v.KeyPackage)
-	saved := &KeyPackagePrivate{kp, hpkeFrom(t, s, v.InitPriv).secret, hpkeFrom(t, s, v.EncryptionPriv).secret}
+	saved := &KeyPackagePrivate{keyPackage: kp, initKey: hpkeFrom(t, s, v.InitPriv).secret, leafKey: hpkeFrom(t, s, v.EncryptionPriv).secret}
 	private, err := LoadKeyPackagePrivate(saved.Save())
 	if err != nil {
 		t.Fatal(err)
