@@ -36,6 +36,16 @@ func TestExports(t *testing.T) {
 	if m, ok := alice.Member(2); !ok || string(m.Credential.Identity) != "device 2" {
 		t.Error("member 2 is another")
 	}
+	n := 0
+	for m := range alice.Members() {
+		if int(m.Index) != n {
+			t.Errorf("member %d has index %d", n, m.Index)
+		}
+		n++
+	}
+	if n != 3 {
+		t.Errorf("%d members, want 3", n)
+	}
 	if _, ok := alice.Member(3); ok {
 		t.Error("there is a member 3")
 	}

@@ -81,6 +81,10 @@ func TestPreSharedKey(t *testing.T) {
 	external := mls.PreSharedKeyID{Type: mls.PSKExternal, ID: []byte("shared")}
 
 	w.commit(alice, mls.CommitOptions{ByValue: []mls.Proposal{&mls.PreSharedKey{PSK: current}}, NoPath: true})
+	current.Epoch = alice.group.Epoch()
+	m, err := bob.group.ProposePreSharedKey(current)
+	w.hear(bob, m, err)
+	w.commit(alice, mls.CommitOptions{})
 
 	opts := mls.CommitOptions{ByValue: []mls.Proposal{&mls.PreSharedKey{PSK: external}, &mls.Add{KeyPackage: dave.keyPackage()}}, NoPath: true}
 	if _, err := alice.group.Commit(opts); err == nil {
@@ -140,6 +144,45 @@ func TestConflicts(t *testing.T) {
 	c := w.commit(alice, mls.CommitOptions{})
 	if len(c.Removed()) != 1 || c.Removed()[0].Index != 4 || len(c.Proposals()) != 2 {
 		t.Errorf("removed %v with %d proposals", c.Removed(), len(c.Proposals()))
+	}
+}
+
+// TestLastResort makes a key package that may be used twice.
+func TestLastResort(t *testing.T) {
+	eve := newDevice(t, 1, "eve")
+	kp, private, err := mls.NewKeyPackage(mls.KeyPackageOptions{
+		Suite: 1, Credential: mls.BasicCredential([]byte("eve")), Signer: eve.signer, Capabilities: capabilities, LastResort: true,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eve.packages[kp.Ref()] = private.Save()
+	if !kp.LastResort() || private.KeyPackage().Ref() != kp.Ref() || eve.keyPackage().LastResort() {
+		t.Error("last resort is not marked")
+	}
+	if m := kp.Member(); string(m.Credential.Identity) != "eve" {
+		t.Errorf("the key package is of %q", m.Credential.Identity)
+	}
+	for range 2 {
+		w := newWorld(t, 1, 1)
+		c := w.members[0].commit(mls.CommitOptions{ByValue: []mls.Proposal{&mls.Add{KeyPackage: kp}}})
+		w.members[0].merge(c)
+		eve.join(c.Welcome())
+	}
+	extensions := mls.Extensions{{Type: 0xF001}, {Type: 0xF002}}
+	if _, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{
+		Suite: 1, Credential: mls.BasicCredential(nil), Signer: eve.signer, LeafExtensions: append(extensions, extensions[0]),
+	}); err == nil {
+		t.Error("made a leaf with an extension twice")
+	}
+	if left := extensions.Without(0xF001); len(left) != 1 || left[0].Type != 0xF002 {
+		t.Errorf("left are %v", left)
+	}
+	if _, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Suite: 1, Signer: eve.signer}); err == nil {
+		t.Error("made a leaf without a credential")
+	}
+	if _, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Suite: 2, Signer: eve.signer, Credential: mls.BasicCredential(nil)}); !errors.Is(err, mls.ErrSigner) {
+		t.Errorf("a key of another suite: %v", err)
 	}
 }
 

@@ -305,3 +305,116 @@ func sealRaw(t *testing.T, g *Group, a *authenticatedContent, plain []byte) []by
 	m.encode(w)
 	return w.b
 }
+
+// TestUpdateRules has a member propose leaves that RFC 9420, Section 7.3 forbids.
+func TestUpdateRules(t *testing.T) {
+	members := groupOf(t, 3)
+	evil, good := members[0], members[1]
+	for _, row := range []struct {
+		rule  string
+		spoil func(l *LeafNode)
+	}{
+		{"an update's leaf does not come from an update", func(l *LeafNode) { l.Source = LeafCommit }},
+		{"an update keeps the encryption key", func(l *LeafNode) { l.EncryptionKey = evil.tree.leaf(0).EncryptionKey }},
+		{"an encryption key is not one of the cipher suite", func(l *LeafNode) { l.EncryptionKey = l.EncryptionKey[1:] }},
+	} {
+		leaf := *evil.tree.leaf(0)
+		leaf.Source, leaf.EncryptionKey = LeafUpdate, random(32)
+		row.spoil(&leaf)
+		if err := leaf.sign(evil.suite, evil.cfg.Signer, evil.context.groupID, 0); err != nil {
+			t.Fatal(err)
+		}
+		breaks(t, good, forgeProposal(t, evil, &Update{&leaf}), row.rule)
+	}
+	leaf := *evil.tree.leaf(0)
+	leaf.Source, leaf.EncryptionKey = LeafUpdate, random(32)
+	if err := leaf.sign(evil.suite, evil.cfg.Signer, evil.context.groupID, 1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := good.Process(forgeProposal(t, evil, &Update{&leaf})); !errors.Is(err, ErrVerify) {
+		t.Errorf("an update signed for another leaf: %v", err)
+	}
+	breaks(t, good, forgeProposal(t, evil, &Remove{3}), "a remove of a leaf that is not a member's")
+	if len(good.pending) != 0 {
+		t.Error("a proposal that breaks a rule is pending")
+	}
+}
+
+func forgeProposal(t *testing.T, g *Group, p Proposal) []byte {
+	t.Helper()
+	a := g.frame(ContentProposal, nil, true)
+	a.content.proposal = p
+	if err := a.sign(g.suite, g.cfg.Signer, g.encoded); err != nil {
+		t.Fatal(err)
+	}
+	message, _, err := g.protect(a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return message
+}
+
+// TestTreeFlips flips a bit in every byte of a tree with blanks and unmerged leaves. No tree hash is there to help: the leaves' signatures
+// and the parent hashes alone have to notice, as they must when it is the committer who lies.
+func TestTreeFlips(t *testing.T) {
+	members := groupOf(t, 9)
+	var proposals []Proposal
+	for range 3 {
+		_, kp, _ := party(t, "unmerged")
+		proposals = append(proposals, &Add{kp})
+	}
+	for _, opts := range []CommitOptions{
+		{ByValue: []Proposal{&Remove{2}, &Remove{5}}},
+		{ByValue: proposals, NoPath: true},
+	} {
+		c, err := members[0].Commit(opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := members[0].Merge(c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	g := members[0]
+	encoded := g.RatchetTree()
+	check := func(b []byte) error {
+		tree, err := parseRatchetTree(g.suite, b)
+		if err != nil {
+			return err
+		}
+		return tree.check(g.context.groupID, nil)
+	}
+	if err := check(encoded); err != nil {
+		t.Fatal(err)
+	}
+	for i := range encoded {
+		encoded[i] ^= 1 << (i % 8)
+		if check(encoded) == nil {
+			t.Fatalf("a tree with byte %d of %d changed is valid", i, len(encoded))
+		}
+		encoded[i] ^= 1 << (i % 8)
+	}
+}
+
+// TestUnmergedRules gives a tree lists of unmerged leaves that RFC 9420, Section 12.4.3.1 forbids.
+func TestUnmergedRules(t *testing.T) {
+	tree := groupOf(t, 4)[0].tree
+	for name, list := range map[string][]LeafIndex{
+		"outside of the tree": {9}, "not below": {2}, "at the end of numbers": {1<<32 - 1},
+	} {
+		wrong := tree.clone()
+		p := *wrong.nodes[1].parent
+		p.unmerged = list
+		wrong.set(1, &node{parent: &p})
+		if wrong.check(nil, nil) == nil {
+			t.Errorf("an unmerged leaf %s", name)
+		}
+	}
+	wrong := tree.clone()
+	p := *wrong.nodes[3].parent
+	p.unmerged = []LeafIndex{1}
+	wrong.set(3, &node{parent: &p})
+	if wrong.checkUnmerged() == nil {
+		t.Error("an unmerged leaf that is missing in a node between")
+	}
+}

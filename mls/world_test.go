@@ -40,15 +40,6 @@ func (s store) apply(d mls.Delta) {
 	}
 }
 
-func (s store) contains(needle []byte) bool {
-	for _, v := range s {
-		if bytes.Contains(v, needle) {
-			return true
-		}
-	}
-	return false
-}
-
 // A verifier accepts members whose credential names a device that it knows, and can be told to refuse.
 type verifier struct {
 	refuse      string
