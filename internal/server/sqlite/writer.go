@@ -159,6 +159,9 @@ func (w *writer) commit(batch []write) {
 		}
 		clear(w.rooms)
 		clear(w.devices)
+		if w.failed == nil {
+			w.checkpoint() // frees the WAL for what will be written next
+		}
 	}
 	for _, b := range batch {
 		var refusal *server.Refusal
