@@ -188,6 +188,10 @@ func TestDevices(t *testing.T) {
 	if device.GetHandle() != "alice" {
 		t.Fatalf("enrolled as %v", device)
 	}
+	if again := second.ask(enrol(grown)).GetAuthenticated(); !again.EqualVT(device) {
+		t.Errorf("enrolled again as %v", again)
+	}
+	second.refused(bad, login("alice", who.authKey))
 	e := friend.event("the grown chain", func(f *wire.ServerFrame) bool { return f.GetChain() != nil }).GetChain()
 	if !bytes.Equal(e.Chain, grown.Marshal()) {
 		t.Error("the chain told is another")
