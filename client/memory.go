@@ -139,6 +139,10 @@ func (c *Core) signOut(reason string) {
 	connection := c.vol.connection
 	waits, nextID := c.vol.waits, c.vol.nextID
 	for _, r := range c.vol.requests {
+		if r.name == logoutName {
+			c.reply(r.call, struct{}{}, nil) // by whichever way the news came
+			continue
+		}
 		c.reply(r.call, nil, refuse(Refused, "", "signed out: %s", reason))
 	}
 	for _, w := range waits {

@@ -258,6 +258,7 @@ func (c *Core) joinedOpen(id ident.RoomID, listed *wire.Room) {
 	}
 	r.status, r.kind, r.name, r.members = joined, OpenToAll, listed.Name, int(listed.Members)
 	r.seq, r.since, r.head, r.problem, r.dirty = listed.Seq, listed.Seq, head, "", true
+	r.leaving = false
 	c.vol.shown[id] = r.seq
 }
 
