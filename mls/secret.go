@@ -1,6 +1,9 @@
 package mls
 
-import "log/slog"
+import (
+	"fmt"
+	"log/slog"
+)
 
 // Secret is bytes that must not be shown. It converts to []byte where they are used; printed, logged or marshalled it
 // is the word "secret".
@@ -10,6 +13,18 @@ const redacted = "secret"
 
 func (Secret) String() string               { return redacted }
 func (Secret) GoString() string             { return redacted }
+func (Secret) Format(f fmt.State, _ rune)   { f.Write([]byte(redacted)) }
 func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// unprintable makes a struct that embeds it print, log and marshal as "secret". The fields' own methods would not do:
+// package fmt does not call those of unexported fields.
+type unprintable struct{}
+
+func (unprintable) String() string               { return redacted }
+func (unprintable) GoString() string             { return redacted }
+func (unprintable) Format(f fmt.State, _ rune)   { f.Write([]byte(redacted)) }
+func (unprintable) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (unprintable) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (unprintable) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
