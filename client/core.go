@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"maps"
 	"math"
 	"time"
@@ -18,7 +17,7 @@ type coreConfig struct {
 	rand         io.Reader
 	agent        string
 	provesDevice bool
-	log          *slog.Logger
+	log          Logger
 }
 
 // Core is the state machine: Step turns one input into one output. What it knows is of two kinds. memory is a cache of

@@ -140,7 +140,8 @@ func (c *Core) signOut(reason string) {
 	waits, nextID := c.vol.waits, c.vol.nextID
 	for _, r := range c.vol.requests {
 		if r.name == logoutName {
-			c.reply(r.call, struct{}{}, nil) // by whichever way the news came
+			// It was carried out, by whichever way the news came.
+			c.reply(r.call, struct{}{}, nil)
 			continue
 		}
 		c.reply(r.call, nil, refuse(Refused, "", "signed out: %s", reason))

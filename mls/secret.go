@@ -1,12 +1,10 @@
 package mls
 
-import (
-	"fmt"
-	"log/slog"
-)
+import "fmt"
 
 // Secret is bytes that must not be shown. It converts to []byte where they are used; printed, logged or marshalled it
-// is the word "secret".
+// is the word "secret". There is no LogValue: log/slog asks MarshalText or MarshalJSON where there is none, and importing
+// it would bring encoding/json into every browser's download.
 type Secret []byte
 
 const redacted = "secret"
@@ -14,7 +12,6 @@ const redacted = "secret"
 func (Secret) String() string               { return redacted }
 func (Secret) GoString() string             { return redacted }
 func (Secret) Format(f fmt.State, _ rune)   { f.Write([]byte(redacted)) }
-func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
 
@@ -25,6 +22,5 @@ type unprintable struct{}
 func (unprintable) String() string               { return redacted }
 func (unprintable) GoString() string             { return redacted }
 func (unprintable) Format(f fmt.State, _ rune)   { f.Write([]byte(redacted)) }
-func (unprintable) LogValue() slog.Value         { return slog.StringValue(redacted) }
 func (unprintable) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (unprintable) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
