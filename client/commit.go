@@ -61,9 +61,17 @@ func (c *Core) dropPending(r *room) {
 // startCommit makes the planned commit and stores it. It is sent once it is durable.
 func (c *Core) startCommit(r *room, p *plan) {
 	group := c.group(r)
+	taken := make(map[mls.LeafIndex]*mls.ReceivedProposal) // two devices may have asked for the same
 	options := mls.CommitOptions{Now: c.now, Pending: func(proposal *mls.ReceivedProposal) bool {
 		account, ok := c.leaveProposal(group, proposal)
-		return ok && slices.Contains(p.leaving, account)
+		if !ok || !slices.Contains(p.leaving, account) {
+			return false
+		}
+		target := proposal.Proposal.(*mls.Remove).Removed
+		if taken[target] == nil {
+			taken[target] = proposal
+		}
+		return taken[target] == proposal
 	}}
 	envelope := new(wire.CommitEnvelope)
 	for _, l := range p.add {

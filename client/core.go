@@ -163,14 +163,21 @@ func (c *Core) dispatch(in input) {
 // matter after which crash or in which order.
 func (c *Core) advance() {
 	c.advanceConnection()
-	if c.mem.account != nil {
-		for _, id := range c.mem.order {
-			if room := c.mem.rooms[id]; room != nil {
-				c.advanceRoom(room)
+	// What one pass makes possible, such as following a room that was just joined, is done in the next.
+	for range 4 {
+		asked := c.vol.nextID
+		if c.mem.account != nil {
+			for _, id := range c.mem.order {
+				if room := c.mem.rooms[id]; room != nil {
+					c.advanceRoom(room)
+				}
 			}
 		}
+		c.advanceWaits()
+		if c.vol.nextID == asked {
+			break
+		}
 	}
-	c.advanceWaits()
 	if c.vol.connection.phase >= greeting {
 		c.sendRequests()
 	}

@@ -140,7 +140,7 @@ func (c *Core) signOut(reason string) {
 	waits, nextID := c.vol.waits, c.vol.nextID
 	for _, r := range c.vol.requests {
 		if r.name == logoutName {
-			// It was carried out, and its answer lost on the way.
+			// It was carried out, by whichever way the news came.
 			c.reply(r.call, struct{}{}, nil)
 			continue
 		}

@@ -429,7 +429,7 @@ func (c *Core) hasLeft(room ident.RoomID) (bool, any, error) {
 	if !r.leaving {
 		return true, nil, refuse(Refused, "", "the server refused: %s", r.problem)
 	}
-	if r.kind == OpenToAll || r.leaveAsked == 0 {
+	if r.kind == OpenToAll || r.leaveAsked != c.group(r).Epoch()+1 {
 		return false, nil, nil
 	}
 	for _, w := range r.rows {

@@ -261,7 +261,7 @@ func (c *Core) joinedOpen(id ident.RoomID, listed *wire.Room) {
 	}
 	r.status, r.kind, r.name, r.members = joined, OpenToAll, listed.Name, int(listed.Members)
 	r.seq, r.since, r.head, r.problem, r.dirty = listed.Seq, listed.Seq, head, "", true
-	r.read = listed.SinceSeq
+	r.leaving, r.read = false, listed.SinceSeq
 	c.vol.shown[id] = r.seq
 }
 

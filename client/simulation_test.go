@@ -30,7 +30,7 @@ type sim struct {
 	bytes   *rand.ChaCha8
 	now     time.Time
 	model   *testkit.Model
-	log     *slog.Logger
+	log     client.Logger
 	people  []ident.AccountID
 	devices []*device
 	faults  bool

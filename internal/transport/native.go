@@ -131,7 +131,9 @@ func (c *conn) OnMessage(socket *gws.Conn, m *gws.Message) {
 }
 
 // OnClose is gws.Event's.
-func (c *conn) OnClose(_ *gws.Conn, err error) { c.end(fmt.Errorf("the connection has ended: %w", err)) }
+func (c *conn) OnClose(_ *gws.Conn, err error) {
+	c.end(fmt.Errorf("the connection has ended: %w", err))
+}
 
 func (c *conn) end(cause error) {
 	c.once.Do(func() {
