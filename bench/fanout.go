@@ -67,30 +67,33 @@ func (b *bench) measureFanout(r *room, window int) (Fanout, error) {
 	if err := each(len(followers), connecting, func(i int) error { return followers[i].socket.follow(r) }); err != nil {
 		return Fanout{}, err
 	}
-	during := b.intervalOf(b.plan.fanout)
-	w.interval = during
-	return f.measure(b, r, followers, during)
+	return f.measure(b, r, followers, &crew{abort: func() { closeAll(sockets) }})
 }
 
-func (f *fanout) measure(b *bench, r *room, followers []*follower, during interval) (Fanout, error) {
-	var sending, following crew
+func (f *fanout) measure(b *bench, r *room, followers []*follower, c *crew) (Fanout, error) {
+	during := b.intervalOf(b.plan.fanout)
+	f.sender.interval = during
 	for _, one := range followers {
 		one.interval = during
-		following.run(one.run)
+		c.run(one.run)
 	}
-	sending.run(f.send)
-	sending.run(f.readAcks)
+	var sending sync.WaitGroup
+	sending.Add(2)
+	c.run(func() error { defer sending.Done(); return f.send() })
+	c.run(func() error { defer sending.Done(); return f.readAcks() })
 	used, usedErr := b.cpuDuring(b.server, during)
-	sendErr := sending.done()
+	sending.Wait()
 	end := map[ident.RoomID]uint64{r.id: max(f.sender.journal.lastAcked(), r.seq)}
 	for _, one := range followers {
 		one.finish(end)
 	}
-	for _, err := range []error{following.done(), sendErr, usedErr} {
-		if err != nil {
-			return Fanout{}, err
-		}
+	if err := errors.Join(c.done(), usedErr); err != nil {
+		return Fanout{}, err
 	}
+	return f.result(r, followers, during, used)
+}
+
+func (f *fanout) result(r *room, followers []*follower, during interval, used cpuUse) (Fanout, error) {
 	l := followers[0].ledgers[r.id]
 	if err := l.settle(); err != nil {
 		return Fanout{}, err

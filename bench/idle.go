@@ -72,7 +72,7 @@ func pingAll(sockets []*socket) error {
 func (b *bench) settledKiB() (int64, error) {
 	var samples []int64
 	for end := time.Now().Add(b.plan.settle); time.Now().Before(end); time.Sleep(sampleEvery) {
-		kib, err := residentKiB(b.server.pid())
+		kib, err := residentKiB(b.server.pid)
 		if err != nil {
 			return 0, err
 		}

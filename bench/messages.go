@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"snug/internal/ident"
@@ -63,7 +65,7 @@ func (b *bench) measureMessages(rooms []*room, window int) (Messages, error) {
 		return Messages{}, err
 	}
 	defer closeAll(incoming)
-	t := &traffic{bench: b, rooms: rooms}
+	t := &traffic{bench: b, rooms: rooms, abort: func() { closeAll(outgoing); closeAll(incoming) }}
 	if err := t.prepare(outgoing, incoming, window); err != nil {
 		return Messages{}, err
 	}
@@ -74,6 +76,7 @@ func (b *bench) measureMessages(rooms []*room, window int) (Messages, error) {
 type traffic struct {
 	bench     *bench
 	rooms     []*room
+	abort     func()
 	interval  interval
 	senders   []*sender
 	followers []*follower
@@ -95,22 +98,21 @@ func (t *traffic) prepare(outgoing, incoming []*socket, window int) error {
 
 func (t *traffic) measure() (Messages, error) {
 	t.interval = t.bench.nextInterval()
-	var sending, following crew
+	c := crew{abort: t.abort}
+	var sending sync.WaitGroup
 	for i, f := range t.followers {
 		f.interval, t.senders[i].interval = t.interval, t.interval
-		following.run(f.run)
-		sending.run(t.senders[i].run)
+		c.run(f.run)
+		sending.Add(1)
+		c.run(func() error { defer sending.Done(); return t.senders[i].run() })
 	}
 	used, usedErr := t.bench.cpuDuring(t.bench.server, t.interval)
-	sendErr := sending.done()
+	sending.Wait()
 	for i, f := range t.followers {
 		f.finish(map[ident.RoomID]uint64{t.rooms[i].id: max(t.senders[i].journal.lastAcked(), t.rooms[i].seq)})
 	}
-	// Followers first: what they found is the cause of what senders missed, never the other way round.
-	for _, err := range []error{following.done(), sendErr, usedErr} {
-		if err != nil {
-			return Messages{}, err
-		}
+	if err := errors.Join(c.done(), usedErr); err != nil {
+		return Messages{}, err
 	}
 	t.used = used
 	return t.result(len(t.senders[0].drafts))

@@ -26,6 +26,7 @@ const (
 // process is a server that runs as a program of its own, as it does for its users.
 type process struct {
 	command *exec.Cmd
+	pid     int
 	address string
 	pin     mtls.Fingerprint
 	// toReady is from exec to the ready line.
@@ -75,6 +76,7 @@ func serve(directory, program string, args ...string) (*process, error) {
 	if err := p.command.Start(); err != nil {
 		return nil, fmt.Errorf("starting the server: %w", err)
 	}
+	p.pid = p.command.Process.Pid
 	line := make(chan error, 1)
 	go func() { line <- p.readReady(out, begin) }()
 	select {
@@ -108,8 +110,6 @@ func (p *process) readReady(out io.Reader, begin time.Time) error {
 	go io.Copy(io.Discard, lines)
 	return nil
 }
-
-func (p *process) pid() int { return p.command.Process.Pid }
 
 // stop asks the server to drain and waits for its end.
 func (p *process) stop() error {

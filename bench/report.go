@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 )
@@ -130,10 +131,11 @@ func (r *Report) writeTable(out io.Writer) error {
 	}
 	fmt.Fprintf(out, "%d cores, %s, payloads of %d bytes, %.0f s in all; latencies in milliseconds\n",
 		r.Cores, r.GoVersion, r.Payload, r.Seconds)
-	r.boundsTable(title, row)
-	r.messagesTable(title, row)
-	r.fanoutTable(title, row)
-	r.restTable(title, row)
+	for _, table := range []func(func(string), func(...string)){
+		r.boundsTable, r.messagesTable, r.fanoutTable, r.catchUpTable, r.idleTable, r.startupTable,
+	} {
+		table(title, row)
+	}
 	title("goals")
 	for _, g := range r.Goals {
 		relation, verdict := "at most", "missed"
@@ -149,6 +151,9 @@ func (r *Report) writeTable(out io.Writer) error {
 }
 
 func (r *Report) boundsTable(title func(string), row func(...string)) {
+	if len(r.Bounds) == 0 {
+		return
+	}
 	title("bounds: the disk, and an echo over the same TLS and WebSocket library")
 	row("", "fdatasync/s", fmt.Sprintf("in %ds, messages/s", diskBatch))
 	for i, b := range r.Bounds {
@@ -172,6 +177,9 @@ func moment(i int) string {
 }
 
 func (r *Report) messagesTable(title func(string), row func(...string)) {
+	if len(r.Messages) == 0 {
+		return
+	}
 	title("messages: each sender in a sealed room with one follower; acked is durable")
 	row("senders", "window", "acked/s", "delivered/s", "ack p50", "p90", "p99", "p99.9", "delivery p50", "p90", "p99", "p99.9",
 		"server CPU µs", "generator µs", "× echo", "per fdatasync")
@@ -184,6 +192,9 @@ func (r *Report) messagesTable(title func(string), row func(...string)) {
 }
 
 func (r *Report) fanoutTable(title func(string), row func(...string)) {
+	if len(r.Fanout) == 0 {
+		return
+	}
 	title("fan-out: one sender, one room; a message is under way until the last follower has it")
 	row("followers", "window", "messages", "deliveries/s", "to the last: p50", "p90", "p99", "to each: p50", "p99", "server CPU µs")
 	for _, f := range r.Fanout {
@@ -193,23 +204,39 @@ func (r *Report) fanoutTable(title func(string), row func(...string)) {
 	}
 }
 
-func (r *Report) restTable(title func(string), row func(...string)) {
+func (r *Report) catchUpTable(title func(string), row func(...string)) {
+	if len(r.CatchUp) == 0 {
+		return
+	}
 	title("catch-up: a log read from where the device came in")
 	row("entries", "devices at once", "seconds", "entries/s", "server CPU µs")
 	for _, c := range r.CatchUp {
 		row(count(c.Entries), count(c.Devices), figure(c.Seconds), figure(c.EntriesPerSecond), figure(c.ServerCPU))
 	}
+}
+
+func (r *Report) idleTable(title func(string), row func(...string)) {
+	if r.Idle.Connections == 0 {
+		return
+	}
 	title("idle connections: authenticated, each following a room")
 	row("connections", "RSS before MiB", "RSS after MiB", "KiB each", "connected/s")
 	row(count(r.Idle.Connections), mib(r.Idle.BeforeKiB), mib(r.Idle.AfterKiB), figure(r.Idle.PerConnectionKiB),
 		figure(r.Idle.ConnectedPerSecond))
+}
+
+func (r *Report) startupTable(title func(string), row func(...string)) {
+	if r.Startup.Starts == 0 {
+		return
+	}
 	title("start to ready")
 	row("data", "seconds", "longest", "idle RSS MiB")
 	row("none", figure(r.Startup.EmptySeconds), figure(r.Startup.EmptyMostSeconds), mib(r.Startup.IdleKiB))
 	row(figure(r.Startup.DataMiB)+" MiB", figure(r.Startup.DataSeconds), "", mib(r.Startup.DataIdleKiB))
 }
 
-func count[T int | uint64](n T) string { return figure(float64(n)) }
+// count prints a whole number.
+func count[T int | uint64](n T) string { return thousands(strconv.FormatUint(uint64(n), 10)) }
 
 func ms(us float64) string { return figure(us / 1e3) }
 
@@ -229,7 +256,10 @@ func figure(v float64) string {
 	case v < 100 && v != float64(int64(v)):
 		return fmt.Sprintf("%.1f", v)
 	}
-	digits := fmt.Sprintf("%.0f", v)
+	return thousands(fmt.Sprintf("%.0f", v))
+}
+
+func thousands(digits string) string {
 	for at := len(digits) - 3; at > 0; at -= 3 {
 		digits = digits[:at] + "," + digits[at:]
 	}

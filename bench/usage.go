@@ -56,7 +56,7 @@ func residentKiB(pid int) (int64, error) {
 type cpuUse struct{ server, generator time.Duration }
 
 func cpuNow(server *process) (use cpuUse, err error) {
-	if use.server, err = cpuTime(server.pid()); err != nil {
+	if use.server, err = cpuTime(server.pid); err != nil {
 		return use, err
 	}
 	use.generator, err = cpuTime(os.Getpid())
