@@ -9,11 +9,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +28,8 @@ Starts a server, loads it, prints what it reached. Exit 1: something failed, or 
   --quick               small numbers, under 20 seconds: does it work, not how fast
   --json                one object on stdout instead of tables
   --payload BYTES       the size of a message's payload (300)
+  --senders LIST        how many senders, each in turn (64,256)
+  --windows LIST        unanswered messages of a sender, each in turn (1,16)
   --measure DURATION    how long each message scenario counts (5s)
   --data-parent DIR     where the run's directory is made; not a tmpfs (build/ of the checkout)
   --binary FILE         a snug binary to measure instead of building one
@@ -58,25 +63,27 @@ func measure(args []string) error {
 	quick := flags.Bool("quick", false, "")
 	asJSON := flags.Bool("json", false, "")
 	payload := flags.Int("payload", wholePlan.payload, "")
+	senders := flags.String("senders", "", "")
+	windows := flags.String("windows", "", "")
 	length := flags.Duration("measure", 0, "")
 	parent := flags.String("data-parent", "", "")
 	binary := flags.String("binary", "", "")
 	serveFlags := flags.String("serve-flags", "", "")
 	only := flags.String("only", "", "")
 	flags.Parse(args)
-	if flags.NArg() > 0 || *payload < stampSize {
-		flags.Usage()
-		os.Exit(2)
-	}
 	p := wholePlan
 	if *quick {
 		p = quickPlan
 	}
-	p.payload = *payload
+	p.payload, p.only = *payload, list(*only)
 	if *length > 0 {
 		p.measure = *length
 	}
-	p.only = strings.FieldsFunc(*only, func(r rune) bool { return r == ',' })
+	err := errors.Join(numbers(*senders, &p.senders), numbers(*windows, &p.windows), p.check())
+	if err != nil || flags.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %v\n\n%s", cmp.Or(err, errArguments), usage)
+		os.Exit(2)
+	}
 
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
@@ -96,4 +103,27 @@ func measure(args []string) error {
 		return report.writeJSON(os.Stdout)
 	}
 	return report.writeTable(os.Stdout)
+}
+
+var errArguments = errors.New("there are flags only")
+
+// list splits at commas.
+func list(s string) []string {
+	return strings.FieldsFunc(s, func(r rune) bool { return r == ',' })
+}
+
+// numbers reads a list of whole numbers over the one that is there, if it has any.
+func numbers(s string, to *[]int) error {
+	var read []int
+	for _, one := range list(s) {
+		n, err := strconv.Atoi(one)
+		if err != nil {
+			return fmt.Errorf("%q is no list of numbers", s)
+		}
+		read = append(read, n)
+	}
+	if len(read) > 0 {
+		*to = read
+	}
+	return nil
 }

@@ -28,7 +28,7 @@ var testPlan = plan{
 	payload: 300, senders: []int{2}, windows: []int{1, 16},
 	warmUp: 20 * time.Millisecond, measure: 200 * time.Millisecond, fanout: 200 * time.Millisecond, bound: 50 * time.Millisecond,
 	fanoutFollowers: 4, fanoutWindows: []int{1, 4},
-	idle: 20, catchUp: 200, catchUpDevices: 3, starts: 1, settle: 300 * time.Millisecond,
+	idle: 20, catchUp: 200, catchUpDevices: 3, starts: 1, settle: 300 * time.Millisecond, idleSettle: 300 * time.Millisecond,
 }
 
 // modelBench gives a bench with registered devices at a model server.
@@ -211,8 +211,8 @@ func TestReport(t *testing.T) {
 	if g := r.Goals[0]; g.Got != 19_000 || !g.Met {
 		t.Errorf("goal: got %+v, want 19,000 and met", g)
 	}
-	if g := r.Goals[1]; g.Met {
-		t.Errorf("goal: got %+v, want it missed: nothing was measured", g)
+	if len(r.Goals) != 1 {
+		t.Errorf("got %d goals, want that of what was measured: %+v", len(r.Goals), r.Goals)
 	}
 	var table, object bytes.Buffer
 	if err := r.writeTable(&table); err != nil {

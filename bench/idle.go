@@ -29,7 +29,7 @@ const sampleEvery = 250 * time.Millisecond
 // measureIdle opens the connections, spread over the room's followers, to a server that was just started: memory that
 // it has kept from earlier work would hide what they take.
 func (b *bench) measureIdle(r *room, connections int) (Idle, error) {
-	before, err := b.settledKiB()
+	before, err := b.settledKiB(b.plan.settle)
 	if err != nil {
 		return Idle{}, err
 	}
@@ -53,7 +53,7 @@ func (b *bench) measureIdle(r *room, connections int) (Idle, error) {
 			return Idle{}, fmt.Errorf("pinging %d connections: %w", connections, err)
 		}
 	}
-	after, err := b.settledKiB()
+	after, err := b.settledKiB(b.plan.idleSettle)
 	return Idle{
 		Connections: connections, BeforeKiB: before, AfterKiB: after,
 		PerConnectionKiB:   float64(after-before) / float64(connections),
@@ -68,17 +68,17 @@ func pingAll(sockets []*socket) error {
 	})
 }
 
-// settledKiB looks at the server's memory for a while and gives the median of the later half.
-func (b *bench) settledKiB() (int64, error) {
+// settledKiB looks at the server's memory for a while and gives the median of the last quarter.
+func (b *bench) settledKiB(during time.Duration) (int64, error) {
 	var samples []int64
-	for end := time.Now().Add(b.plan.settle); time.Now().Before(end); time.Sleep(sampleEvery) {
+	for end := time.Now().Add(during); time.Now().Before(end); time.Sleep(sampleEvery) {
 		kib, err := residentKiB(b.server.pid)
 		if err != nil {
 			return 0, err
 		}
 		samples = append(samples, kib)
 	}
-	late := samples[len(samples)/2:]
+	late := samples[len(samples)*3/4:]
 	slices.Sort(late)
 	return late[len(late)/2], nil
 }

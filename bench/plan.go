@@ -1,8 +1,13 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"slices"
+	"strings"
 	"time"
+
+	"snug/internal/wire"
 )
 
 // plan is what a run measures, and for how long.
@@ -26,6 +31,8 @@ type plan struct {
 	starts          int
 	// settle is how long a server's memory is watched before it is believed.
 	settle time.Duration
+	// idleSettle is the same with idle connections: long enough for a server that tidies up now and then.
+	idleSettle time.Duration
 	// only are the kinds of scenario to run; none means all.
 	only []string
 }
@@ -46,7 +53,7 @@ var wholePlan = plan{
 	payload: 300, senders: []int{64, 256}, windows: []int{1, 16},
 	warmUp: time.Second, measure: 5 * time.Second, fanout: 3 * time.Second, bound: time.Second,
 	fanoutFollowers: 500, fanoutWindows: []int{1, 16},
-	idle: 5000, catchUp: 10_000, catchUpDevices: 50, starts: 3, settle: 4 * time.Second,
+	idle: 5000, catchUp: 10_000, catchUpDevices: 50, starts: 3, settle: 3 * time.Second, idleSettle: 20 * time.Second,
 }
 
 // quickPlan is for looking whether everything works: its figures say nothing.
@@ -54,7 +61,37 @@ var quickPlan = plan{
 	payload: 300, senders: []int{4}, windows: []int{1, 16},
 	warmUp: 200 * time.Millisecond, measure: time.Second, fanout: time.Second, bound: 200 * time.Millisecond,
 	fanoutFollowers: 16, fanoutWindows: []int{1},
-	idle: 100, catchUp: 1000, catchUpDevices: 8, starts: 1, settle: 500 * time.Millisecond,
+	idle: 100, catchUp: 1000, catchUpDevices: 8, starts: 1, settle: 500 * time.Millisecond, idleSettle: time.Second,
+}
+
+// maxWindow is the protocol's: a connection may have no more requests unanswered. A request id of a sender is its place
+// in the window, which must take one byte in every frame.
+const maxWindow = 127
+
+// kinds are the scenarios that --only can name.
+var kinds = []string{"startup", "bounds", "messages", "fanout", "catchup", "idle"}
+
+// check says what is wrong with a plan.
+func (p plan) check() error {
+	if p.payload < stampSize || p.payload > wire.MaxPayload {
+		return fmt.Errorf("payloads have %d to %d bytes", stampSize, wire.MaxPayload)
+	}
+	for _, n := range p.senders {
+		if n < 1 {
+			return errors.New("there is at least one sender")
+		}
+	}
+	for _, n := range p.windows {
+		if n < 1 || n > maxWindow {
+			return fmt.Errorf("a window is 1 to %d", maxWindow)
+		}
+	}
+	for _, kind := range p.only {
+		if !slices.Contains(kinds, kind) {
+			return fmt.Errorf("%q is none of %s", kind, strings.Join(kinds, ", "))
+		}
+	}
+	return nil
 }
 
 // devices is how many the plan needs: senders and their followers, and the large room's with its sender.

@@ -32,7 +32,7 @@ func (b *bench) measureStartup() (Startup, error) {
 		took = append(took, b.server.toReady)
 		if i == 0 {
 			var err error
-			if idle, err = b.settledKiB(); err != nil {
+			if idle, err = b.settledKiB(b.plan.settle); err != nil {
 				return Startup{}, err
 			}
 		}
@@ -61,7 +61,7 @@ func (b *bench) restart(result *Startup) error {
 	}
 	result.DataSeconds = b.server.toReady.Seconds()
 	result.DataMiB = float64(size) / (1 << 20)
-	result.DataIdleKiB, err = b.settledKiB()
+	result.DataIdleKiB, err = b.settledKiB(b.plan.settle)
 	return err
 }
 
