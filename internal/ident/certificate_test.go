@@ -37,6 +37,7 @@ func TestVerifyMember(t *testing.T) {
 	if err := ident.VerifyMember(chain, credential(alice), key, certificate(t, alice)); err != nil {
 		t.Fatal(err)
 	}
+	wantMemberError(t, ident.VerifyMember(nil, credential(alice), key, certificate(t, alice)), "not known")
 	other := chain.Devices()[1]
 	otherCertificate := must(chain.Certificate(other.ID))
 	flipped := certificate(t, alice)

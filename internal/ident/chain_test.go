@@ -139,6 +139,7 @@ func TestChainRules(t *testing.T) {
 		"name not UTF-8":        {2, enrol(freshID, fresh, "\xff"), "not UTF-8"},
 		"name with a control":   {2, enrol(freshID, fresh, "a\nb"), "U+000A"},
 		"name turned around":    {2, enrol(freshID, fresh, "a\u202eb"), "U+202E"},
+		"key of small order":    {2, enrol(ident.NewDeviceID(p.chain.Account(), ident.PublicKey{1}), ident.PublicKey{1}, "x"), "anybody can sign"},
 		"unknown device ends":   {3, freshID.Bytes(), "not enrolled"},
 		"bad handle":            {4, []byte("\x03Bob"), "handle"},
 		"handle cut short":      {4, []byte("\x04bob"), "cut short"},

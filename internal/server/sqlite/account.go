@@ -41,7 +41,7 @@ func (w *writer) checkInvite(n server.NewAccount) (owner bool, err error) {
 	}
 	const query = "SELECT owner FROM invite WHERE hash = ? AND used_by IS NULL AND (owner OR expires_at > ?)"
 	found, err := one(w.conn, query, func(row *sqlite.Stmt) { owner = row.ColumnBool(0) }, n.Invite[:], n.At)
-	if err == nil && !found {
+	if err == nil && (!found || n.OwnerOnly && !owner) {
 		err = server.ErrInviteInvalid
 	}
 	return owner, err
