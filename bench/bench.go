@@ -21,7 +21,7 @@ import (
 	"time"
 )
 
-const usage = `Usage: go run ./bench [flags]
+const usageText = `Usage: go run ./bench [flags]
 
 Starts a server, loads it, prints what it reached. Exit 1: something failed, or a message was lost.
 
@@ -59,7 +59,7 @@ func exit(err error) {
 
 func measure(args []string) error {
 	flags := flag.NewFlagSet("bench", flag.ExitOnError)
-	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usageText) }
 	quick := flags.Bool("quick", false, "")
 	asJSON := flags.Bool("json", false, "")
 	payload := flags.Int("payload", wholePlan.payload, "")
@@ -81,7 +81,7 @@ func measure(args []string) error {
 	}
 	err := errors.Join(numbers(*senders, &p.senders), numbers(*windows, &p.windows), p.check())
 	if err != nil || flags.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "bench: %v\n\n%s", cmp.Or(err, errArguments), usage)
+		fmt.Fprintf(os.Stderr, "bench: %v\n\n%s", cmp.Or(err, errArguments), usageText)
 		os.Exit(2)
 	}
 

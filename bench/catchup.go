@@ -71,7 +71,7 @@ func (b *bench) catchUp(r *room, j *journal, devices []*device) (CatchUp, error)
 		return CatchUp{}, err
 	}
 	defer closeAll(sockets)
-	before, err := cpuNow(b.server)
+	before, err := usageNow(b.server)
 	if err != nil {
 		return CatchUp{}, err
 	}
@@ -95,11 +95,11 @@ func (b *bench) catchUp(r *room, j *journal, devices []*device) (CatchUp, error)
 		return CatchUp{}, err
 	}
 	took := time.Duration(b.clock.now() - begin)
-	after, err := cpuNow(b.server)
+	after, err := usageNow(b.server)
 	if err != nil {
 		return CatchUp{}, err
 	}
-	return b.caughtUp(r, j, followers, took, after.server-before.server)
+	return b.caughtUp(r, j, followers, took, after.since(before).server)
 }
 
 func (b *bench) caughtUp(r *room, j *journal, followers []*follower, took, used time.Duration) (CatchUp, error) {

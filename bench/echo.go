@@ -122,7 +122,7 @@ func (b *bench) echoOnce(server *process, d *device, connections, window int) (E
 		defer e.socket.close()
 		c.run(e.run)
 	}
-	used, usedErr := b.cpuDuring(server, during)
+	used, usedErr := b.usageDuring(server, during)
 	if err := c.done(); err != nil {
 		return EchoBound{}, err
 	}

@@ -81,7 +81,7 @@ func (f *fanout) measure(b *bench, r *room, followers []*follower, c *crew) (Fan
 	sending.Add(2)
 	c.run(func() error { defer sending.Done(); return f.send() })
 	c.run(func() error { defer sending.Done(); return f.readAcks() })
-	used, usedErr := b.cpuDuring(b.server, during)
+	used, usedErr := b.usageDuring(b.server, during)
 	sending.Wait()
 	end := map[ident.RoomID]uint64{r.id: max(f.sender.journal.lastAcked(), r.seq)}
 	for _, one := range followers {
@@ -93,7 +93,7 @@ func (f *fanout) measure(b *bench, r *room, followers []*follower, c *crew) (Fan
 	return f.result(r, followers, during, used)
 }
 
-func (f *fanout) result(r *room, followers []*follower, during interval, used cpuUse) (Fanout, error) {
+func (f *fanout) result(r *room, followers []*follower, during interval, used usage) (Fanout, error) {
 	l := followers[0].ledgers[r.id]
 	if err := l.settle(); err != nil {
 		return Fanout{}, err

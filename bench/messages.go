@@ -42,6 +42,8 @@ type Messages struct {
 	// Processor time of the server, and of the generator beside it, for each acked message.
 	ServerCPU    float64 `json:"server_cpu_us_per_message"`
 	GeneratorCPU float64 `json:"generator_cpu_us_per_message"`
+	// Written is what the server wrote to the disk for each acked message, checkpoints included.
+	Written float64 `json:"written_bytes_per_message"`
 	// TimesEcho is acked messages over echoes of the same size with as many connections and the same window;
 	// PerSync is acked messages over the disk's fdatasyncs, both per second. 0 where the bound was not measured.
 	TimesEcho float64 `json:"times_echo"`
@@ -80,7 +82,7 @@ type traffic struct {
 	interval  interval
 	senders   []*sender
 	followers []*follower
-	used      cpuUse
+	used      usage
 }
 
 func (t *traffic) prepare(outgoing, incoming []*socket, window int) error {
@@ -106,7 +108,7 @@ func (t *traffic) measure() (Messages, error) {
 		sending.Add(1)
 		c.run(func() error { defer sending.Done(); return t.senders[i].run() })
 	}
-	used, usedErr := t.bench.cpuDuring(t.bench.server, t.interval)
+	used, usedErr := t.bench.usageDuring(t.bench.server, t.interval)
 	sending.Wait()
 	for i, f := range t.followers {
 		f.finish(map[ident.RoomID]uint64{t.rooms[i].id: max(t.senders[i].journal.lastAcked(), t.rooms[i].seq)})
@@ -139,5 +141,6 @@ func (t *traffic) result(window int) (Messages, error) {
 	m.AckedPerSecond, m.DeliveredPerSecond = float64(m.Acked)/m.Seconds, float64(m.Delivered)/m.Seconds
 	m.Ack, m.Delivery = acks.latency(), deliveries.latency()
 	m.ServerCPU, m.GeneratorCPU = perMessage(t.used.server, m.Acked), perMessage(t.used.generator, m.Acked)
+	m.Written = float64(t.used.written) / float64(m.Acked)
 	return m, nil
 }

@@ -189,12 +189,12 @@ func (r *Report) messagesTable(title func(string), row func(...string)) {
 	}
 	title("messages: each sender in a sealed room with one follower; acked is durable")
 	row("senders", "window", "acked/s", "delivered/s", "ack p50", "p90", "p99", "p99.9", "delivery p50", "p90", "p99", "p99.9",
-		"server CPU µs", "generator µs", "× echo", "per fdatasync")
+		"server CPU µs", "generator µs", "bytes written", "× echo", "per fdatasync")
 	for _, m := range r.Messages {
 		row(count(m.Senders), count(m.Window), figure(m.AckedPerSecond), figure(m.DeliveredPerSecond),
 			ms(m.Ack.P50), ms(m.Ack.P90), ms(m.Ack.P99), ms(m.Ack.P999),
 			ms(m.Delivery.P50), ms(m.Delivery.P90), ms(m.Delivery.P99), ms(m.Delivery.P999),
-			figure(m.ServerCPU), figure(m.GeneratorCPU), figure(m.TimesEcho), figure(m.PerSync))
+			figure(m.ServerCPU), figure(m.GeneratorCPU), figure(m.Written), figure(m.TimesEcho), figure(m.PerSync))
 	}
 }
 

@@ -52,27 +52,51 @@ func residentKiB(pid int) (int64, error) {
 	return 0, fmt.Errorf("reading the resident memory: no VmRSS of process %d", pid)
 }
 
-// cpuUse is processor time used in an interval, by a server and by this program.
-type cpuUse struct{ server, generator time.Duration }
-
-func cpuNow(server *process) (use cpuUse, err error) {
-	if use.server, err = cpuTime(server.pid); err != nil {
-		return use, err
+// written gives the bytes that a process has sent to the disk so far.
+func written(pid int) (int64, error) {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
+	if err != nil {
+		return 0, fmt.Errorf("reading the bytes written: %w", err)
 	}
-	use.generator, err = cpuTime(os.Getpid())
-	return use, err
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, "write_bytes:"); ok {
+			return strconv.ParseInt(strings.TrimSpace(rest), 10, 64)
+		}
+	}
+	return 0, fmt.Errorf("reading the bytes written: none of process %d", pid)
 }
 
-// cpuDuring waits for the interval and measures the processor time used in it.
-func (b *bench) cpuDuring(server *process, i interval) (cpuUse, error) {
+// usage is what a server and this program used: processor time of both, and what the server wrote.
+type usage struct {
+	server, generator time.Duration
+	written           int64
+}
+
+func usageNow(server *process) (u usage, err error) {
+	if u.server, err = cpuTime(server.pid); err != nil {
+		return u, err
+	}
+	if u.written, err = written(server.pid); err != nil {
+		return u, err
+	}
+	u.generator, err = cpuTime(os.Getpid())
+	return u, err
+}
+
+func (u usage) since(before usage) usage {
+	return usage{server: u.server - before.server, generator: u.generator - before.generator, written: u.written - before.written}
+}
+
+// usageDuring waits for the interval and measures what is used in it.
+func (b *bench) usageDuring(server *process, i interval) (usage, error) {
 	time.Sleep(time.Duration(i.from - b.clock.now()))
-	before, err := cpuNow(server)
+	before, err := usageNow(server)
 	if err != nil {
-		return cpuUse{}, err
+		return usage{}, err
 	}
 	time.Sleep(i.left(b.clock))
-	after, err := cpuNow(server)
-	return cpuUse{server: after.server - before.server, generator: after.generator - before.generator}, err
+	after, err := usageNow(server)
+	return after.since(before), err
 }
 
 // perMessage gives microseconds for each of n; 0 where there are none.
