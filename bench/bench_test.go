@@ -208,6 +208,9 @@ func TestReport(t *testing.T) {
 	if m := r.Messages[0]; m.TimesEcho != 0.5 || m.PerSync != 10 {
 		t.Errorf("ratios: got %v and %v, want 0.5 and 10", m.TimesEcho, m.PerSync)
 	}
+	if r.Unrest != 3 {
+		t.Errorf("unrest: got %v, want 3", r.Unrest)
+	}
 	if g := r.Goals[0]; g.Got != 19_000 || !g.Met {
 		t.Errorf("goal: got %+v, want 19,000 and met", g)
 	}

@@ -16,8 +16,10 @@ type Report struct {
 	GoVersion string  `json:"go"`
 	Payload   int     `json:"payload_bytes"`
 	Seconds   float64 `json:"run_seconds"`
-	// Bounds were measured before and after the scenarios: where the two differ much, the machine was not quiet.
+	// Bounds were measured before and after the scenarios. Unrest is the largest ratio between the two; where it is over
+	// maxUnrest the machine was doing something else, and the figures are of no use to anybody.
 	Bounds   []Bounds   `json:"bounds"`
+	Unrest   float64    `json:"unrest"`
 	Startup  Startup    `json:"startup"`
 	Messages []Messages `json:"messages"`
 	Fanout   []Fanout   `json:"fanout"`
@@ -55,8 +57,12 @@ func newReport(p plan) *Report {
 	return &Report{Cores: runtime.NumCPU(), GoVersion: runtime.Version(), Payload: p.payload}
 }
 
+// maxUnrest is how far the bounds may differ on a machine that counts as quiet.
+const maxUnrest = 1.25
+
 // compare fills in the ratios to the bounds, and the goals.
 func (r *Report) compare() {
+	r.Unrest = r.unrest()
 	worst := make(map[int]float64) // of all numbers of senders, by window
 	for i := range r.Messages {
 		m := &r.Messages[i]
@@ -95,6 +101,26 @@ func (r *Report) atLeast(name string, got, want float64, unit string) {
 
 func (r *Report) atMost(name string, got, want float64, unit string) {
 	r.Goals = append(r.Goals, Goal{Name: name, Want: want, Got: got, Unit: unit, Met: got <= want})
+}
+
+// unrest gives the largest ratio between what bounds were before and after.
+func (r *Report) unrest() float64 {
+	most := 1.0
+	if len(r.Bounds) != 2 {
+		return most
+	}
+	note := func(a, b float64) {
+		if low := min(a, b); low > 0 {
+			most = max(most, max(a, b)/low)
+		}
+	}
+	before, after := r.Bounds[0], r.Bounds[1]
+	note(before.Disk.SyncsPerSecond, after.Disk.SyncsPerSecond)
+	note(before.Disk.BatchedPerSecond, after.Disk.BatchedPerSecond)
+	for i := range min(len(before.Echo), len(after.Echo)) {
+		note(before.Echo[i].PerSecond, after.Echo[i].PerSecond)
+	}
+	return most
 }
 
 // echo gives the mean of the echo bounds measured with these connections and window.
@@ -142,6 +168,9 @@ func (r *Report) writeTable(out io.Writer) error {
 		r.boundsTable, r.messagesTable, r.fanoutTable, r.catchUpTable, r.idleTable, r.startupTable,
 	} {
 		table(title, row)
+	}
+	if r.Unrest > maxUnrest {
+		title(fmt.Sprintf("THE MACHINE WAS NOT QUIET: bounds differ by a factor of %s between before and after", figure(r.Unrest)))
 	}
 	title("goals")
 	for _, g := range r.Goals {
