@@ -58,51 +58,63 @@ func exit(err error) {
 }
 
 func measure(args []string) error {
-	flags := flag.NewFlagSet("bench", flag.ExitOnError)
-	flags.Usage = func() { fmt.Fprint(os.Stderr, usageText) }
-	quick := flags.Bool("quick", false, "")
-	asJSON := flags.Bool("json", false, "")
-	payload := flags.Int("payload", wholePlan.payload, "")
-	senders := flags.String("senders", "", "")
-	windows := flags.String("windows", "", "")
-	length := flags.Duration("measure", 0, "")
-	parent := flags.String("data-parent", "", "")
-	binary := flags.String("binary", "", "")
-	serveFlags := flags.String("serve-flags", "", "")
-	only := flags.String("only", "", "")
-	flags.Parse(args)
-	p := wholePlan
-	if *quick {
-		p = quickPlan
-	}
-	p.payload, p.only = *payload, list(*only)
-	if *length > 0 {
-		p.measure = *length
-	}
-	err := errors.Join(numbers(*senders, &p.senders), numbers(*windows, &p.windows), p.check())
-	if err != nil || flags.NArg() > 0 {
-		fmt.Fprintf(os.Stderr, "bench: %v\n\n%s", cmp.Or(err, errArguments), usageText)
-		os.Exit(2)
-	}
-
+	o := parse(args)
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer cancel()
 	ctx, cancel = context.WithTimeout(ctx, wholeTimeout)
 	defer cancel()
-	b, err := newBench(ctx, p, *parent, os.Stderr)
+	b, err := newBench(ctx, o.plan, o.parent, os.Stderr)
 	if err != nil {
 		return err
 	}
 	defer b.close()
-	b.binary, b.serveArgs = *binary, strings.Fields(*serveFlags)
+	b.binary, b.serveArgs = o.binary, strings.Fields(o.serveFlags)
 	report, err := b.run(ctx)
 	if err != nil {
 		return err
 	}
-	if *asJSON {
+	if o.json {
 		return report.writeJSON(os.Stdout)
 	}
 	return report.writeTable(os.Stdout)
+}
+
+// options are what the flags say.
+type options struct {
+	plan                       plan
+	parent, binary, serveFlags string
+	json                       bool
+}
+
+// parse reads the flags, and ends the program with exit 2 where they are wrong.
+func parse(args []string) options {
+	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usageText) }
+	o := options{plan: wholePlan}
+	quick := flags.Bool("quick", false, "")
+	flags.BoolVar(&o.json, "json", false, "")
+	payload := flags.Int("payload", wholePlan.payload, "")
+	senders := flags.String("senders", "", "")
+	windows := flags.String("windows", "", "")
+	length := flags.Duration("measure", 0, "")
+	flags.StringVar(&o.parent, "data-parent", "", "")
+	flags.StringVar(&o.binary, "binary", "", "")
+	flags.StringVar(&o.serveFlags, "serve-flags", "", "")
+	only := flags.String("only", "", "")
+	flags.Parse(args)
+	if *quick {
+		o.plan = quickPlan
+	}
+	o.plan.payload, o.plan.only = *payload, list(*only)
+	if *length > 0 {
+		o.plan.measure = *length
+	}
+	err := errors.Join(numbers(*senders, &o.plan.senders), numbers(*windows, &o.plan.windows), o.plan.check())
+	if err != nil || flags.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "bench: %v\n\n%s", cmp.Or(err, errArguments), usageText)
+		os.Exit(2)
+	}
+	return o
 }
 
 var errArguments = errors.New("there are flags only")

@@ -198,7 +198,7 @@ func TestSettle(t *testing.T) {
 
 // TestReport prints a report both ways.
 func TestReport(t *testing.T) {
-	r := newReport(testPlan)
+	r := newReport(wholePlan)
 	r.Bounds = []Bounds{
 		{Disk: DiskBound{SyncsPerSecond: 1000}, Echo: []EchoBound{{Connections: 2, Window: 1, PerSecond: 50_000}}},
 		{Disk: DiskBound{SyncsPerSecond: 3000}, Echo: []EchoBound{{Connections: 2, Window: 1, PerSecond: 30_000}}},

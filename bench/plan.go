@@ -33,6 +33,8 @@ type plan struct {
 	settle time.Duration
 	// idleSettle is the same with idle connections: long enough for a server that tidies up now and then.
 	idleSettle time.Duration
+	// goals says that the sizes are those that the goals are for.
+	goals bool
 	// only are the kinds of scenario to run; none means all.
 	only []string
 }
@@ -53,7 +55,7 @@ var wholePlan = plan{
 	payload: 300, senders: []int{64, 256}, windows: []int{1, 16},
 	warmUp: time.Second, measure: 5 * time.Second, fanout: 3 * time.Second, bound: time.Second,
 	fanoutFollowers: 500, fanoutWindows: []int{1, 16},
-	idle: 5000, catchUp: 10_000, catchUpDevices: 50, starts: 3, settle: 3 * time.Second, idleSettle: 20 * time.Second,
+	idle: 5000, catchUp: 10_000, catchUpDevices: 50, starts: 3, settle: 3 * time.Second, idleSettle: 20 * time.Second, goals: true,
 }
 
 // quickPlan is for looking whether everything works: its figures say nothing.

@@ -26,6 +26,8 @@ type Report struct {
 	CatchUp  []CatchUp  `json:"catch_up"`
 	Idle     Idle       `json:"idle"`
 	Goals    []Goal     `json:"goals"`
+
+	hasGoals bool
 }
 
 // Bounds is what disk and library allow on this machine, at this moment.
@@ -54,7 +56,7 @@ const (
 )
 
 func newReport(p plan) *Report {
-	return &Report{Cores: runtime.NumCPU(), GoVersion: runtime.Version(), Payload: p.payload}
+	return &Report{Cores: runtime.NumCPU(), GoVersion: runtime.Version(), Payload: p.payload, hasGoals: p.goals}
 }
 
 // maxUnrest is how far the bounds may differ on a machine that counts as quiet.
@@ -77,6 +79,13 @@ func (r *Report) compare() {
 			worst[m.Window] = reached
 		}
 	}
+	if r.hasGoals {
+		r.compareGoals(worst)
+	}
+}
+
+// compareGoals takes the slowest of all numbers of senders by window.
+func (r *Report) compareGoals(worst map[int]float64) {
 	for _, goal := range []struct {
 		window int
 		want   float64
@@ -172,7 +181,9 @@ func (r *Report) writeTable(out io.Writer) error {
 	if r.Unrest > maxUnrest {
 		title(fmt.Sprintf("THE MACHINE WAS NOT QUIET: bounds differ by a factor of %s between before and after", figure(r.Unrest)))
 	}
-	title("goals")
+	if len(r.Goals) > 0 {
+		title("goals")
+	}
 	for _, g := range r.Goals {
 		relation, verdict := "at most", "missed"
 		if g.AtMin {
