@@ -9,3 +9,13 @@ test:
 .PHONY: generate
 generate:
 	cd proto/gen && go run .
+
+# What the server reaches on this machine, beside what disk and TLS allow (docs/performance.md): two minutes.
+.PHONY: bench
+bench:
+	go run ./bench
+
+# Does the load generator work: seconds; its figures say nothing.
+.PHONY: bench-quick
+bench-quick:
+	go run ./bench --quick
