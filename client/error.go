@@ -1,0 +1,52 @@
+package client
+
+import "fmt"
+
+// Code is what kind of failure an Error is: what a caller can do about it differs by code.
+type Code int
+
+const (
+	// Failed is a failure of the machinery: a full disk, a broken store, a server that breaks the protocol.
+	Failed Code = iota + 1
+	// Usage is an argument that cannot be right: a malformed handle, a text that is too long.
+	Usage
+	// Refused was decided against by a rule or for want of trust: wrong passphrase, used invite, taken handle, not a
+	// member, wrong pin.
+	Refused
+	// NotFound is a handle, room or message that does not exist, or that this device may not know of.
+	NotFound
+	// Unreachable is a server that could not be reached in the time given. What was queued stays queued.
+	Unreachable
+)
+
+// Error is the error of every verb.
+type Error struct {
+	Code Code
+	// Message says what failed: lower case, no stop.
+	Message string
+	// Hint says what to do about it. May be empty.
+	Hint string
+
+	cause error
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap gives the cause, where there is one in this process.
+func (e *Error) Unwrap() error { return e.cause }
+
+// refuse makes an error of code.
+func refuse(code Code, hint, format string, args ...any) *Error {
+	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// errUnwritten marks verbs of the skeleton.
+var errUnwritten = refuse(Failed, "", "not written yet")
+
+// failed wraps a failure of the machinery.
+func failed(doing string, err error) *Error {
+	if already, ok := err.(*Error); ok {
+		return already
+	}
+	return &Error{Code: Failed, Message: fmt.Sprintf("%s: %v", doing, err), cause: err}
+}

@@ -1,0 +1,49 @@
+package ident
+
+// Every hash, signature, MAC and sealing of the protocol begins with one of
+// these labels, so that a value made for one purpose is never valid for another.
+//
+// Hashes and MACs begin with the label's bytes; what follows it has fixed sizes
+// or is the last field, so that no two inputs collide.
+//
+// Signed texts begin with the label's length in one byte and the label, which
+// begins with "snug ". A device key also signs in TLS 1.3 (64 spaces come first)
+// and for MLS (a length, then "MLS 1.0 "), and certificates (a DER sequence of
+// more than 127 bytes: 0x30 0x81 or 0x30 0x82): none of these can be read as ours.
+const (
+	// labelAccount hashes identity public key and salt to an AccountID.
+	labelAccount = "snug account v1"
+	// labelDevice hashes account id and device public key to a DeviceID.
+	labelDevice = "snug device v1"
+
+	// labelStatement signs a statement of a chain, with the identity key.
+	labelStatement = "snug statement v1"
+	// labelStatementHash hashes a signed statement; the next one carries it.
+	labelStatementHash = "snug statement hash v1"
+
+	// labelLogin signs a server's nonce, with the device key.
+	labelLogin = "snug login v1"
+	// labelOpenEntry signs an entry of an open room, with the device key.
+	labelOpenEntry = "snug open entry v1"
+
+	// labelLog hashes a room id to the head of its empty log.
+	labelLog = "snug log v1"
+	// labelLogEntry hashes the head before an entry and the entry to the next head.
+	labelLogEntry = "snug log entry v1"
+	// labelPayload hashes the payload of an entry.
+	labelPayload = "snug payload v1"
+
+	// labelVaultKey is the associated data of the vault key under the wrap key.
+	labelVaultKey = "snug vault key v1"
+	// labelVaultBody is the associated data of the vault's contents under the vault key.
+	labelVaultBody = "snug vault body v1"
+	// labelRecord is the associated data of a record in the client's store.
+	labelRecord = "snug record v1"
+
+	// labelInvite hashes an invite code to what the server stores.
+	labelInvite = "snug invite v1"
+	// labelFakeSalt keys the salt that is shown for a handle nobody has.
+	labelFakeSalt = "snug fake salt v1"
+	// labelFakeAuth keys the stored hash that is compared for a handle nobody has.
+	labelFakeAuth = "snug fake auth v1"
+)

@@ -1,0 +1,100 @@
+package mls
+
+import (
+	"crypto"
+	"iter"
+)
+
+// Config is what a Group needs from its application. Verifier, Policy and Signer are mandatory: without one of them every
+// function that takes a Config returns ErrConfig.
+type Config struct {
+	// Verifier is the authentication service of RFC 9420, Section 5.3.1.
+	Verifier MemberVerifier
+
+	// Policy judges every commit, sent or received, before it can be staged.
+	Policy Policy
+
+	// Signer holds the private key of this device's leaf: ed25519.PrivateKey, *ecdsa.PrivateKey, or anything that signs
+	// like them. It is used for every message that is sent, and is never saved.
+	Signer crypto.Signer
+
+	// PSK finds a pre-shared key: an external one by its id, or the resumption secret of a past epoch or another group.
+	// The current epoch's own is known without it. Nil knows none; a message that needs one is then refused.
+	PSK func(PreSharedKeyID) (Secret, error)
+
+	// Padding returns to which length a plaintext of n bytes is padded with zeros (RFC 9420, Section 15.1). Nil pads to
+	// buckets, so that at most 1/8 is added and a length says little. An answer below n means n.
+	Padding func(n int) int
+}
+
+// A MemberVerifier knows who the keys and credentials in leaves belong to. It is asked about every leaf at Join, every
+// Add, and for every leaf that replaces one, whether the commit is received or is being made here. An error refuses
+// the whole commit or Welcome. It must answer from what it has: it is called inside Join, Commit and Process. It must not
+// call back into the group, nor change or keep what it is shown. RFC 9420, Section 5.3.1.
+type MemberVerifier interface {
+	// VerifyMember says whether the leaf's credential is real and belongs to the leaf's signature key.
+	VerifyMember(Member) error
+	// VerifySuccession says whether next may take the place of old, in an Update proposal or the leaf of a
+	// commit's path: a device keeps being itself. It is called instead of VerifyMember, and so must also
+	// check all that VerifyMember does.
+	VerifySuccession(old, next Member) error
+}
+
+// A Policy says which commits are allowed.
+type Policy interface {
+	// Authorize returns nil when the commit is allowed. It is called for commits that follow all rules of RFC 9420 and whose
+	// members are verified; an error refuses the commit. It must be a pure function of what it is shown, or the members
+	// will disagree about the group.
+	Authorize(*CommitContext) error
+}
+
+// PolicyFunc is a Policy that is one function.
+type PolicyFunc func(*CommitContext) error
+
+// Authorize calls f.
+func (f PolicyFunc) Authorize(c *CommitContext) error { return f(c) }
+
+// AllowAll is the policy of a group in which every member may do everything that RFC 9420 allows.
+var AllowAll Policy = PolicyFunc(func(*CommitContext) error { return nil })
+
+// A CommitContext is a commit as a Policy sees it: the group before, the proposals, the group after.
+type CommitContext struct {
+	// Committer is the member that made the commit, with the leaf that it had before.
+	Committer Member
+	// Sent says that the commit is being made here, rather than received.
+	Sent bool
+	// Epoch is the epoch that the commit ends.
+	Epoch uint64
+	// Proposals are in the order of the commit, those by reference and by value alike.
+	Proposals []CommittedProposal
+	// Before and After are the GroupContext extensions.
+	Before, After Extensions
+
+	treeBefore, treeAfter *ratchetTree
+}
+
+// A CommittedProposal is a proposal in a commit, with the member that made it: the committer, unless it is by reference.
+type CommittedProposal struct {
+	Proposal    Proposal
+	Sender      Member
+	ByReference bool
+}
+
+// MembersBefore yields the members of the epoch that the commit ends.
+func (c *CommitContext) MembersBefore() iter.Seq[Member] { return c.treeBefore.members() }
+
+// MembersAfter yields the members of the epoch that the commit begins.
+func (c *CommitContext) MembersAfter() iter.Seq[Member] { return c.treeAfter.members() }
+
+// MemberBefore returns the member at this leaf before the commit.
+func (c *CommitContext) MemberBefore(i LeafIndex) (Member, bool) { return c.treeBefore.member(i) }
+
+// MemberAfter returns the member at this leaf after the commit.
+func (c *CommitContext) MemberAfter(i LeafIndex) (Member, bool) { return c.treeAfter.member(i) }
+
+func (c *Config) check() error {
+	if c.Verifier == nil || c.Policy == nil || c.Signer == nil {
+		return ErrConfig
+	}
+	return nil
+}

@@ -1,0 +1,34 @@
+// Package mls is Messaging Layer Security, RFC 9420, for programs that do their own input and output.
+//
+// A Group is one member's view of one group. It reads no socket, no clock and no disk: it turns calls and received
+// bytes into messages to send, results to show and records to save. Start with [NewGroup], or with [NewKeyPackage] and
+// [Join]; then Seal and Process carry the conversation, and Commit, Merge and Delta its changes.
+//
+// # The life of a commit
+//
+// Commit computes a candidate, the [StagedCommit], and leaves the group alone. The caller saves it, sends its message, and
+// calls Merge when the delivery service says that it won; a loser is simply dropped. A commit that another member sent
+// comes out of Process as a StagedCommit too. Nothing changes the epoch but Merge.
+//
+// # Who decides
+//
+// RFC 9420 leaves to the application who a credential belongs to (the authentication service, Section 5.3.1) and who may
+// do what. Both are asked through [Config], on what is sent exactly as on what is received: [MemberVerifier] for every leaf,
+// [Policy] for every commit. A Config without them is refused.
+//
+// # Promises
+//
+//   - Process and Commit that return an error leave the group as it was, and no input panics.
+//   - Input that breaks a rule gives a [*ValidationError] that names the rule; a cryptographic failure gives [ErrDecrypt]
+//     or [ErrVerify] and no more.
+//   - Once the records of a [Delta] are applied, keys of opened messages and the secrets of past epochs are in them no more.
+//     Skipped messages keep their key and nonce, never a ratchet secret.
+//   - Saved state holds no signature key, and has a version byte: a later version of the package reads what this one wrote.
+//   - Values that hold secrets print, log and marshal as "secret".
+//
+// # Left out for now
+//
+// External commits and ExternalInit, proposals from outside of the group, ReInit, branching and SelfRemove are decoded and
+// refused with [ErrUnsupported]. Past epochs are not kept: a message of an earlier epoch is an [*EpochError]. There is no
+// X448 (suites 4 and 6) and no ML-DSA.
+package mls
