@@ -1,0 +1,232 @@
+package mtls
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+)
+
+// ListenerOptions say who listens and whom it accepts. The first two are needed.
+type ListenerOptions struct {
+	Identity *Identity
+	Trust    Trust
+
+	// Refused, if not nil, is told of every connection that did not come through
+	// the handshake, with a *PeerError if its key was the reason. Called from many
+	// goroutines; not after Close has returned.
+	Refused func(remote net.Addr, err error)
+}
+
+// Listener accepts connections of peers that it trusts. Handshakes run beside
+// each other, 10 s and 256 of them at most, so that nobody can keep others
+// waiting by being slow. All methods are safe from any goroutine.
+type Listener struct {
+	inner   net.Listener
+	config  *tls.Config
+	refused func(net.Addr, error)
+
+	accepted chan *Conn
+	slots    chan struct{} // one for each handshake under way
+	done     chan struct{} // closed by shut
+	running  sync.WaitGroup
+
+	pending struct {
+		sync.Mutex
+		closed bool
+		conns  map[net.Conn]struct{}
+	}
+}
+
+// Listen listens on an address; ctx is for finding it only. Errors as those of
+// Dial.
+func Listen(ctx context.Context, network, addr string, opts *ListenerOptions) (*Listener, error) {
+	if _, err := opts.config(); err != nil {
+		return nil, err
+	}
+	var config net.ListenConfig
+	inner, err := config.Listen(ctx, network, addr)
+	if err != nil {
+		return nil, fmt.Errorf("mtls: listening: %w", err)
+	}
+	return NewListener(inner, opts)
+}
+
+// NewListener takes over a listener that exists, and closes it on errors. Close
+// must be called in the end.
+func NewListener(inner net.Listener, opts *ListenerOptions) (*Listener, error) {
+	config, err := opts.config()
+	if err != nil {
+		inner.Close()
+		return nil, err
+	}
+	l := &Listener{
+		inner:    inner,
+		config:   config,
+		refused:  opts.Refused,
+		accepted: make(chan *Conn),
+		slots:    make(chan struct{}, maxHandshakes),
+		done:     make(chan struct{}),
+	}
+	l.pending.conns = make(map[net.Conn]struct{})
+	l.running.Go(l.run)
+	return l, nil
+}
+
+// Accept gives the next connection as a *Conn: net.Listener.
+func (l *Listener) Accept() (net.Conn, error) {
+	conn, err := l.AcceptConn()
+	if err != nil {
+		return nil, err
+	}
+	return conn, nil
+}
+
+// AcceptConn gives the next connection, its peer judged. After Close the error is
+// net.ErrClosed.
+func (l *Listener) AcceptConn() (*Conn, error) {
+	select {
+	case conn := <-l.accepted:
+		return conn, nil
+	case <-l.done:
+		return nil, fmt.Errorf("mtls: accepting: %w", net.ErrClosed)
+	}
+}
+
+// Addr gives the address listened on.
+func (l *Listener) Addr() net.Addr { return l.inner.Addr() }
+
+// Close stops listening, ends the handshakes under way and waits for them: Refused
+// must not call it. Connections that were accepted live on.
+func (l *Listener) Close() error {
+	l.shut()
+	err := l.inner.Close()
+	l.running.Wait()
+	return err
+}
+
+func (o *ListenerOptions) config() (*tls.Config, error) {
+	if o == nil {
+		return nil, errNoIdentity
+	}
+	return ServerConfig(o.Identity, o.Trust, Protocol)
+}
+
+// run accepts until Close, or until somebody else closes the inner listener.
+func (l *Listener) run() {
+	defer l.shut()
+	backoff := time.Duration(0)
+	for {
+		select {
+		case l.slots <- struct{}{}:
+		case <-l.done:
+			return
+		}
+		raw, err := l.inner.Accept()
+		if err == nil {
+			backoff = 0
+			l.running.Go(func() {
+				l.serve(raw)
+				<-l.slots
+			})
+			continue
+		}
+		<-l.slots
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		backoff = min(max(2*backoff, 5*time.Millisecond), maxBackoff)
+		select {
+		case <-time.After(backoff):
+		case <-l.done:
+			return
+		}
+	}
+}
+
+// shut ends what waits and what is under way. It may be called more than once.
+func (l *Listener) shut() {
+	l.pending.Lock()
+	defer l.pending.Unlock()
+	if l.pending.closed {
+		return
+	}
+	l.pending.closed = true
+	close(l.done)
+	for conn := range l.pending.conns {
+		conn.Close()
+	}
+}
+
+// serve sees one connection through its handshake to Accept.
+func (l *Listener) serve(raw net.Conn) {
+	if !l.begin(raw) {
+		raw.Close()
+		return
+	}
+	conn, err := l.handshake(raw)
+	l.end(raw)
+	if err != nil {
+		if l.refused != nil {
+			l.refused(raw.RemoteAddr(), err)
+		}
+		return
+	}
+	select {
+	case l.accepted <- conn:
+	case <-l.done:
+		conn.Close()
+	}
+}
+
+// handshake judges the peer and confirms; on errors it closes.
+func (l *Listener) handshake(raw net.Conn) (*Conn, error) {
+	raw.SetDeadline(time.Now().Add(handshakeTimeout))
+	conn := tls.Server(&wire{Conn: raw}, l.config)
+	if err := conn.Handshake(); err != nil {
+		linger(raw)
+		return nil, fmt.Errorf("mtls: handshake: %w", err)
+	}
+	peer, err := newConn(conn)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := conn.Write([]byte{confirmation}); err != nil {
+		raw.Close()
+		return nil, fmt.Errorf("mtls: confirming: %w", err)
+	}
+	return peer, raw.SetDeadline(time.Time{})
+}
+
+// linger closes so that the alert arrives: closing a socket with unread bytes in
+// it sends a reset, and that may make the far kernel forget what it has received.
+func linger(raw net.Conn) {
+	defer raw.Close()
+	half, ok := raw.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	raw.SetReadDeadline(time.Now().Add(lingerTimeout))
+	io.Copy(io.Discard, io.LimitReader(raw, maxLinger))
+}
+
+// begin enters a handshake among those that Close ends.
+func (l *Listener) begin(raw net.Conn) bool {
+	l.pending.Lock()
+	defer l.pending.Unlock()
+	if l.pending.closed {
+		return false
+	}
+	l.pending.conns[raw] = struct{}{}
+	return true
+}
+
+func (l *Listener) end(raw net.Conn) {
+	l.pending.Lock()
+	defer l.pending.Unlock()
+	delete(l.pending.conns, raw)
+}
