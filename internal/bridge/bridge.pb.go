@@ -190,6 +190,7 @@ type Call struct {
 	//	*Call_Login
 	//	*Call_Logout
 	//	*Call_SuggestPassphrase
+	//	*Call_JudgePassphrase
 	//	*Call_Reconnect
 	//	*Call_ListAccounts
 	//	*Call_CreateInvite
@@ -261,6 +262,13 @@ func (x *Call) GetLogout() *Logout {
 func (x *Call) GetSuggestPassphrase() *SuggestPassphrase {
 	if x, ok := x.GetBody().(*Call_SuggestPassphrase); ok {
 		return x.SuggestPassphrase
+	}
+	return nil
+}
+
+func (x *Call) GetJudgePassphrase() *JudgePassphrase {
+	if x, ok := x.GetBody().(*Call_JudgePassphrase); ok {
+		return x.JudgePassphrase
 	}
 	return nil
 }
@@ -409,6 +417,10 @@ type Call_SuggestPassphrase struct {
 	SuggestPassphrase *SuggestPassphrase `protobuf:"bytes,6,opt,name=suggest_passphrase,json=suggestPassphrase,proto3,oneof"`
 }
 
+type Call_JudgePassphrase struct {
+	JudgePassphrase *JudgePassphrase `protobuf:"bytes,11,opt,name=judge_passphrase,json=judgePassphrase,proto3,oneof"`
+}
+
 type Call_Reconnect struct {
 	Reconnect *Reconnect `protobuf:"bytes,7,opt,name=reconnect,proto3,oneof"`
 }
@@ -489,6 +501,8 @@ func (*Call_Logout) isCall_Body() {}
 
 func (*Call_SuggestPassphrase) isCall_Body() {}
 
+func (*Call_JudgePassphrase) isCall_Body() {}
+
 func (*Call_Reconnect) isCall_Body() {}
 
 func (*Call_ListAccounts) isCall_Body() {}
@@ -537,6 +551,7 @@ type Packet struct {
 	//	*Packet_Accounts
 	//	*Packet_Invite
 	//	*Packet_Devices
+	//	*Packet_Judgement
 	//	*Packet_Rooms
 	//	*Packet_Room
 	//	*Packet_Members
@@ -544,8 +559,8 @@ type Packet struct {
 	//	*Packet_Posted
 	//	*Packet_Progress
 	//	*Packet_ConnectionChanged
-	//	*Packet_RoomChanged
-	//	*Packet_MessageChanged
+	//	*Packet_RoomsChanged
+	//	*Packet_MessagesChanged
 	//	*Packet_AccountsChanged
 	//	*Packet_SignedOut
 	//	*Packet_Resync
@@ -628,6 +643,13 @@ func (x *Packet) GetDevices() *Devices {
 	return nil
 }
 
+func (x *Packet) GetJudgement() *Judgement {
+	if x, ok := x.GetBody().(*Packet_Judgement); ok {
+		return x.Judgement
+	}
+	return nil
+}
+
 func (x *Packet) GetRooms() *Rooms {
 	if x, ok := x.GetBody().(*Packet_Rooms); ok {
 		return x.Rooms
@@ -677,16 +699,16 @@ func (x *Packet) GetConnectionChanged() *Connection {
 	return nil
 }
 
-func (x *Packet) GetRoomChanged() *Room {
-	if x, ok := x.GetBody().(*Packet_RoomChanged); ok {
-		return x.RoomChanged
+func (x *Packet) GetRoomsChanged() *Rooms {
+	if x, ok := x.GetBody().(*Packet_RoomsChanged); ok {
+		return x.RoomsChanged
 	}
 	return nil
 }
 
-func (x *Packet) GetMessageChanged() *Message {
-	if x, ok := x.GetBody().(*Packet_MessageChanged); ok {
-		return x.MessageChanged
+func (x *Packet) GetMessagesChanged() *Messages {
+	if x, ok := x.GetBody().(*Packet_MessagesChanged); ok {
+		return x.MessagesChanged
 	}
 	return nil
 }
@@ -748,6 +770,10 @@ type Packet_Devices struct {
 	Devices *Devices `protobuf:"bytes,9,opt,name=devices,proto3,oneof"`
 }
 
+type Packet_Judgement struct {
+	Judgement *Judgement `protobuf:"bytes,10,opt,name=judgement,proto3,oneof"`
+}
+
 type Packet_Rooms struct {
 	Rooms *Rooms `protobuf:"bytes,20,opt,name=rooms,proto3,oneof"`
 }
@@ -777,12 +803,12 @@ type Packet_ConnectionChanged struct {
 	ConnectionChanged *Connection `protobuf:"bytes,61,opt,name=connection_changed,json=connectionChanged,proto3,oneof"`
 }
 
-type Packet_RoomChanged struct {
-	RoomChanged *Room `protobuf:"bytes,62,opt,name=room_changed,json=roomChanged,proto3,oneof"`
+type Packet_RoomsChanged struct {
+	RoomsChanged *Rooms `protobuf:"bytes,62,opt,name=rooms_changed,json=roomsChanged,proto3,oneof"`
 }
 
-type Packet_MessageChanged struct {
-	MessageChanged *Message `protobuf:"bytes,63,opt,name=message_changed,json=messageChanged,proto3,oneof"`
+type Packet_MessagesChanged struct {
+	MessagesChanged *Messages `protobuf:"bytes,63,opt,name=messages_changed,json=messagesChanged,proto3,oneof"`
 }
 
 type Packet_AccountsChanged struct {
@@ -814,6 +840,8 @@ func (*Packet_Invite) isPacket_Body() {}
 
 func (*Packet_Devices) isPacket_Body() {}
 
+func (*Packet_Judgement) isPacket_Body() {}
+
 func (*Packet_Rooms) isPacket_Body() {}
 
 func (*Packet_Room) isPacket_Body() {}
@@ -828,9 +856,9 @@ func (*Packet_Progress) isPacket_Body() {}
 
 func (*Packet_ConnectionChanged) isPacket_Body() {}
 
-func (*Packet_RoomChanged) isPacket_Body() {}
+func (*Packet_RoomsChanged) isPacket_Body() {}
 
-func (*Packet_MessageChanged) isPacket_Body() {}
+func (*Packet_MessagesChanged) isPacket_Body() {}
 
 func (*Packet_AccountsChanged) isPacket_Body() {}
 
@@ -1170,6 +1198,44 @@ func (*Passphrase) ProtoMessage() {}
 func (x *Passphrase) GetWords() string {
 	if x != nil {
 		return x.Words
+	}
+	return ""
+}
+
+// JudgePassphrase asks whether a chosen passphrase is strong enough. Answered with Judgement; needs no network.
+type JudgePassphrase struct {
+	unknownFields []byte
+	Passphrase    string `protobuf:"bytes,1,opt,name=passphrase,proto3" json:"passphrase,omitempty"`
+}
+
+func (x *JudgePassphrase) Reset() {
+	*x = JudgePassphrase{}
+}
+
+func (*JudgePassphrase) ProtoMessage() {}
+
+func (x *JudgePassphrase) GetPassphrase() string {
+	if x != nil {
+		return x.Passphrase
+	}
+	return ""
+}
+
+type Judgement struct {
+	unknownFields []byte
+	// Why it is too weak and what to do; empty for one that passes.
+	Problem string `protobuf:"bytes,1,opt,name=problem,proto3" json:"problem,omitempty"`
+}
+
+func (x *Judgement) Reset() {
+	*x = Judgement{}
+}
+
+func (*Judgement) ProtoMessage() {}
+
+func (x *Judgement) GetProblem() string {
+	if x != nil {
+		return x.Problem
 	}
 	return ""
 }
@@ -1728,11 +1794,10 @@ func (x *Members) GetMembers() []*Member {
 	return nil
 }
 
-// MarkRead says that a person has seen the room up to seq. Answered with Done.
+// MarkRead says that a person has seen the room. Answered with Done.
 type MarkRead struct {
 	unknownFields []byte
 	Room          string `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
-	Seq           uint64 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
 }
 
 func (x *MarkRead) Reset() {
@@ -1746,13 +1811,6 @@ func (x *MarkRead) GetRoom() string {
 		return x.Room
 	}
 	return ""
-}
-
-func (x *MarkRead) GetSeq() uint64 {
-	if x != nil {
-		return x.Seq
-	}
-	return 0
 }
 
 type Message struct {
@@ -2289,6 +2347,31 @@ func (this *Call_ListDevices) EqualVT(thatIface isCall_Body) bool {
 		}
 		if q == nil {
 			q = &ListDevices{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *Call_JudgePassphrase) EqualVT(thatIface isCall_Body) bool {
+	that, ok := thatIface.(*Call_JudgePassphrase)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.JudgePassphrase, that.JudgePassphrase; p != q {
+		if p == nil {
+			p = &JudgePassphrase{}
+		}
+		if q == nil {
+			q = &JudgePassphrase{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -2851,6 +2934,31 @@ func (this *Packet_Devices) EqualVT(thatIface isPacket_Body) bool {
 	return true
 }
 
+func (this *Packet_Judgement) EqualVT(thatIface isPacket_Body) bool {
+	that, ok := thatIface.(*Packet_Judgement)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.Judgement, that.Judgement; p != q {
+		if p == nil {
+			p = &Judgement{}
+		}
+		if q == nil {
+			q = &Judgement{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *Packet_Rooms) EqualVT(thatIface isPacket_Body) bool {
 	that, ok := thatIface.(*Packet_Rooms)
 	if !ok {
@@ -3026,8 +3134,8 @@ func (this *Packet_ConnectionChanged) EqualVT(thatIface isPacket_Body) bool {
 	return true
 }
 
-func (this *Packet_RoomChanged) EqualVT(thatIface isPacket_Body) bool {
-	that, ok := thatIface.(*Packet_RoomChanged)
+func (this *Packet_RoomsChanged) EqualVT(thatIface isPacket_Body) bool {
+	that, ok := thatIface.(*Packet_RoomsChanged)
 	if !ok {
 		return false
 	}
@@ -3037,12 +3145,12 @@ func (this *Packet_RoomChanged) EqualVT(thatIface isPacket_Body) bool {
 	if this == nil && that != nil || this != nil && that == nil {
 		return false
 	}
-	if p, q := this.RoomChanged, that.RoomChanged; p != q {
+	if p, q := this.RoomsChanged, that.RoomsChanged; p != q {
 		if p == nil {
-			p = &Room{}
+			p = &Rooms{}
 		}
 		if q == nil {
-			q = &Room{}
+			q = &Rooms{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -3051,8 +3159,8 @@ func (this *Packet_RoomChanged) EqualVT(thatIface isPacket_Body) bool {
 	return true
 }
 
-func (this *Packet_MessageChanged) EqualVT(thatIface isPacket_Body) bool {
-	that, ok := thatIface.(*Packet_MessageChanged)
+func (this *Packet_MessagesChanged) EqualVT(thatIface isPacket_Body) bool {
+	that, ok := thatIface.(*Packet_MessagesChanged)
 	if !ok {
 		return false
 	}
@@ -3062,12 +3170,12 @@ func (this *Packet_MessageChanged) EqualVT(thatIface isPacket_Body) bool {
 	if this == nil && that != nil || this != nil && that == nil {
 		return false
 	}
-	if p, q := this.MessageChanged, that.MessageChanged; p != q {
+	if p, q := this.MessagesChanged, that.MessagesChanged; p != q {
 		if p == nil {
-			p = &Message{}
+			p = &Messages{}
 		}
 		if q == nil {
-			q = &Message{}
+			q = &Messages{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -3439,6 +3547,44 @@ func (this *Passphrase) EqualVT(that *Passphrase) bool {
 
 func (this *Passphrase) EqualMessageVT(thatMsg any) bool {
 	that, ok := thatMsg.(*Passphrase)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *JudgePassphrase) EqualVT(that *JudgePassphrase) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.Passphrase != that.Passphrase {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *JudgePassphrase) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*JudgePassphrase)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *Judgement) EqualVT(that *Judgement) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.Problem != that.Problem {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *Judgement) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*Judgement)
 	if !ok {
 		return false
 	}
@@ -3999,9 +4145,6 @@ func (this *MarkRead) EqualVT(that *MarkRead) bool {
 	if this.Room != that.Room {
 		return false
 	}
-	if this.Seq != that.Seq {
-		return false
-	}
 	return string(this.unknownFields) == string(that.unknownFields)
 }
 
@@ -4467,6 +4610,29 @@ func (m *Call_ListDevices) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
 		i--
 		dAtA[i] = 0x52
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Call_JudgePassphrase) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Call_JudgePassphrase) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.JudgePassphrase != nil {
+		size, err := m.JudgePassphrase.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x5a
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x5a
 	}
 	return len(dAtA) - i, nil
 }
@@ -5052,6 +5218,29 @@ func (m *Packet_Devices) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Packet_Judgement) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Packet_Judgement) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Judgement != nil {
+		size, err := m.Judgement.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x52
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x52
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Packet_Rooms) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -5241,15 +5430,15 @@ func (m *Packet_ConnectionChanged) MarshalToSizedBufferVT(dAtA []byte) (int, err
 	}
 	return len(dAtA) - i, nil
 }
-func (m *Packet_RoomChanged) MarshalToVT(dAtA []byte) (int, error) {
+func (m *Packet_RoomsChanged) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *Packet_RoomChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+func (m *Packet_RoomsChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
-	if m.RoomChanged != nil {
-		size, err := m.RoomChanged.MarshalToSizedBufferVT(dAtA[:i])
+	if m.RoomsChanged != nil {
+		size, err := m.RoomsChanged.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -5268,15 +5457,15 @@ func (m *Packet_RoomChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
-func (m *Packet_MessageChanged) MarshalToVT(dAtA []byte) (int, error) {
+func (m *Packet_MessagesChanged) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
 }
 
-func (m *Packet_MessageChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+func (m *Packet_MessagesChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	i := len(dAtA)
-	if m.MessageChanged != nil {
-		size, err := m.MessageChanged.MarshalToSizedBufferVT(dAtA[:i])
+	if m.MessagesChanged != nil {
+		size, err := m.MessagesChanged.MarshalToSizedBufferVT(dAtA[:i])
 		if err != nil {
 			return 0, err
 		}
@@ -6001,6 +6190,86 @@ func (m *Passphrase) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.Words)
 		copy(dAtA[i:], m.Words)
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Words)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *JudgePassphrase) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *JudgePassphrase) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *JudgePassphrase) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Passphrase) > 0 {
+		i -= len(m.Passphrase)
+		copy(dAtA[i:], m.Passphrase)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Passphrase)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Judgement) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Judgement) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Judgement) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Problem) > 0 {
+		i -= len(m.Problem)
+		copy(dAtA[i:], m.Problem)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Problem)))
 		i--
 		dAtA[i] = 0xa
 	}
@@ -7066,11 +7335,6 @@ func (m *MarkRead) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
-	if m.Seq != 0 {
-		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Seq))
-		i--
-		dAtA[i] = 0x10
-	}
 	if len(m.Room) > 0 {
 		i -= len(m.Room)
 		copy(dAtA[i:], m.Room)
@@ -7630,6 +7894,20 @@ func (m *Call_ListDevices) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Call_JudgePassphrase) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.JudgePassphrase != nil {
+		l = m.JudgePassphrase.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 2
+	}
+	return n
+}
 func (m *Call_ListRooms) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -7940,6 +8218,20 @@ func (m *Packet_Devices) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Packet_Judgement) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Judgement != nil {
+		l = m.Judgement.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 2
+	}
+	return n
+}
 func (m *Packet_Rooms) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -8038,28 +8330,28 @@ func (m *Packet_ConnectionChanged) SizeVT() (n int) {
 	}
 	return n
 }
-func (m *Packet_RoomChanged) SizeVT() (n int) {
+func (m *Packet_RoomsChanged) SizeVT() (n int) {
 	if m == nil {
 		return 0
 	}
 	var l int
 	_ = l
-	if m.RoomChanged != nil {
-		l = m.RoomChanged.SizeVT()
+	if m.RoomsChanged != nil {
+		l = m.RoomsChanged.SizeVT()
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	} else {
 		n += 3
 	}
 	return n
 }
-func (m *Packet_MessageChanged) SizeVT() (n int) {
+func (m *Packet_MessagesChanged) SizeVT() (n int) {
 	if m == nil {
 		return 0
 	}
 	var l int
 	_ = l
-	if m.MessageChanged != nil {
-		l = m.MessageChanged.SizeVT()
+	if m.MessagesChanged != nil {
+		l = m.MessagesChanged.SizeVT()
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	} else {
 		n += 3
@@ -8329,6 +8621,34 @@ func (m *Passphrase) SizeVT() (n int) {
 	var l int
 	_ = l
 	l = len(m.Words)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *JudgePassphrase) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Passphrase)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Judgement) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Problem)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
@@ -8726,9 +9046,6 @@ func (m *MarkRead) SizeVT() (n int) {
 	l = len(m.Room)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
-	}
-	if m.Seq != 0 {
-		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Seq))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -9226,6 +9543,39 @@ func (m *Call) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &Call_ListDevices{ListDevices: v}
+			}
+			iNdEx = postIndex
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field JudgePassphrase", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Call_JudgePassphrase); ok {
+				if err := oneof.JudgePassphrase.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &JudgePassphrase{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Call_JudgePassphrase{JudgePassphrase: v}
 			}
 			iNdEx = postIndex
 		case 20:
@@ -9972,6 +10322,39 @@ func (m *Packet) UnmarshalVT(dAtA []byte) error {
 				m.Body = &Packet_Devices{Devices: v}
 			}
 			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Judgement", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Packet_Judgement); ok {
+				if err := oneof.Judgement.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &Judgement{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Packet_Judgement{Judgement: v}
+			}
+			iNdEx = postIndex
 		case 20:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Rooms", wireType)
@@ -10205,7 +10588,7 @@ func (m *Packet) UnmarshalVT(dAtA []byte) error {
 			iNdEx = postIndex
 		case 62:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field RoomChanged", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field RoomsChanged", wireType)
 			}
 			var msglen int
 			var _v uint64
@@ -10224,21 +10607,21 @@ func (m *Packet) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			if oneof, ok := m.Body.(*Packet_RoomChanged); ok {
-				if err := oneof.RoomChanged.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+			if oneof, ok := m.Body.(*Packet_RoomsChanged); ok {
+				if err := oneof.RoomsChanged.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 					return err
 				}
 			} else {
-				v := &Room{}
+				v := &Rooms{}
 				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 					return err
 				}
-				m.Body = &Packet_RoomChanged{RoomChanged: v}
+				m.Body = &Packet_RoomsChanged{RoomsChanged: v}
 			}
 			iNdEx = postIndex
 		case 63:
 			if wireType != 2 {
-				return fmt.Errorf("proto: wrong wireType = %d for field MessageChanged", wireType)
+				return fmt.Errorf("proto: wrong wireType = %d for field MessagesChanged", wireType)
 			}
 			var msglen int
 			var _v uint64
@@ -10257,16 +10640,16 @@ func (m *Packet) UnmarshalVT(dAtA []byte) error {
 			if postIndex > l {
 				return io.ErrUnexpectedEOF
 			}
-			if oneof, ok := m.Body.(*Packet_MessageChanged); ok {
-				if err := oneof.MessageChanged.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+			if oneof, ok := m.Body.(*Packet_MessagesChanged); ok {
+				if err := oneof.MessagesChanged.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 					return err
 				}
 			} else {
-				v := &Message{}
+				v := &Messages{}
 				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
 					return err
 				}
-				m.Body = &Packet_MessageChanged{MessageChanged: v}
+				m.Body = &Packet_MessagesChanged{MessagesChanged: v}
 			}
 			iNdEx = postIndex
 		case 64:
@@ -11429,6 +11812,134 @@ func (m *Passphrase) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Words = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *JudgePassphrase) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: JudgePassphrase: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: JudgePassphrase: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Passphrase", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Passphrase = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Judgement) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Judgement: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Judgement: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Problem", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Problem = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
@@ -13165,15 +13676,6 @@ func (m *MarkRead) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Room = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
-		case 2:
-			if wireType != 0 {
-				return fmt.Errorf("proto: wrong wireType = %d for field Seq", wireType)
-			}
-			m.Seq = 0
-			m.Seq, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
-			if err != nil {
-				return err
-			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

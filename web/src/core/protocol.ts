@@ -26,6 +26,7 @@ export type CallBody =
   | { kind: "login"; value: Login }
   | { kind: "logout"; value: Logout }
   | { kind: "suggestPassphrase"; value: SuggestPassphrase }
+  | { kind: "judgePassphrase"; value: JudgePassphrase }
   | { kind: "reconnect"; value: Reconnect }
   | { kind: "listAccounts"; value: ListAccounts }
   | { kind: "createInvite"; value: CreateInvite }
@@ -51,6 +52,7 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 4, name: "login", kind: "message", of: () => Login, oneof: "body" },
   { number: 5, name: "logout", kind: "message", of: () => Logout, oneof: "body" },
   { number: 6, name: "suggestPassphrase", kind: "message", of: () => SuggestPassphrase, oneof: "body" },
+  { number: 11, name: "judgePassphrase", kind: "message", of: () => JudgePassphrase, oneof: "body" },
   { number: 7, name: "reconnect", kind: "message", of: () => Reconnect, oneof: "body" },
   { number: 8, name: "listAccounts", kind: "message", of: () => ListAccounts, oneof: "body" },
   { number: 9, name: "createInvite", kind: "message", of: () => CreateInvite, oneof: "body" },
@@ -85,6 +87,7 @@ export type PacketBody =
   | { kind: "accounts"; value: Accounts }
   | { kind: "invite"; value: Invite }
   | { kind: "devices"; value: Devices }
+  | { kind: "judgement"; value: Judgement }
   | { kind: "rooms"; value: Rooms }
   | { kind: "room"; value: Room }
   | { kind: "members"; value: Members }
@@ -92,8 +95,8 @@ export type PacketBody =
   | { kind: "posted"; value: Posted }
   | { kind: "progress"; value: Progress }
   | { kind: "connectionChanged"; value: Connection }
-  | { kind: "roomChanged"; value: Room }
-  | { kind: "messageChanged"; value: Message }
+  | { kind: "roomsChanged"; value: Rooms }
+  | { kind: "messagesChanged"; value: Messages }
   | { kind: "accountsChanged"; value: AccountsChanged }
   | { kind: "signedOut"; value: SignedOut }
   | { kind: "resync"; value: Resync };
@@ -108,6 +111,7 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 7, name: "accounts", kind: "message", of: () => Accounts, oneof: "body" },
   { number: 8, name: "invite", kind: "message", of: () => Invite, oneof: "body" },
   { number: 9, name: "devices", kind: "message", of: () => Devices, oneof: "body" },
+  { number: 10, name: "judgement", kind: "message", of: () => Judgement, oneof: "body" },
   { number: 20, name: "rooms", kind: "message", of: () => Rooms, oneof: "body" },
   { number: 21, name: "room", kind: "message", of: () => Room, oneof: "body" },
   { number: 22, name: "members", kind: "message", of: () => Members, oneof: "body" },
@@ -115,8 +119,8 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 41, name: "posted", kind: "message", of: () => Posted, oneof: "body" },
   { number: 60, name: "progress", kind: "message", of: () => Progress, oneof: "body" },
   { number: 61, name: "connectionChanged", kind: "message", of: () => Connection, oneof: "body" },
-  { number: 62, name: "roomChanged", kind: "message", of: () => Room, oneof: "body" },
-  { number: 63, name: "messageChanged", kind: "message", of: () => Message, oneof: "body" },
+  { number: 62, name: "roomsChanged", kind: "message", of: () => Rooms, oneof: "body" },
+  { number: 63, name: "messagesChanged", kind: "message", of: () => Messages, oneof: "body" },
   { number: 64, name: "accountsChanged", kind: "message", of: () => AccountsChanged, oneof: "body" },
   { number: 65, name: "signedOut", kind: "message", of: () => SignedOut, oneof: "body" },
   { number: 66, name: "resync", kind: "message", of: () => Resync, oneof: "body" },
@@ -252,6 +256,24 @@ export interface Passphrase {
 
 export const Passphrase: Codec<Passphrase> = codec<Passphrase>([
   { number: 1, name: "words", kind: "string" },
+]);
+
+// JudgePassphrase asks whether a chosen passphrase is strong enough. Answered with Judgement; needs no network.
+export interface JudgePassphrase {
+  passphrase: string;
+}
+
+export const JudgePassphrase: Codec<JudgePassphrase> = codec<JudgePassphrase>([
+  { number: 1, name: "passphrase", kind: "string" },
+]);
+
+export interface Judgement {
+  // Why it is too weak and what to do; empty for one that passes.
+  problem: string;
+}
+
+export const Judgement: Codec<Judgement> = codec<Judgement>([
+  { number: 1, name: "problem", kind: "string" },
 ]);
 
 // Reconnect asks that the next attempt begin now. Answered with Done.
@@ -468,15 +490,13 @@ export const Members: Codec<Members> = codec<Members>([
   { number: 1, name: "members", kind: "message", of: () => Member, repeated: true },
 ]);
 
-// MarkRead says that a person has seen the room up to seq. Answered with Done.
+// MarkRead says that a person has seen the room. Answered with Done.
 export interface MarkRead {
   room: string;
-  seq: number;
 }
 
 export const MarkRead: Codec<MarkRead> = codec<MarkRead>([
   { number: 1, name: "room", kind: "string" },
-  { number: 2, name: "seq", kind: "number" },
 ]);
 
 export interface Message {
