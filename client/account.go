@@ -2,9 +2,12 @@ package client
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"snug/internal/ident"
+	"snug/internal/wire"
 )
 
 // Me is who is signed in on this device.
@@ -52,22 +55,99 @@ type Invite struct {
 	ExpiresAt time.Time
 }
 
-// Register makes an account with this device as its first. A second call after a failure may repeat the first.
-func (c *Client) Register(ctx context.Context, options RegisterOptions) (Me, error) {
-	return Me{}, errUnwritten
-}
-
-// Login makes this a new device of the account.
-func (c *Client) Login(ctx context.Context, options LoginOptions) (Me, error) {
-	return Me{}, errUnwritten
-}
-
-// Logout revokes this device and forgets everything that is stored on it. Without a connection it refuses: the device
-// would stay enrolled.
-func (c *Client) Logout(ctx context.Context) error { return errUnwritten }
-
 // Accounts lists the people of the server, by handle.
-func (c *Client) Accounts(ctx context.Context) ([]Account, error) { return nil, errUnwritten }
+func (c *Client) Accounts(ctx context.Context) ([]Account, error) {
+	return call[[]Account](ctx, c, func(c *Core, call uint64) { c.listAccounts(call, nil) })
+}
+
+// listAccounts asks for page after page.
+func (c *Core) listAccounts(call uint64, got []Account) {
+	after := ""
+	if len(got) > 0 {
+		after = got[len(got)-1].Handle
+	}
+	c.ask(request{call: call, needs: ready, sticky: true,
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListAccounts{ListAccounts: &wire.ListAccounts{After: after}}},
+		then: func(c *Core, reply *wire.ServerFrame) {
+			page := reply.GetAccounts()
+			all := append(got[:len(got):len(got)], readAccounts(page)...)
+			if page.GetMore() && len(all) > len(got) {
+				c.listAccounts(call, all)
+				return
+			}
+			c.reply(call, all, nil)
+		}})
+}
+
+func readAccounts(page *wire.Accounts) (accounts []Account) {
+	for _, a := range page.GetAccounts() {
+		id, err := ident.AccountIDFromBytes(a.Account)
+		if err != nil {
+			continue
+		}
+		account := Account{ID: id, Handle: a.Handle, Online: a.Online}
+		if a.SeenAt > 0 {
+			account.SeenAt = time.UnixMilli(a.SeenAt).UTC()
+		}
+		accounts = append(accounts, account)
+	}
+	return accounts
+}
 
 // Invite makes a one-time code with which somebody may register.
-func (c *Client) Invite(ctx context.Context) (Invite, error) { return Invite{}, errUnwritten }
+func (c *Client) Invite(ctx context.Context) (Invite, error) {
+	return call[Invite](ctx, c, func(c *Core, call uint64) {
+		c.ask(request{call: call, needs: ready, sticky: true,
+			frame: &wire.ClientFrame{Body: &wire.ClientFrame_CreateInvite{CreateInvite: &wire.CreateInvite{}}},
+			then: func(c *Core, reply *wire.ServerFrame) {
+				invite := reply.GetInvite()
+				if invite == nil {
+					c.reply(call, nil, errProtocol)
+					return
+				}
+				c.reply(call, Invite{Code: invite.Code, ExpiresAt: time.UnixMilli(invite.ExpiresAt).UTC()}, nil)
+			}})
+	})
+}
+
+// lookUp gives the accounts of handles, and sees to it that their newest chains are known. The server says who has a
+// handle; that the account claims it is checked in its chain.
+func (c *Client) lookUp(ctx context.Context, handles []string) ([]ident.AccountID, error) {
+	var accounts []ident.AccountID
+	for _, text := range handles {
+		handle, err := ident.ParseHandle(strings.TrimPrefix(text, "@"))
+		if err != nil {
+			return nil, refuse(Usage, "", "%q is no handle: 3 to 32 of a-z, 0-9, '.', '_' and '-'", text)
+		}
+		account, err := call[ident.AccountID](ctx, c, func(c *Core, call uint64) { c.lookUp(call, handle) })
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(accounts, account) {
+			accounts = append(accounts, account)
+		}
+	}
+	return accounts, nil
+}
+
+func (c *Core) lookUp(call uint64, handle ident.Handle) {
+	nobody := refuse(NotFound, "snug users lists the people", "nobody is called @%s", handle)
+	body := &wire.ListAccounts{Handle: handle.String(), Limit: 1}
+	c.ask(request{call: call, needs: ready, sticky: true,
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListAccounts{ListAccounts: body}},
+		then: func(c *Core, reply *wire.ServerFrame) {
+			found := readAccounts(reply.GetAccounts())
+			if len(found) != 1 || found[0].Handle != handle.String() {
+				c.reply(call, nil, nobody)
+				return
+			}
+			account := found[0].ID
+			c.fetchChains("", []ident.AccountID{account}, func(c *Core) {
+				if chain := c.chain(account); chain == nil || chain.Handle() != handle {
+					c.reply(call, nil, refuse(Refused, "", "the server shows an account as @%s that is not called so", handle))
+					return
+				}
+				c.reply(call, account, nil)
+			})
+		}})
+}

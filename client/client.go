@@ -17,7 +17,10 @@ import (
 	"io"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
+
+	"snug/internal/ident"
 )
 
 // Config is what a Client is made of. Every field is mandatory unless it says otherwise.
@@ -41,15 +44,21 @@ type Config struct {
 type Client struct {
 	cfg  Config
 	core *Core // owned by Run once it has started
+	// generation is the store's, as far as the core has read and written; owned like core.
+	generation uint64
 
-	inputs  chan input
-	stopped chan struct{}
+	// stretch and params are how passphrases become keys.
+	stretch stretch
+	params  func() ident.PassphraseParams
+
+	calls    chan verb
+	nextCall atomic.Uint64
+	stopped  chan struct{} // closed when Run has ended
 
 	shared struct {
 		sync.Mutex
 		me            Me
 		signedIn      bool
-		running       bool
 		connection    ConnectionChanged
 		subscriptions map[*Subscription]struct{}
 	}
@@ -64,9 +73,10 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	c := &Client{cfg: cfg, inputs: make(chan input), stopped: make(chan struct{})}
+	c := &Client{cfg: cfg, stretch: ident.DerivePassphraseKeys, params: ident.DefaultPassphraseParams,
+		calls: make(chan verb), stopped: make(chan struct{})}
 	c.shared.subscriptions = make(map[*Subscription]struct{})
-	c.core = newCore(coreConfig{rand: cfg.Rand, agent: cfg.Agent, provesDevice: cfg.Transport.ProvesDevice()})
+	c.core = newCore(coreConfig{rand: cfg.Rand, agent: cfg.Agent, provesDevice: cfg.Transport.ProvesDevice(), log: cfg.Log})
 	if err := c.load(ctx); err != nil {
 		return nil, err
 	}

@@ -1,16 +1,234 @@
 package client
 
-import "io"
+import (
+	"context"
+	"io"
+	"log/slog"
+	"maps"
+	"math"
+	"time"
 
+	"snug/internal/ident"
+	"snug/internal/wire"
+)
+
+// coreConfig is what a core is made of.
 type coreConfig struct {
 	rand         io.Reader
 	agent        string
 	provesDevice bool
+	log          *slog.Logger
 }
 
-// Core is the state machine.
-type Core struct{ cfg coreConfig }
+// Core is the state machine: Step turns one input into one output. What it knows is of two kinds. memory is a cache of
+// the store, and may be dropped at any time. volatile is what no store keeps: the connection, the requests under way, who
+// waits for what. A step that could not be committed is taken back with rollback, and leaves no trace.
+//
+// Continuations of requests and waits hold ids, never state: by the time they run, the state may have been loaded anew.
+type Core struct {
+	cfg    coreConfig
+	mem    *memory
+	vol    volatile
+	before volatile // as it was when the step began
+	*step
+}
 
+// An input is one thing that happened.
 type input interface{ input() }
 
-func newCore(cfg coreConfig) *Core { return &Core{cfg: cfg} }
+type (
+	// inputTick is the passing of time.
+	inputTick struct{}
+	// inputConnected is a new connection.
+	inputConnected struct{}
+	// inputDisconnected is the end of the connection, or a dial that failed.
+	inputDisconnected struct{ err error }
+	// inputFrame is a frame of the server.
+	inputFrame struct{ frame []byte }
+	// inputCall is a verb: begin does what can be done at once, and sees to it that call is replied to some time.
+	inputCall struct {
+		call  uint64
+		begin func(c *Core, call uint64)
+	}
+	// inputCancel says that nobody waits for the call any more.
+	inputCancel struct{ call uint64 }
+	// inputForeign says that somebody else has written to the store.
+	inputForeign struct{}
+)
+
+func (inputTick) input()         {}
+func (inputConnected) input()    {}
+func (inputDisconnected) input() {}
+func (inputFrame) input()        {}
+func (inputCall) input()         {}
+func (inputCancel) input()       {}
+func (inputForeign) input()      {}
+
+// volatile is what is not stored. Its maps are cloned when a step begins, so their values are never changed in place.
+type volatile struct {
+	connection connection
+	nextID     uint64
+	requests   map[uint64]request
+	named      map[string]uint64
+	waits      []wait
+	// shown is up to where MessageChanged was emitted, per room.
+	shown map[ident.RoomID]uint64
+	// logs is what is known of the server's side of each room.
+	logs map[ident.RoomID]serverLog
+	// blocked holds what a room's next entry or Welcome waits for.
+	blocked map[ident.RoomID]blocked
+	// welcomes are those that are not taken yet.
+	welcomes map[ident.RoomID]*wire.WelcomeEvent
+	// packages are claimed key packages by device; an empty one says that the device had none.
+	packages map[ident.DeviceID]claimed
+	// commitAt and submitAt are the earliest times of the room's next commit and next Submit.
+	commitAt, submitAt map[ident.RoomID]time.Time
+	// refusedRooms are those that the server would not make.
+	refusedRooms []refusedRoom
+}
+
+func newVolatile() volatile {
+	return volatile{
+		nextID: 1, requests: make(map[uint64]request), named: make(map[string]uint64), shown: make(map[ident.RoomID]uint64),
+		logs: make(map[ident.RoomID]serverLog), blocked: make(map[ident.RoomID]blocked),
+		welcomes: make(map[ident.RoomID]*wire.WelcomeEvent), packages: make(map[ident.DeviceID]claimed),
+		commitAt: make(map[ident.RoomID]time.Time), submitAt: make(map[ident.RoomID]time.Time),
+	}
+}
+
+func (v volatile) clone() volatile {
+	v.requests = maps.Clone(v.requests)
+	v.named = maps.Clone(v.named)
+	v.waits = append([]wait(nil), v.waits...)
+	v.shown = maps.Clone(v.shown)
+	v.logs = maps.Clone(v.logs)
+	v.blocked = maps.Clone(v.blocked)
+	v.welcomes = maps.Clone(v.welcomes)
+	v.packages = maps.Clone(v.packages)
+	v.commitAt = maps.Clone(v.commitAt)
+	v.submitAt = maps.Clone(v.submitAt)
+	return v
+}
+
+// wait is a call that is answered when something has come about. check says whether it has, and the answer.
+type wait struct {
+	call  uint64
+	check func(c *Core) (ended bool, value any, err error)
+}
+
+func newCore(cfg coreConfig) *Core { return &Core{cfg: cfg, vol: newVolatile()} }
+
+// Step takes one input. The driver commits the batch and goes on, or calls rollback.
+func (c *Core) Step(ctx context.Context, store reader, now time.Time, in input) (output, error) {
+	c.before = c.vol.clone()
+	c.step = newStep(ctx, store, now)
+	defer func() { c.step = nil }()
+	if c.mem == nil {
+		c.load()
+	}
+	c.dispatch(in)
+	c.advance()
+	c.flush()
+	c.out.wake = c.nextWake()
+	return c.finish()
+}
+
+// rollback undoes a step that was not committed: the cache is read again, the rest is as it was.
+func (c *Core) rollback() {
+	c.vol = c.before
+	c.mem = nil
+}
+
+func (c *Core) dispatch(in input) {
+	switch in := in.(type) {
+	case inputTick:
+	case inputConnected:
+		c.connected()
+	case inputDisconnected:
+		c.disconnected(in.err)
+	case inputFrame:
+		c.received(in.frame)
+	case inputCall:
+		in.begin(c, in.call)
+	case inputCancel:
+		c.cancel(in.call)
+	case inputForeign:
+		c.showForeign()
+	}
+}
+
+// advance does whatever has become possible: it looks at the state, not at what has happened, so that it does not
+// matter after which crash or in which order.
+func (c *Core) advance() {
+	c.advanceConnection()
+	if c.mem.account != nil {
+		for _, id := range c.mem.order {
+			if room := c.mem.rooms[id]; room != nil {
+				c.advanceRoom(room)
+			}
+		}
+	}
+	c.advanceWaits()
+}
+
+func (c *Core) advanceWaits() {
+	kept := c.vol.waits[:0]
+	for _, w := range c.vol.waits {
+		ended, value, err := w.check(c)
+		if ended {
+			c.reply(w.call, value, err)
+			continue
+		}
+		kept = append(kept, w)
+	}
+	c.vol.waits = kept
+}
+
+// await answers call when check says so.
+func (c *Core) await(call uint64, check func(c *Core) (bool, any, error)) {
+	c.vol.waits = append(c.vol.waits, wait{call, check})
+}
+
+// cancel forgets who waits for the call. What it has begun goes on where it is durable.
+func (c *Core) cancel(call uint64) {
+	for i, w := range c.vol.waits {
+		if w.call == call {
+			c.vol.waits = append(c.vol.waits[:i:i], c.vol.waits[i+1:]...)
+			break
+		}
+	}
+	for id, r := range c.vol.requests {
+		if r.call == call {
+			r.call = 0
+			if !r.sent {
+				c.forget(r)
+			} else {
+				c.vol.requests[id] = r
+			}
+		}
+	}
+}
+
+// random gives n random bytes.
+func (c *Core) random(n int) []byte {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(c.cfg.rand, b); err != nil {
+		c.fail(err)
+	}
+	return b
+}
+
+// jitter gives a random duration in [d/2, d).
+func (c *Core) jitter(d time.Duration) time.Duration {
+	b := c.random(2)
+	return d/2 + time.Duration(float64(d/2)*(float64(b[0])*256+float64(b[1]))/math.Exp2(16))
+}
+
+// messageID makes an id.
+func (c *Core) messageID() ident.MessageID {
+	id, err := ident.NewMessageID(c.cfg.rand)
+	if err != nil {
+		c.fail(err)
+	}
+	return id
+}

@@ -40,9 +40,6 @@ func refuse(code Code, hint, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
 }
 
-// errUnwritten marks verbs of the skeleton.
-var errUnwritten = refuse(Failed, "", "not written yet")
-
 // failed wraps a failure of the machinery.
 func failed(doing string, err error) *Error {
 	if already, ok := err.(*Error); ok {

@@ -1,10 +1,12 @@
 package client
 
 import (
-	"context"
+	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"snug/internal/ident"
+	"snug/internal/wire"
 )
 
 // MessageKind says what stands at a place of the log.
@@ -74,30 +76,149 @@ type HistoryOptions struct {
 	Limit int
 }
 
-// Send says something in a room and waits for the server's acknowledgement. If the context ends first the message stays
-// in the outbox and is sent when it can be.
-func (c *Client) Send(ctx context.Context, room ident.RoomID, text string) (Sent, error) {
-	return Sent{}, errUnwritten
+const messageVersion = 1
+
+func (m *Message) encode() []byte {
+	e := newEncoder(messageVersion)
+	e.string(string(m.Kind))
+	e.bytes(m.ID[:])
+	e.bytes(m.Account[:])
+	e.bytes(m.Device[:])
+	e.time(m.At)
+	e.string(m.Text)
+	e.string(m.Gap)
+	return e.b
 }
 
-// Post says something in a room and returns as soon as the message is durably in the outbox. What becomes of it is told
-// by MessageChanged.
-func (c *Client) Post(ctx context.Context, room ident.RoomID, text string) (ident.MessageID, error) {
-	return ident.MessageID{}, errUnwritten
+func decodeMessage(room ident.RoomID, seq uint64, b []byte) (*Message, error) {
+	d := newDecoder(b, messageVersion)
+	m := &Message{Room: room, Seq: seq, State: Delivered}
+	m.Kind = MessageKind(d.string())
+	m.ID = d.id()
+	m.Account = d.id()
+	m.Device = d.id()
+	m.At = d.time()
+	m.Text = d.string()
+	m.Gap = d.string()
+	return m, d.end()
 }
 
-// Retry queues a failed message again.
-func (c *Client) Retry(ctx context.Context, room ident.RoomID, id ident.MessageID) error {
-	return errUnwritten
+// hidden reports whether there is nothing to show: a commit that only renews keys, a proposal.
+func (m *Message) hidden() bool { return m.Kind == Notice && m.Text == "" }
+
+// message reads what stands at seq; nil where nothing is stored.
+func (c *Core) message(room ident.RoomID, seq uint64) (*Message, error) {
+	b := c.get(keyMessage(room, seq))
+	if b == nil {
+		return nil, nil
+	}
+	m, err := decodeMessage(room, seq, b)
+	if err != nil {
+		return nil, failed("reading a message", err)
+	}
+	c.name(m)
+	return m, nil
 }
 
-// Discard forgets a failed message.
-func (c *Client) Discard(ctx context.Context, room ident.RoomID, id ident.MessageID) error {
-	return errUnwritten
+// name fills in what people are called, which is not stored: it may change.
+func (c *Core) name(m *Message) {
+	if a := c.mem.account; a != nil {
+		m.Own = m.Account == a.me.Account
+	}
+	if m.Account.IsZero() {
+		return
+	}
+	m.From = c.handle(m.Account)
+	if chain := c.chain(m.Account); chain != nil {
+		if d, ok := chain.EverEnrolled(m.Device); ok {
+			m.DeviceName = d.Name
+		}
+	}
 }
 
-// History gives a stretch of a room's messages, ascending by seq; those that are not yet in the log (pending, failed)
-// follow at the end where Before is 0. Of open rooms it asks the server for what is not stored here.
-func (c *Client) History(ctx context.Context, room ident.RoomID, options HistoryOptions) ([]Message, error) {
-	return nil, errUnwritten
+// keep stores what stands at the log's next place and tells of it.
+func (c *Core) keep(r *room, m *Message) {
+	c.put(keyMessage(r.id, m.Seq), m.encode())
+	c.name(m)
+	if c.own(m) {
+		c.put(keyOwnMessage(r.id, m.ID), newOwn(m.Seq))
+		c.finishRow(r, m.ID)
+	}
+	if m.Kind == Text {
+		switch {
+		case m.Own:
+			r.unread = 0
+		default:
+			r.unread++
+			r.heal.othersSpoke = true
+		}
+	}
+	c.vol.shown[r.id] = m.Seq
+	if !m.hidden() {
+		r.lastSeq = m.Seq
+		c.emit(MessageChanged{*m})
+	}
+	r.dirty = true
+}
+
+func newOwn(seq uint64) []byte {
+	e := newEncoder(messageVersion)
+	e.uint(seq)
+	return e.b
+}
+
+// ownSeq gives the seq of a message that this device sent, or 0.
+func (c *Core) ownSeq(room ident.RoomID, id ident.MessageID) uint64 {
+	b := c.get(keyOwnMessage(room, id))
+	if b == nil {
+		return 0
+	}
+	return newDecoder(b, messageVersion).uint()
+}
+
+// showForeign tells of what other holders of this store have processed.
+func (c *Core) showForeign() {
+	for _, id := range c.mem.order {
+		r := c.mem.rooms[id]
+		shown, known := c.vol.shown[id]
+		if !known {
+			shown = r.since
+		}
+		if shown >= r.seq {
+			continue
+		}
+		for _, record := range c.scan(ScanOptions{Prefix: keyMessagesOf(id), From: keyMessage(id, shown+1)}) {
+			seq := seqOfKey(record.Key)
+			m, err := decodeMessage(id, seq, record.Value)
+			if err != nil || seq > r.seq || m.hidden() {
+				continue
+			}
+			c.name(m)
+			c.emit(MessageChanged{*m})
+		}
+		c.vol.shown[id] = r.seq
+		c.emit(RoomChanged{c.view(r)})
+	}
+}
+
+// seqOfKey reads the 16 hex digits at the end of a key.
+func seqOfKey(key string) uint64 {
+	seq, err := strconv.ParseUint(key[max(0, len(key)-16):], 16, 64)
+	if err != nil {
+		return 0
+	}
+	return seq
+}
+
+// CheckText says what is wrong with a message's text, or nil.
+func CheckText(text string) error {
+	switch {
+	case text == "":
+		return refuse(Usage, "", "an empty message")
+	case len(text) > wire.MaxText:
+		return refuse(Usage, "send it in parts", "the message has %d bytes, at most %d are possible", len(text), wire.MaxText)
+	case !utf8.ValidString(text):
+		return refuse(Usage, "", "the message is not valid UTF-8")
+	}
+	return nil
 }

@@ -1,9 +1,15 @@
 package client
 
 import (
+	"bytes"
 	"context"
+	"slices"
+	"sort"
+	"time"
+	"unicode/utf8"
 
 	"snug/internal/ident"
+	"snug/internal/wire"
 )
 
 // RoomKind says who can read a room.
@@ -62,54 +68,417 @@ type CreateRoomOptions struct {
 
 // Rooms lists the joined rooms and the open ones, the most recently active first. It waits for the first answer of the
 // server, unless that cannot be reached.
-func (c *Client) Rooms(ctx context.Context) ([]Room, error) { return nil, errUnwritten }
+func (c *Client) Rooms(ctx context.Context) ([]Room, error) {
+	return call[[]Room](ctx, c, func(c *Core, call uint64) {
+		c.await(call, func(c *Core) (bool, any, error) {
+			if !c.settled() {
+				return false, nil, nil
+			}
+			return true, c.listed(), nil
+		})
+	})
+}
+
+// listed gives the rooms that there are to see.
+func (c *Core) listed() []Room {
+	var rooms []Room
+	for _, id := range c.mem.order {
+		if r := c.mem.rooms[id]; r.status != making {
+			rooms = append(rooms, c.view(r))
+		}
+	}
+	for id, log := range c.vol.logs {
+		if c.mem.rooms[id] == nil && log.listed && log.kind == OpenToAll {
+			rooms = append(rooms, c.viewListed(id, log))
+		}
+	}
+	sort.Slice(rooms, func(i, j int) bool {
+		a, b := rooms[i].activeAt(), rooms[j].activeAt()
+		if a.Equal(b) {
+			return bytes.Compare(rooms[i].ID[:], rooms[j].ID[:]) < 0
+		}
+		return a.After(b)
+	})
+	return rooms
+}
+
+func (r Room) activeAt() time.Time {
+	if r.Last == nil {
+		return time.Time{}
+	}
+	return r.Last.At
+}
 
 // Room gives one room.
 func (c *Client) Room(ctx context.Context, room ident.RoomID) (Room, error) {
-	return Room{}, errUnwritten
+	return call[Room](ctx, c, func(c *Core, call uint64) {
+		c.await(call, func(c *Core) (bool, any, error) {
+			if r := c.mem.rooms[room]; r != nil {
+				return true, c.view(r), nil
+			}
+			if !c.settled() {
+				return false, nil, nil
+			}
+			if log := c.vol.logs[room]; log.listed && log.kind == OpenToAll {
+				return true, c.viewListed(room, log), nil
+			}
+			return true, nil, errNoRoom
+		})
+	})
 }
+
+var errNoRoom = refuse(NotFound, "snug rooms lists the rooms", "there is no such room, or this device is not in it")
 
 // Resolve finds a room by "@handle" (the 1:1 room, where it exists), by the text of its id, or by a name that only one
 // room has.
 func (c *Client) Resolve(ctx context.Context, name string) (ident.RoomID, error) {
-	return ident.RoomID{}, errUnwritten
+	if name == "" {
+		return ident.RoomID{}, refuse(Usage, "", "a room's name is missing")
+	}
+	return call[ident.RoomID](ctx, c, func(c *Core, call uint64) {
+		c.await(call, func(c *Core) (bool, any, error) {
+			found := c.named(name)
+			if len(found) == 0 && !c.settled() {
+				return false, nil, nil
+			}
+			switch len(found) {
+			case 0:
+				return true, nil, refuse(NotFound, "snug rooms lists the rooms", "no room is called %q", name)
+			case 1:
+				return true, found[0], nil
+			}
+			return true, nil, refuse(Usage, "use the room's id", "%d rooms are called %q", len(found), name)
+		})
+	})
+}
+
+// named gives the rooms that a text may mean. An id means that room only, whatever others are called.
+func (c *Core) named(name string) (found []ident.RoomID) {
+	if id, err := ident.ParseRoomID(name); err == nil {
+		if c.mem.rooms[id] != nil || c.vol.logs[id].listed {
+			return []ident.RoomID{id}
+		}
+	}
+	var past []ident.RoomID
+	for _, room := range c.listed() {
+		switch {
+		case room.Name != name:
+		case room.Joined || room.Kind == OpenToAll || room.Direct != "":
+			found = append(found, room.ID)
+		default:
+			past = append(past, room.ID)
+		}
+	}
+	if len(found) == 0 {
+		return past
+	}
+	return found
 }
 
 // Direct gives the 1:1 room with an account, and makes it if there is none.
 func (c *Client) Direct(ctx context.Context, handle string) (ident.RoomID, error) {
-	return ident.RoomID{}, errUnwritten
+	accounts, err := c.lookUp(ctx, []string{handle})
+	if err != nil {
+		return ident.RoomID{}, err
+	}
+	other := accounts[0]
+	return call[ident.RoomID](ctx, c, func(c *Core, call uint64) { c.direct(call, other) })
+}
+
+func (c *Core) direct(call uint64, other ident.AccountID) {
+	if other == c.mem.account.me.Account {
+		c.reply(call, nil, refuse(Usage, "", "a room of two needs somebody else"))
+		return
+	}
+	made := ident.RoomID{}
+	if c.directWith(other) == nil {
+		id, err := ident.NewRoomID(c.cfg.rand)
+		if err != nil {
+			c.fail(err)
+			return
+		}
+		r := c.newRoom(id, Sealed, making)
+		r.direct, r.wanted, made = other, []want{{account: other}}, id
+	}
+	c.await(call, func(c *Core) (bool, any, error) {
+		if r := c.directWith(other); r != nil && r.status != making {
+			return true, r.id, nil
+		}
+		if refused := c.refusal(made); refused != nil && !refused.conflict {
+			return true, nil, refused.err
+		}
+		return false, nil, nil
+	})
+}
+
+// directWith gives the 1:1 room with an account, or nil.
+func (c *Core) directWith(other ident.AccountID) (found *room) {
+	for _, id := range c.mem.order {
+		if r := c.mem.rooms[id]; r.direct == other && r.status != refused {
+			if found == nil || r.status == joined {
+				found = r
+			}
+		}
+	}
+	return found
 }
 
 // CreateRoom makes a room and returns when its first members are in it.
 func (c *Client) CreateRoom(ctx context.Context, options CreateRoomOptions) (Room, error) {
-	return Room{}, errUnwritten
+	if options.Name == "" || len(options.Name) > wire.MaxRoomName || !utf8.ValidString(options.Name) {
+		return Room{}, refuse(Usage, "", "a room's name has 1 to %d bytes", wire.MaxRoomName)
+	}
+	if options.Open && len(options.Handles) > 0 {
+		return Room{}, refuse(Usage, "whoever wants to joins it", "an open room is not made with members")
+	}
+	accounts, err := c.lookUp(ctx, options.Handles)
+	if err != nil {
+		return Room{}, err
+	}
+	return call[Room](ctx, c, func(c *Core, call uint64) { c.createRoom(call, options, accounts) })
+}
+
+func (c *Core) createRoom(call uint64, options CreateRoomOptions, accounts []ident.AccountID) {
+	id, err := ident.NewRoomID(c.cfg.rand)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	kind := Sealed
+	if options.Open {
+		kind = OpenToAll
+	}
+	r := c.newRoom(id, kind, making)
+	r.name = options.Name
+	for _, account := range accounts {
+		if account != c.mem.account.me.Account {
+			r.wanted = append(r.wanted, want{account: account})
+		}
+	}
+	c.await(call, func(c *Core) (bool, any, error) {
+		if refused := c.refusal(id); refused != nil {
+			return true, nil, refused.err
+		}
+		r := c.mem.rooms[id]
+		if r == nil || r.status == making {
+			return false, nil, nil
+		}
+		if ended, err := c.wantsEnded(r, accounts); !ended || err != nil {
+			return ended, nil, err
+		}
+		return true, c.view(r), nil
+	})
 }
 
 // AddMembers adds accounts to a sealed room and returns when they are in.
 func (c *Client) AddMembers(ctx context.Context, room ident.RoomID, handles ...string) error {
-	return errUnwritten
+	return c.changeMembers(ctx, room, false, handles)
 }
 
 // RemoveMembers removes accounts from a sealed room and returns when they are out.
 func (c *Client) RemoveMembers(ctx context.Context, room ident.RoomID, handles ...string) error {
-	return errUnwritten
+	return c.changeMembers(ctx, room, true, handles)
+}
+
+func (c *Client) changeMembers(ctx context.Context, room ident.RoomID, remove bool, handles []string) error {
+	if len(handles) == 0 {
+		return refuse(Usage, "", "nobody is named")
+	}
+	accounts, err := c.lookUp(ctx, handles)
+	if err != nil {
+		return err
+	}
+	_, err = call[struct{}](ctx, c, func(c *Core, call uint64) { c.want(call, room, remove, accounts) })
+	return err
+}
+
+// want notes who is to be added or removed, and waits until that is so.
+func (c *Core) want(call uint64, room ident.RoomID, remove bool, accounts []ident.AccountID) {
+	r := c.mem.rooms[room]
+	if err := c.mayChange(r, remove, accounts); err != nil {
+		c.reply(call, nil, err)
+		return
+	}
+	roster := c.roster(r)
+	for _, account := range accounts {
+		r.wanted = slices.DeleteFunc(r.wanted, func(w want) bool { return w.account == account })
+		delete(c.vol.submitAt, room)
+		if roster.has(account) == remove {
+			r.wanted = append(r.wanted, want{account: account, remove: remove})
+		}
+	}
+	r.dirty, r.replan = true, true
+	c.await(call, func(c *Core) (bool, any, error) {
+		r := c.mem.rooms[room]
+		if r == nil || r.status != joined {
+			return true, nil, errNoRoom
+		}
+		ended, err := c.wantsEnded(r, accounts)
+		return ended, struct{}{}, err
+	})
+}
+
+// mayChange refuses beforehand what Authorize would refuse.
+func (c *Core) mayChange(r *room, remove bool, accounts []ident.AccountID) error {
+	if r == nil || r.status != joined {
+		return errNoRoom
+	}
+	if r.kind == OpenToAll {
+		return refuse(Refused, "", "everybody joins and leaves an open room by themselves")
+	}
+	roster := c.roster(r)
+	me := c.mem.account.me.Account
+	rank, _ := roster.role(me)
+	switch {
+	case roster.direct:
+		return refuse(Refused, "make another room", "the members of a 1:1 room stay the same")
+	case rank > roleAdmin:
+		return refuse(Refused, "ask the room's owner", "only the owner and admins add and remove members")
+	}
+	for _, account := range accounts {
+		target, member := roster.role(account)
+		switch {
+		case remove && !member:
+			return refuse(NotFound, "", "@%s is not in the room", c.handle(account))
+		case remove && account == me:
+			return refuse(Usage, "leave the room instead", "nobody removes themselves")
+		case remove && rank != roleOwner && target <= rank:
+			return refuse(Refused, "ask the room's owner", "an admin removes members only")
+		}
+	}
+	return nil
+}
+
+// wantsEnded reports whether nothing is wanted of these accounts any more, and takes the first reason why something
+// cannot be done.
+func (c *Core) wantsEnded(r *room, accounts []ident.AccountID) (bool, error) {
+	for i, w := range r.wanted {
+		if !slices.Contains(accounts, w.account) {
+			continue
+		}
+		if w.problem == "" {
+			return false, nil
+		}
+		r.wanted = slices.Delete(slices.Clone(r.wanted), i, i+1)
+		r.dirty = true
+		return true, refuse(Refused, "", "%s", w.problem)
+	}
+	return true, nil
 }
 
 // JoinRoom makes this account a member of an open room.
-func (c *Client) JoinRoom(ctx context.Context, room ident.RoomID) error { return errUnwritten }
+func (c *Client) JoinRoom(ctx context.Context, room ident.RoomID) error {
+	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) {
+		if r := c.mem.rooms[room]; r != nil && r.status == joined {
+			c.reply(call, struct{}{}, nil)
+			return
+		}
+		c.ask(request{call: call, needs: ready, sticky: true,
+			frame: &wire.ClientFrame{Body: &wire.ClientFrame_JoinRoom{JoinRoom: &wire.JoinRoom{Room: room.Bytes()}}},
+			then: func(c *Core, reply *wire.ServerFrame) {
+				answer := reply.GetRoom()
+				if answer == nil || string(answer.Room) != string(room[:]) || answer.Kind != wire.RoomKind_ROOM_KIND_OPEN {
+					c.reply(call, nil, errProtocol)
+					return
+				}
+				answer.Joined = true
+				c.listedRoom(answer)
+				c.reply(call, struct{}{}, nil)
+			}})
+	})
+	return err
+}
 
 // LeaveRoom takes this account out of a room. From a sealed room with others in it the account is gone when another
 // member's device has carried it out; LeaveRoom returns when the server has the request.
-func (c *Client) LeaveRoom(ctx context.Context, room ident.RoomID) error { return errUnwritten }
+func (c *Client) LeaveRoom(ctx context.Context, room ident.RoomID) error {
+	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) {
+		r := c.mem.rooms[room]
+		switch {
+		case r == nil || r.status == left:
+			c.reply(call, nil, errNoRoom)
+			return
+		case !r.direct.IsZero():
+			c.reply(call, nil, refuse(Refused, "", "a 1:1 room cannot be left"))
+			return
+		case r.kind == OpenToAll:
+			c.leaveOnServer(room)
+		}
+		r.leaving, r.replan, r.dirty = true, true, true
+		c.await(call, func(c *Core) (bool, any, error) { return c.hasLeft(room) })
+	})
+	return err
+}
+
+// hasLeft reports whether the server has been asked to let this account go, durably.
+func (c *Core) hasLeft(room ident.RoomID) (bool, any, error) {
+	r := c.mem.rooms[room]
+	if r == nil || r.status == left {
+		return true, struct{}{}, nil
+	}
+	if !r.leaving {
+		return true, nil, refuse(Refused, "", "the server refused: %s", r.problem)
+	}
+	if r.kind == OpenToAll || r.leaveAsked == 0 {
+		return false, nil, nil
+	}
+	for _, w := range r.rows {
+		if w.kind == rowProposal && w.state != rowAcked {
+			return false, nil, nil
+		}
+	}
+	return true, struct{}{}, nil
+}
 
 // Members lists the accounts of a room: of a sealed one as the group itself says.
 func (c *Client) Members(ctx context.Context, room ident.RoomID) ([]Member, error) {
-	return nil, errUnwritten
+	return call[[]Member](ctx, c, func(c *Core, call uint64) {
+		r := c.mem.rooms[room]
+		if r != nil && r.kind == Sealed {
+			if r.status != joined {
+				c.reply(call, nil, errNoRoom)
+				return
+			}
+			c.reply(call, c.members(r), nil)
+			return
+		}
+		c.ask(request{call: call, needs: ready, sticky: true,
+			frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListMembers{ListMembers: &wire.ListMembers{Room: room.Bytes()}}},
+			then:  func(c *Core, reply *wire.ServerFrame) { c.reply(call, listedMembers(reply.GetMembers()), nil) }})
+	})
+}
+
+// members gives the accounts of a sealed room.
+func (c *Core) members(r *room) []Member {
+	devices := make(map[ident.AccountID]int)
+	for m := range c.group(r).Members() {
+		devices[leafOf(m).account]++
+	}
+	var members []Member
+	for _, m := range c.roster(r).members {
+		members = append(members, Member{Account: m.account, Handle: c.handle(m.account), Role: m.role.String(), Devices: devices[m.account]})
+	}
+	return members
+}
+
+func listedMembers(listed *wire.Members) []Member {
+	var members []Member
+	for _, m := range listed.GetMembers() {
+		account, err := ident.AccountIDFromBytes(m.Account)
+		if err == nil {
+			members = append(members, Member{Account: account, Handle: m.Handle, Role: roleMember.String()})
+		}
+	}
+	return members
 }
 
 // MarkRead sets the room's Unread to zero, on this device.
-func (c *Client) MarkRead(ctx context.Context, room ident.RoomID) error { return errUnwritten }
-
-// CatchUp returns when everything that the server had in the room at the time of the call has been processed and
-// stored.
-func (c *Client) CatchUp(ctx context.Context, room ident.RoomID) error { return errUnwritten }
+func (c *Client) MarkRead(ctx context.Context, room ident.RoomID) error {
+	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) {
+		if r := c.mem.rooms[room]; r != nil && r.unread > 0 {
+			r.unread, r.dirty = 0, true
+		}
+		c.reply(call, struct{}{}, nil)
+	})
+	return err
+}

@@ -1,6 +1,11 @@
 package mls
 
-import "time"
+import (
+	"crypto"
+	"maps"
+	"strconv"
+	"time"
+)
 
 // CommitOptions says what to commit. The zero value commits the pending proposals, and renews the own leaf and path.
 type CommitOptions struct {
@@ -26,8 +31,244 @@ type CommitOptions struct {
 
 // Commit computes the commit of the proposals that opts names. It does not change g, and any number of candidates may exist
 // at once: at most one of them can be merged. Save it, send its Message, and Merge it when it has won.
-func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) { return nil, ErrUnsupported }
+//
+// All candidates of an epoch are sealed under the same key of the handshake ratchet, with nonces that differ by the random guard of
+// RFC 9420, Section 6.3.1. That is what the guard is for; still, send a second candidate only when the first has lost.
+func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
+	if err := g.checkSigner(); err != nil {
+		return nil, err
+	}
+	list, err := g.selectProposals(opts)
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range list {
+		if add, ok := p.proposal.(*Add); ok && !add.KeyPackage.LeafNode.Lifetime.valid(opts.Now) {
+			return nil, invalid("7.3", "a key package is not within its lifetime")
+		}
+	}
+	tr, err := g.apply(list, g.own)
+	if err != nil {
+		return nil, err
+	}
+	b := &committing{g: g, opts: opts, tr: tr, signer: g.cfg.Signer}
+	if tr.needsPath() || !opts.NoPath {
+		if err := b.renewPath(); err != nil {
+			return nil, err
+		}
+	} else if opts.Leaf.set() {
+		return nil, invalid("12.4", "a change of the own leaf in a commit without a path")
+	}
+	if err := tr.finish(); err != nil {
+		return nil, err
+	}
+	if err := g.authorize(tr, true); err != nil {
+		return nil, err
+	}
+	return b.stage()
+}
+
+// A committing is a commit on its way to being staged.
+type committing struct {
+	g      *Group
+	opts   CommitOptions
+	tr     *transition
+	signer crypto.Signer
+
+	leaf    *LeafNode
+	leafKey *privateKey
+	steps   []pathStep
+	path    *pathSecrets
+}
+
+// renewPath gives the committer fresh keys from its leaf to the root (RFC 9420, Section 7.5).
+func (b *committing) renewPath() error {
+	g, tree, own := b.g, b.tr.tree, b.g.own
+	s := g.suite
+	b.steps = tree.filteredPath(own)
+	var err error
+	if b.path, err = s.derivePath(random(s.nh), len(b.steps)); err != nil {
+		return err
+	}
+	public, err := b.path.publicKeys(s)
+	if err != nil {
+		return err
+	}
+	parentHash := tree.mergePath(own, b.steps, public)
+	if b.leaf, err = b.opts.Leaf.apply(tree.leaf(own)); err != nil {
+		return err
+	}
+	if b.opts.Leaf.Signer != nil {
+		b.signer = b.opts.Leaf.Signer
+	}
+	b.leaf.Source, b.leaf.ParentHash = LeafCommit, parentHash
+	if b.leafKey, err = b.leaf.renew(s, b.signer, g.context.groupID, own); err != nil {
+		return err
+	}
+	if err := b.tr.setPath(b.leaf, b.steps); err != nil {
+		return err
+	}
+	b.tr.keys[own.node()] = b.leafKey
+	for k, step := range b.steps {
+		b.tr.keys[step.node] = b.path.keys[k]
+	}
+	return nil
+}
+
+// setPath puts the committer's leaf into the tree, after mergePath has set the nodes above it. Private keys that were
+// held for these places are void.
+func (tr *transition) setPath(leaf *LeafNode, steps []pathStep) error {
+	maps.DeleteFunc(tr.keys, func(x nodeIndex, _ *privateKey) bool { return tr.committer.node().under(x) })
+	tr.tree.set(tr.committer.node(), &node{leaf: leaf})
+	tr.updated = append(tr.updated, tr.committer)
+	tr.changed = append(tr.changed, tr.committer.node())
+	for _, step := range steps {
+		tr.pathNodes = append(tr.pathNodes, step.node)
+	}
+	return tr.checkLeaf(leaf)
+}
+
+// stage signs the commit, derives the next epoch and makes the messages (RFC 9420, Section 12.4.1).
+func (b *committing) stage() (*StagedCommit, error) {
+	g, s := b.g, b.g.suite
+	c := &commit{}
+	for _, p := range b.tr.proposals {
+		if p.ref != nil {
+			c.proposals = append(c.proposals, proposalOrRef{ref: p.ref})
+		} else {
+			c.proposals = append(c.proposals, proposalOrRef{proposal: p.proposal})
+		}
+	}
+	secret := s.noCommitSecret()
+	if b.path != nil {
+		provisional := b.tr.context(&g.context)
+		nodes, err := b.tr.tree.sealPath(b.steps, b.path, b.tr.added, provisional.marshal())
+		if err != nil {
+			return nil, err
+		}
+		c.path, secret = &updatePath{b.leaf, nodes}, commitSecret{b.path.commit}
+	}
+	psks, err := g.cfg.findPSKs(b.tr.psks, g.ownPSK)
+	if err != nil {
+		return nil, err
+	}
+	a := g.frame(ContentCommit, b.opts.AuthenticatedData, b.opts.Public)
+	a.content.commit = c
+	if err := a.sign(s, g.cfg.Signer, g.encoded); err != nil {
+		return nil, err
+	}
+	next := g.advance(b.tr, a, secret, psks)
+	a.confirmationTag = next.confirmationTag
+	return b.messages(a, next)
+}
+
+// messages makes the messages for the group and for those who join it.
+func (b *committing) messages(a *authenticatedContent, next *nextEpoch) (*StagedCommit, error) {
+	staged := b.g.newStagedCommit(b.tr, a, next.epoch)
+	staged.own, staged.signer = true, b.signer
+	var err error
+	if staged.message, _, err = b.g.protect(a); err != nil {
+		return nil, err
+	}
+	if len(b.tr.added) > 0 {
+		for _, kp := range b.tr.packages {
+			staged.refs = append(staged.refs, kp.Ref())
+		}
+		staged.welcome, err = next.welcome(b.tr, b.signer, b.steps, b.path, !b.opts.NoTree)
+	}
+	return staged, err
+}
+
+// selectProposals lists what opts asks to commit.
+func (g *Group) selectProposals(opts CommitOptions) ([]listedProposal, error) {
+	var list []listedProposal
+	for _, p := range opts.ByValue {
+		if p == nil {
+			return nil, invalid("12.4", "a proposal that is nil")
+		}
+		if psk, ok := p.(*PreSharedKey); ok && len(psk.PSK.Nonce) == 0 {
+			fresh := *psk
+			fresh.PSK.Nonce = random(g.suite.nh)
+			p = &fresh
+		}
+		list = append(list, listedProposal{proposal: p, sender: g.own})
+	}
+	for _, p := range g.pending {
+		if opts.Pending != nil && !opts.Pending(&p.ReceivedProposal) || opts.Pending == nil && p.ignored {
+			continue
+		}
+		list = append(list, listedProposal{p.Proposal, p.Sender.Index, p.ref, p.leafKey})
+	}
+	if opts.Pending == nil {
+		list = g.compatible(list)
+	}
+	return list, nil
+}
+
+// compatible drops the proposals by reference that do not go together with the rest of the list (RFC 9420, Section 12.2
+// says which to prefer), so that no member can keep the others from committing.
+func (g *Group) compatible(list []listedProposal) []listedProposal {
+	removed := make(map[LeafIndex]bool)
+	taken := make(map[string]bool)
+	keep := make([]bool, len(list))
+	for i, p := range list {
+		if remove, ok := p.proposal.(*Remove); ok {
+			keep[i] = p.ref == nil || remove.Removed != g.own && !removed[remove.Removed]
+			removed[remove.Removed] = true
+		}
+	}
+	for _, own := range []bool{true, false} {
+		for i := len(list) - 1; i >= 0; i-- {
+			p := list[i]
+			if _, ok := p.proposal.(*Remove); ok || (p.ref == nil) != own {
+				continue
+			}
+			name := p.subject()
+			update := p.proposal.Type() == ProposalUpdate
+			keep[i] = own || !taken[name] && !(update && (p.sender == g.own || removed[p.sender]))
+			taken[name] = taken[name] || keep[i]
+		}
+	}
+	var out []listedProposal
+	for i, p := range list {
+		if keep[i] {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// subject names what a list can contain only one proposal about.
+func (p *listedProposal) subject() string {
+	switch v := p.proposal.(type) {
+	case *Update:
+		return "update " + strconv.Itoa(int(p.sender))
+	case *Add:
+		if v.KeyPackage != nil && v.KeyPackage.LeafNode != nil {
+			return "add " + string(v.KeyPackage.LeafNode.SignatureKey)
+		}
+	case *GroupContextExtensions:
+		return "context"
+	case *PreSharedKey:
+		var w writer
+		v.PSK.encode(&w)
+		return "psk " + string(w.b)
+	}
+	return "ref " + string(p.ref)
+}
 
 // Merge takes the group into the epoch that the commit begins; c must have been made or received in the current one, or
 // ErrStale is returned. Afterwards save Delta. It returns ErrRemoved, with g unchanged, when the commit removes this member.
-func (g *Group) Merge(c *StagedCommit) error { return ErrUnsupported }
+func (g *Group) Merge(c *StagedCommit) error {
+	if !c.base.is(g.epoch) {
+		return ErrStale
+	}
+	if c.next == nil {
+		return ErrRemoved
+	}
+	g.epoch = c.next.clone()
+	if c.signer != nil {
+		g.cfg.Signer = c.signer
+	}
+	return nil
+}

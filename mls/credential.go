@@ -36,3 +36,30 @@ func (c Credential) Equal(other Credential) bool {
 	}
 	return true
 }
+
+func (c *Credential) encode(w *writer) {
+	w.uint16(uint16(c.Type))
+	if c.Type == CredentialX509 {
+		start := w.open()
+		for _, der := range c.Certificates {
+			w.opaque(der)
+		}
+		w.close(start)
+		return
+	}
+	w.opaque(c.Identity)
+}
+
+// decodeCredential fails for other types: without knowing a type there is no telling where it ends.
+func decodeCredential(r *reader) Credential {
+	c := Credential{Type: CredentialType(r.uint16())}
+	switch c.Type {
+	case CredentialBasic:
+		c.Identity = r.opaque()
+	case CredentialX509:
+		r.each(func(r *reader) { c.Certificates = append(c.Certificates, r.opaque()) })
+	default:
+		r.fail("a credential of an unknown type")
+	}
+	return c
+}

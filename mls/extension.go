@@ -66,3 +66,82 @@ type RequiredCapabilities struct {
 	Proposals   []ProposalType
 	Credentials []CredentialType
 }
+
+// isDefault tells whether every client supports the type, so that capabilities do not list it (RFC 9420, Section 7.2).
+func (t ExtensionType) isDefault() bool { return t >= 1 && t <= 5 }
+
+func (e Extensions) encode(w *writer) {
+	start := w.open()
+	for _, x := range e {
+		w.uint16(uint16(x.Type))
+		w.opaque(x.Data)
+	}
+	w.close(start)
+}
+
+func decodeExtensions(r *reader) Extensions {
+	var out Extensions
+	r.each(func(r *reader) { out = append(out, Extension{ExtensionType(r.uint16()), r.opaque()}) })
+	if out.repeats() {
+		r.fail("an extension type that occurs twice")
+	}
+	return out
+}
+
+// repeats tells whether a type occurs twice, which RFC 9420, Section 13.4 forbids.
+func (e Extensions) repeats() bool {
+	seen := make(map[ExtensionType]struct{}, len(e))
+	for _, x := range e {
+		seen[x.Type] = struct{}{}
+	}
+	return len(seen) != len(e)
+}
+
+// Marshal returns the data of an extension of type ExtensionRequiredCapabilities.
+func (rc RequiredCapabilities) Marshal() []byte {
+	var w writer
+	encodeUint16s(&w, rc.Extensions)
+	encodeUint16s(&w, rc.Proposals)
+	encodeUint16s(&w, rc.Credentials)
+	return w.b
+}
+
+// ParseRequiredCapabilities reads what Marshal wrote.
+func ParseRequiredCapabilities(data []byte) (RequiredCapabilities, error) {
+	r := reader{b: bytes.Clone(data)}
+	rc := RequiredCapabilities{
+		Extensions:  decodeUint16s[ExtensionType](&r),
+		Proposals:   decodeUint16s[ProposalType](&r),
+		Credentials: decodeUint16s[CredentialType](&r),
+	}
+	return rc, r.end()
+}
+
+// requiredCapabilities returns those of a GroupContext; none are required where the extension is missing.
+func (e Extensions) requiredCapabilities() (RequiredCapabilities, error) {
+	data, ok := e.Get(ExtensionRequiredCapabilities)
+	if !ok {
+		return RequiredCapabilities{}, nil
+	}
+	return ParseRequiredCapabilities(data)
+}
+
+func encodeUint16s[T ~uint16](w *writer, list []T) {
+	w.length(2 * len(list))
+	for _, v := range list {
+		w.uint16(uint16(v))
+	}
+}
+
+func decodeUint16s[T ~uint16](r *reader) []T {
+	b := r.opaque()
+	if len(b)%2 != 0 {
+		r.fail("half a number")
+		return nil
+	}
+	out := make([]T, 0, len(b)/2)
+	for sub := (reader{b: b}); len(sub.b) > 0; {
+		out = append(out, T(sub.uint16()))
+	}
+	return out
+}

@@ -1,22 +1,197 @@
 package mls
 
-import "time"
+import (
+	"bytes"
+	"time"
+)
 
 // JoinOptions says how to read a Welcome.
 type JoinOptions struct {
 	// RatchetTree is the tree, for a Welcome that does not carry it.
 	RatchetTree []byte
-	// Now, when given, is when every leaf that was added from a key package must be within its lifetime
-	// (RFC 9420, Section 7.3 recommends it; members that are slow to update are then a reason not to join).
+	// Now, when given, is when every leaf that was added from a key package must be within its lifetime. RFC 9420, Section 7.3
+	// recommends it; a member that has not renewed its leaf in time is then a reason not to join.
 	Now time.Time
 }
 
 // Join enters the group that a Welcome is for (RFC 9420, Section 12.4.3.1). keys finds the secret half of one of the own key
 // packages by its ref, or returns nil; it is called for the recipients of the Welcome in their order. cfg.Signer
-// must hold the key of that key package's leaf. Delete the secret half once the new group's first Delta is saved.
+// must hold the key of that key package's leaf. That the group is none that this device is in already is for the caller to
+// check. Delete the secret half once the new group's first Delta is saved.
 func Join(cfg Config, welcome []byte, keys func(KeyPackageRef) *KeyPackagePrivate, opts JoinOptions) (*Group, error) {
-	return nil, ErrUnsupported
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	m, err := parseWelcome(welcome)
+	if err != nil {
+		return nil, err
+	}
+	s, err := m.suite.suite()
+	if err != nil {
+		return nil, err
+	}
+	entry, private := m.find(keys)
+	if private == nil {
+		return nil, ErrNoKeyPackage
+	}
+	j := joining{cfg: cfg, opts: opts, suite: s, private: private}
+	if j.secrets, err = s.openGroupSecrets(private, entry, m.groupInfo); err != nil {
+		return nil, err
+	}
+	return j.join(m)
 }
 
-// WelcomeRefs returns the key packages that a Welcome is for, so that the secret halves can be looked up beforehand.
-func WelcomeRefs(welcome []byte) ([]KeyPackageRef, error) { return nil, ErrUnsupported }
+// find returns the entry for one of our key packages.
+func (m *welcome) find(keys func(KeyPackageRef) *KeyPackagePrivate) (encryptedGroupSecrets, *KeyPackagePrivate) {
+	for _, entry := range m.secrets {
+		if p := keys(KeyPackageRef(entry.newMember)); p != nil && p.keyPackage.Suite == m.suite {
+			return entry, p
+		}
+	}
+	return encryptedGroupSecrets{}, nil
+}
+
+// A joining is a Welcome on its way to being a group.
+type joining struct {
+	cfg     Config
+	opts    JoinOptions
+	suite   *suite
+	private *KeyPackagePrivate
+	secrets *groupSecrets
+	info    *groupInfo
+	tree    *ratchetTree
+	own     LeafIndex
+}
+
+func (j *joining) join(m *welcome) (*Group, error) {
+	if err := j.checkPSKs(); err != nil {
+		return nil, err
+	}
+	psks, err := j.cfg.findPSKs(j.secrets.psks, func(PreSharedKeyID) Secret { return nil })
+	if err != nil {
+		return nil, err
+	}
+	member := j.suite.member(j.secrets.joiner, j.suite.pskSecret(psks))
+	if j.info, err = j.suite.openGroupInfo(m, member); err != nil {
+		return nil, err
+	}
+	if j.info.context.suite != j.suite.id {
+		return nil, invalid("12.4.3.1", "a welcome for another cipher suite than its group's")
+	}
+	if err := j.readTree(); err != nil {
+		return nil, err
+	}
+	if err := j.verifyMembers(); err != nil {
+		return nil, err
+	}
+	return j.enter(member)
+}
+
+// checkPSKs refuses what belongs to reinitialization and branching.
+func (j *joining) checkPSKs() error {
+	for i := range j.secrets.psks {
+		if err := j.secrets.psks[i].check(j.suite); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readTree finds and verifies the tree, and the signature on the GroupInfo.
+func (j *joining) readTree() error {
+	encoded, ok := j.info.extensions.Get(ExtensionRatchetTree)
+	if !ok {
+		encoded = bytes.Clone(j.opts.RatchetTree)
+	}
+	if len(encoded) == 0 {
+		return invalid("12.4.3.1", "a welcome without a ratchet tree")
+	}
+	tree, err := parseRatchetTree(j.suite, encoded)
+	if err != nil {
+		return err
+	}
+	j.tree = tree
+	signer := tree.leaf(j.info.signer)
+	if signer == nil {
+		return invalid("12.4.3.1", "a welcome signed by no member")
+	}
+	if err := j.info.verify(j.suite, signer.SignatureKey); err != nil {
+		return err
+	}
+	if !bytes.Equal(tree.rootHash(), j.info.context.treeHash) {
+		return invalid("12.4.3.1", "the ratchet tree is not the one of the group")
+	}
+	if err := tree.check(j.info.context.groupID, j.info.context.extensions); err != nil {
+		return err
+	}
+	return j.findOwnLeaf()
+}
+
+// findOwnLeaf looks for the leaf of our key package.
+func (j *joining) findOwnLeaf() error {
+	want := writer{}
+	j.private.keyPackage.LeafNode.encode(&want)
+	for i, l := range j.tree.leaves() {
+		if !bytes.Equal(l.EncryptionKey, j.private.keyPackage.LeafNode.EncryptionKey) {
+			continue
+		}
+		got := writer{}
+		l.encode(&got)
+		if bytes.Equal(got.b, want.b) {
+			j.own = i
+			return nil
+		}
+	}
+	return invalid("12.4.3.1", "a welcome to a group without our leaf")
+}
+
+// verifyMembers asks the application about every leaf.
+func (j *joining) verifyMembers() error {
+	for i, l := range j.tree.leaves() {
+		if l.Source == LeafKeyPackage && !l.Lifetime.valid(j.opts.Now) {
+			return invalid("7.3", "a leaf is not within its lifetime")
+		}
+		if err := j.cfg.Verifier.VerifyMember(l.member(i)); err != nil {
+			return refused("verifying a member of the group to join", err)
+		}
+	}
+	return nil
+}
+
+// enter derives the epoch and verifies that the group confirmed it.
+func (j *joining) enter(member memberSecret) (*Group, error) {
+	e := &epoch{suite: j.suite, context: j.info.context, tree: j.tree, own: j.own}
+	e.keys = privateKeys{j.own.node(): {secret: j.private.leafKey}}
+	if err := j.adoptPathSecret(e.keys); err != nil {
+		return nil, err
+	}
+	e.encoded = e.context.marshal()
+	e.begin(j.suite.epochSecret(member, e.encoded))
+	if !j.suite.checkMAC(e.secrets.confirmation, e.context.confirmedTranscriptHash, j.info.confirmationTag) {
+		return nil, ErrVerify
+	}
+	g := &Group{cfg: j.cfg, epoch: e}
+	if err := g.checkSigner(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// adoptPathSecret derives the keys that the commit set above both the committer and us.
+func (j *joining) adoptPathSecret(keys privateKeys) error {
+	if j.secrets.path == nil {
+		return nil
+	}
+	if j.info.signer == j.own {
+		return invalid("12.4.3.1", "a welcome signed by its receiver")
+	}
+	ancestor := commonAncestor(j.own, j.info.signer)
+	steps := j.tree.filteredPath(j.info.signer)
+	for k, step := range steps {
+		if step.node == ancestor {
+			_, err := j.tree.adoptPath(keys, steps[k:], j.secrets.path)
+			return err
+		}
+	}
+	return invalid("12.4.3.1", "a path secret for no node of the path")
+}

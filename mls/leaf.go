@@ -1,5 +1,11 @@
 package mls
 
+import (
+	"crypto"
+	"slices"
+	"time"
+)
+
 // A LeafNode is a leaf of the ratchet tree: one client of the group (RFC 9420, Section 7.2).
 type LeafNode struct {
 	EncryptionKey []byte
@@ -22,3 +28,119 @@ const (
 	LeafUpdate     LeafSource = 2
 	LeafCommit     LeafSource = 3
 )
+
+// encodeUnsigned writes what stands before the signature.
+func (l *LeafNode) encodeUnsigned(w *writer) {
+	w.opaque(l.EncryptionKey)
+	w.opaque(l.SignatureKey)
+	l.Credential.encode(w)
+	l.Capabilities.encode(w)
+	w.uint8(uint8(l.Source))
+	switch l.Source {
+	case LeafKeyPackage:
+		w.uint64(l.Lifetime.NotBefore)
+		w.uint64(l.Lifetime.NotAfter)
+	case LeafCommit:
+		w.opaque(l.ParentHash)
+	}
+	l.Extensions.encode(w)
+}
+
+func (l *LeafNode) encode(w *writer) {
+	l.encodeUnsigned(w)
+	w.opaque(l.Signature)
+}
+
+func decodeLeafNode(r *reader) *LeafNode {
+	l := &LeafNode{
+		EncryptionKey: r.opaque(),
+		SignatureKey:  r.opaque(),
+		Credential:    decodeCredential(r),
+		Capabilities:  decodeCapabilities(r),
+		Source:        LeafSource(r.uint8()),
+	}
+	switch l.Source {
+	case LeafKeyPackage:
+		l.Lifetime = Lifetime{r.uint64(), r.uint64()}
+	case LeafUpdate:
+	case LeafCommit:
+		l.ParentHash = r.opaque()
+	default:
+		r.fail("a leaf of an unknown source")
+	}
+	l.Extensions = decodeExtensions(r)
+	l.Signature = r.opaque()
+	return l
+}
+
+// toBeSigned is LeafNodeTBS of RFC 9420, Section 7.2: leaves that were made inside a group are bound to their place in it.
+func (l *LeafNode) toBeSigned(groupID []byte, i LeafIndex) []byte {
+	var w writer
+	l.encodeUnsigned(&w)
+	if l.Source != LeafKeyPackage {
+		w.opaque(groupID)
+		w.uint32(uint32(i))
+	}
+	return w.b
+}
+
+func (l *LeafNode) sign(s *suite, signer crypto.Signer, groupID []byte, i LeafIndex) error {
+	signature, err := s.sign(signer, "LeafNodeTBS", l.toBeSigned(groupID, i))
+	l.Signature = signature
+	return err
+}
+
+func (l *LeafNode) verify(s *suite, groupID []byte, i LeafIndex) error {
+	if !s.verify(l.SignatureKey, "LeafNodeTBS", l.toBeSigned(groupID, i), l.Signature) {
+		return ErrVerify
+	}
+	return nil
+}
+
+// member returns what the leaf says, at this place.
+func (l *LeafNode) member(i LeafIndex) Member {
+	return Member{
+		Index:        i,
+		Credential:   l.Credential,
+		SignatureKey: l.SignatureKey,
+		Extensions:   l.Extensions,
+		Capabilities: l.Capabilities,
+		Lifetime:     l.Lifetime,
+	}
+}
+
+// check holds the leaf against the rules of RFC 9420, Section 7.3 that concern it alone and the group's parameters. Those that
+// concern other leaves are the tree's.
+func (l *LeafNode) check(s *suite, required RequiredCapabilities, context Extensions) error {
+	c := &l.Capabilities
+	switch {
+	case !slices.Contains(c.Versions, MLS10):
+		return invalid("7.3", "a leaf does not support the group's version")
+	case !slices.Contains(c.CipherSuites, s.id):
+		return invalid("7.3", "a leaf does not support the group's cipher suite")
+	case !c.supportsCredential(l.Credential.Type):
+		return invalid("7.2", "a leaf does not list its own credential type")
+	case !c.meets(required):
+		return invalid("7.3", "a leaf lacks required capabilities")
+	}
+	for _, x := range l.Extensions {
+		if !c.supportsExtension(x.Type) {
+			return invalid("7.3", "a leaf does not list one of its own extensions")
+		}
+	}
+	for _, x := range context {
+		if !c.supportsExtension(x.Type) {
+			return invalid("13.4", "a leaf does not support one of the group's extensions")
+		}
+	}
+	return nil
+}
+
+// valid tells whether the time lies in the span; the zero time is not checked.
+func (l Lifetime) valid(now time.Time) bool {
+	if now.IsZero() {
+		return true
+	}
+	t := now.Unix()
+	return t >= 0 && l.NotBefore <= uint64(t) && uint64(t) <= l.NotAfter
+}

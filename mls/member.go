@@ -1,5 +1,7 @@
 package mls
 
+import "slices"
+
 // LeafIndex is the place of a member in the tree, counted over leaves. It is the member's name within one epoch: a later
 // member can take the place of a removed one.
 type LeafIndex uint32
@@ -35,3 +37,74 @@ type ProtocolVersion uint16
 
 // MLS10 is the version that RFC 9420 defines.
 const MLS10 ProtocolVersion = 1
+
+func (c *Capabilities) encode(w *writer) {
+	encodeUint16s(w, c.Versions)
+	encodeUint16s(w, c.CipherSuites)
+	encodeUint16s(w, c.Extensions)
+	encodeUint16s(w, c.Proposals)
+	encodeUint16s(w, c.Credentials)
+}
+
+func decodeCapabilities(r *reader) Capabilities {
+	return Capabilities{
+		Versions:     decodeUint16s[ProtocolVersion](r),
+		CipherSuites: decodeUint16s[CipherSuite](r),
+		Extensions:   decodeUint16s[ExtensionType](r),
+		Proposals:    decodeUint16s[ProposalType](r),
+		Credentials:  decodeUint16s[CredentialType](r),
+	}
+}
+
+func (c *Capabilities) supportsExtension(t ExtensionType) bool {
+	return t.isDefault() || slices.Contains(c.Extensions, t)
+}
+
+func (c *Capabilities) supportsProposal(t ProposalType) bool {
+	return t.isDefault() || slices.Contains(c.Proposals, t)
+}
+
+func (c *Capabilities) supportsCredential(t CredentialType) bool {
+	return slices.Contains(c.Credentials, t)
+}
+
+// meets tells whether everything that rc requires is supported.
+func (c *Capabilities) meets(rc RequiredCapabilities) bool {
+	for _, t := range rc.Extensions {
+		if !c.supportsExtension(t) {
+			return false
+		}
+	}
+	for _, t := range rc.Proposals {
+		if !c.supportsProposal(t) {
+			return false
+		}
+	}
+	for _, t := range rc.Credentials {
+		if !c.supportsCredential(t) {
+			return false
+		}
+	}
+	return true
+}
+
+// completed returns c with the defaults in its empty lists, and with the types of these extensions.
+func (c Capabilities) completed(credential CredentialType, lists ...Extensions) Capabilities {
+	if len(c.Versions) == 0 {
+		c.Versions = []ProtocolVersion{MLS10}
+	}
+	if len(c.CipherSuites) == 0 {
+		c.CipherSuites = supportedSuites()
+	}
+	if !slices.Contains(c.Credentials, credential) {
+		c.Credentials = append(slices.Clip(c.Credentials), credential)
+	}
+	for _, list := range lists {
+		for _, x := range list {
+			if !c.supportsExtension(x.Type) {
+				c.Extensions = append(slices.Clip(c.Extensions), x.Type)
+			}
+		}
+	}
+	return c
+}

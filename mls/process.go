@@ -1,5 +1,10 @@
 package mls
 
+import (
+	"bytes"
+	"fmt"
+)
+
 // A Result is what a message turned out to be: *ApplicationMessage, *ReceivedProposal, *StagedCommit or *OwnMessage.
 type Result interface{ result() }
 
@@ -47,18 +52,173 @@ const (
 )
 
 // Process opens a PublicMessage or PrivateMessage of the group. A message of another epoch is an *EpochError; used and
-// far-off generations are a *GenerationError. On any error g is as it was.
-func (g *Group) Process(message []byte) (Result, error) { return nil, ErrUnsupported }
+// far-off generations are a *GenerationError. On any error g is as it was, and so it is after a commit, which can
+// be processed again until it is merged.
+func (g *Group) Process(message []byte) (Result, error) {
+	r := reader{b: bytes.Clone(message)}
+	switch readFormat(&r) {
+	case wirePublicMessage:
+		m := decodePublicMessage(&r)
+		if err := r.end(); err != nil {
+			return nil, err
+		}
+		return g.processPublic(m)
+	case wirePrivateMessage:
+		m := decodePrivateMessage(&r)
+		if err := r.end(); err != nil {
+			return nil, err
+		}
+		return g.processPrivate(m)
+	}
+	r.fail("neither a public nor a private message")
+	return nil, r.err
+}
+
+// checkEpoch tells whether a message is one of this group and epoch.
+func (e *epoch) checkEpoch(groupID []byte, n uint64) error {
+	if !bytes.Equal(groupID, e.context.groupID) {
+		return invalid("", "a message of another group")
+	}
+	if n != e.context.epoch {
+		return &EpochError{n, e.context.epoch}
+	}
+	return nil
+}
+
+func (g *Group) processPublic(m *publicMessage) (Result, error) {
+	c := m.content
+	if err := g.checkEpoch(c.groupID, c.epoch); err != nil {
+		return nil, err
+	}
+	if c.sender.kind != senderMember {
+		return nil, fmt.Errorf("%w: a message from outside of the group", ErrUnsupported)
+	}
+	if c.contentType == ContentApplication {
+		return nil, invalid("6", "application data in a public message")
+	}
+	leaf := g.tree.leaf(LeafIndex(c.sender.index))
+	if leaf == nil {
+		return nil, invalid("6", "a message from a leaf that is not a member's")
+	}
+	if err := m.checkMembership(g.suite, g.secrets.membership, g.encoded); err != nil {
+		return nil, err
+	}
+	if err := m.verify(g.suite, leaf.SignatureKey, g.encoded); err != nil {
+		return nil, err
+	}
+	if LeafIndex(c.sender.index) == g.own {
+		return &OwnMessage{Epoch: c.epoch, Content: c.contentType, AuthenticatedData: c.authenticatedData}, nil
+	}
+	return g.receive(&m.authenticatedContent, 0)
+}
+
+func (g *Group) processPrivate(m *privateMessage) (Result, error) {
+	if err := g.checkEpoch(m.groupID, m.epoch); err != nil {
+		return nil, err
+	}
+	data, err := g.suite.openSenderData(m, g.secrets.senderData)
+	if err != nil {
+		return nil, err
+	}
+	leaf := g.tree.leaf(data.leaf)
+	if leaf == nil {
+		return nil, invalid("6.3.2", "a message from a leaf that is not a member's")
+	}
+	if data.leaf == g.own {
+		return &OwnMessage{m.epoch, m.contentType, m.authenticatedData, data.generation}, nil
+	}
+	use, err := g.ratchets.find(ratchetID{data.leaf, kindOf(m.contentType)}, data.generation)
+	if err != nil {
+		return nil, err
+	}
+	a, err := g.suite.openContent(m, data, use.messageKey)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.verify(g.suite, leaf.SignatureKey, g.encoded); err != nil {
+		return nil, err
+	}
+	result, err := g.receive(a, data.generation)
+	if err == nil && a.content.contentType != ContentCommit {
+		use.spend()
+	}
+	return result, err
+}
+
+// receive acts on content whose sender is verified.
+func (g *Group) receive(a *authenticatedContent, generation uint32) (Result, error) {
+	c := a.content
+	switch c.contentType {
+	case ContentApplication:
+		m, _ := g.tree.member(LeafIndex(c.sender.index))
+		return &ApplicationMessage{m, c.authenticatedData, c.application, generation}, nil
+	case ContentProposal:
+		if err := g.checkProposal(c.proposal, LeafIndex(c.sender.index)); err != nil {
+			return nil, err
+		}
+		return g.addPending(a, nil), nil
+	}
+	staged, err := g.receiveCommit(a)
+	if err != nil {
+		return nil, err
+	}
+	return staged, nil
+}
 
 // Seal encrypts and signs plaintext for the group. The key is used up: save Delta before the message leaves the device.
 // authenticatedData is readable by the delivery service, and protected by the signature.
 // It returns ErrPendingProposals while proposals wait for a commit.
 func (g *Group) Seal(plaintext, authenticatedData []byte) (message []byte, err error) {
-	return nil, ErrUnsupported
+	for _, p := range g.pending {
+		if !p.ignored {
+			return nil, ErrPendingProposals
+		}
+	}
+	if err := g.checkSigner(); err != nil {
+		return nil, err
+	}
+	a := g.frame(ContentApplication, authenticatedData, false)
+	a.content.application = plaintext
+	if err := a.sign(g.suite, g.cfg.Signer, g.encoded); err != nil {
+		return nil, err
+	}
+	message, use, err := g.protect(a)
+	if err != nil {
+		return nil, err
+	}
+	use.spend()
+	return message, nil
 }
 
-// MessageEpoch reads from a PublicMessage or PrivateMessage the group and the epoch that it says it is of, without
-// checking anything.
-func MessageEpoch(message []byte) (groupID []byte, epoch uint64, err error) {
-	return nil, 0, ErrUnsupported
+// frame begins content of this member. Its body is still to be set.
+func (g *Group) frame(t ContentType, authenticatedData []byte, public bool) *authenticatedContent {
+	a := &authenticatedContent{wireFormat: wirePrivateMessage, content: &framedContent{
+		groupID:           g.context.groupID,
+		epoch:             g.context.epoch,
+		sender:            sender{senderMember, uint32(g.own)},
+		authenticatedData: authenticatedData,
+		contentType:       t,
+	}}
+	if public {
+		a.wireFormat = wirePublicMessage
+	}
+	return a
+}
+
+// protect makes the message for signed content. For a private one it returns the key's use, which the caller spends unless
+// the message is a mere candidate.
+func (g *Group) protect(a *authenticatedContent) ([]byte, *keyUse, error) {
+	if a.wireFormat == wirePublicMessage {
+		message, err := g.suite.sealPublic(a, g.secrets.membership, g.encoded)
+		return message, nil, err
+	}
+	use, err := g.ratchets.take(ratchetID{g.own, kindOf(a.content.contentType)})
+	if err != nil {
+		return nil, nil, err
+	}
+	padding := g.cfg.Padding
+	if padding == nil {
+		padding = padTo
+	}
+	return g.suite.sealPrivate(a, use.messageKey, g.secrets.senderData, padding), use, nil
 }

@@ -53,3 +53,64 @@ func (*PreSharedKey) Type() ProposalType           { return ProposalPreSharedKey
 func (*ReInit) Type() ProposalType                 { return ProposalReInit }
 func (*ExternalInit) Type() ProposalType           { return ProposalExternalInit }
 func (*GroupContextExtensions) Type() ProposalType { return ProposalGroupContextExtensions }
+
+// isDefault tells whether every client supports the type, so that capabilities do not list it (RFC 9420, Section 7.2).
+func (t ProposalType) isDefault() bool { return t >= 1 && t <= 7 }
+
+// needsPath tells whether a commit of such a proposal must renew the committer's path (RFC 9420, Section 12.4).
+func (t ProposalType) needsPath() bool {
+	switch t {
+	case ProposalAdd, ProposalPreSharedKey, ProposalReInit:
+		return false
+	}
+	return true
+}
+
+func encodeProposal(w *writer, p Proposal) {
+	w.uint16(uint16(p.Type()))
+	p.encode(w)
+}
+
+func decodeProposal(r *reader) Proposal {
+	switch ProposalType(r.uint16()) {
+	case ProposalAdd:
+		return &Add{decodeKeyPackage(r)}
+	case ProposalUpdate:
+		return &Update{decodeLeafNode(r)}
+	case ProposalRemove:
+		return &Remove{LeafIndex(r.uint32())}
+	case ProposalPreSharedKey:
+		return &PreSharedKey{decodePreSharedKeyID(r)}
+	case ProposalReInit:
+		return decodeReInit(r)
+	case ProposalExternalInit:
+		return &ExternalInit{r.opaque()}
+	case ProposalGroupContextExtensions:
+		return &GroupContextExtensions{decodeExtensions(r)}
+	}
+	r.fail("a proposal of an unknown type")
+	return nil
+}
+
+func (p *Add) encode(w *writer)                    { p.KeyPackage.encode(w) }
+func (p *Update) encode(w *writer)                 { p.LeafNode.encode(w) }
+func (p *Remove) encode(w *writer)                 { w.uint32(uint32(p.Removed)) }
+func (p *PreSharedKey) encode(w *writer)           { p.PSK.encode(w) }
+func (p *ExternalInit) encode(w *writer)           { w.opaque(p.KEMOutput) }
+func (p *GroupContextExtensions) encode(w *writer) { p.Extensions.encode(w) }
+
+func (p *ReInit) encode(w *writer) {
+	w.opaque(p.GroupID)
+	w.uint16(uint16(p.Version))
+	w.uint16(uint16(p.Suite))
+	p.Extensions.encode(w)
+}
+
+func decodeReInit(r *reader) *ReInit {
+	return &ReInit{
+		GroupID:    r.opaque(),
+		Version:    ProtocolVersion(r.uint16()),
+		Suite:      CipherSuite(r.uint16()),
+		Extensions: decodeExtensions(r),
+	}
+}

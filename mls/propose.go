@@ -7,29 +7,127 @@ type LeafOptions struct {
 	Credential   *Credential
 	Extensions   Extensions
 	Capabilities *Capabilities
-	// Signer replaces the leaf's signature key. From the merge on it is the group's signer; a group that is loaded from
-	// records must be given it in Config.
+	// Signer replaces the leaf's signature key. From the merge on it is the group's signer. A group that is loaded from the
+	// records of after the merge must be given it in Config; one whose commit is loaded by LoadStagedCommit and then merged
+	// answers ErrSigner until then.
 	Signer crypto.Signer
 }
 
-// ProposeAdd returns the message that proposes to add the owner of the key package.
-// Like all proposals, it is pending here too, and takes a key of the own ratchet: save Delta before sending.
-func (g *Group) ProposeAdd(kp *KeyPackage) ([]byte, error) { return nil, ErrUnsupported }
+// set tells whether anything is to change.
+func (o *LeafOptions) set() bool {
+	return o.Credential != nil || o.Extensions != nil || o.Capabilities != nil || o.Signer != nil
+}
 
-// ProposeRemove returns the message that proposes to remove a member. To leave the group, propose the own leaf: another
-// member has to commit it (RFC 9420, Section 12.2).
-func (g *Group) ProposeRemove(i LeafIndex) ([]byte, error) { return nil, ErrUnsupported }
+// apply returns a copy of the leaf with the changes, still to be given its source, key and signature.
+func (o *LeafOptions) apply(old *LeafNode) (*LeafNode, error) {
+	l := *old
+	l.Lifetime, l.ParentHash, l.Signature = Lifetime{}, nil, nil
+	if o.Credential != nil {
+		l.Credential = *o.Credential
+	}
+	if o.Extensions != nil {
+		l.Extensions = o.Extensions
+	}
+	if o.Capabilities != nil {
+		l.Capabilities = *o.Capabilities
+	}
+	if l.Extensions.repeats() {
+		return nil, invalid("13.4", "an extension type occurs twice")
+	}
+	l.Capabilities = l.Capabilities.completed(l.Credential.Type, l.Extensions)
+	return &l, nil
+}
 
-// ProposeLeave returns the message that proposes to remove this member itself.
-func (g *Group) ProposeLeave() ([]byte, error) { return nil, ErrUnsupported }
+// ProposeAdd returns the message that proposes to add the owner of the key package. Like all proposals, it is
+// pending here too, and uses up a key of the own ratchet: save Delta before sending.
+func (g *Group) ProposeAdd(kp *KeyPackage) ([]byte, error) {
+	return g.propose(&Add{kp}, nil)
+}
 
-// ProposeUpdate returns the message that proposes a fresh leaf for this member.
-func (g *Group) ProposeUpdate(opts LeafOptions) ([]byte, error) { return nil, ErrUnsupported }
+// ProposeRemove returns the message that proposes to remove a member.
+func (g *Group) ProposeRemove(i LeafIndex) ([]byte, error) {
+	return g.propose(&Remove{i}, nil)
+}
 
-// ProposeGroupContextExtensions returns the message that proposes to replace the GroupContext extensions.
+// ProposeLeave returns the message that proposes to remove this member itself. Another member has to commit it
+// (RFC 9420, Section 12.2).
+func (g *Group) ProposeLeave() ([]byte, error) {
+	return g.propose(&Remove{g.own}, nil)
+}
+
+// ProposeUpdate returns the message that proposes a fresh leaf for this member. opts.Signer is not for proposals: renew
+// the signature key with a commit.
+func (g *Group) ProposeUpdate(opts LeafOptions) ([]byte, error) {
+	if opts.Signer != nil {
+		return nil, invalid("", "a new signature key in a proposal")
+	}
+	leaf, err := opts.apply(g.tree.leaf(g.own))
+	if err != nil {
+		return nil, err
+	}
+	leaf.Source = LeafUpdate
+	key, err := leaf.renew(g.suite, g.cfg.Signer, g.context.groupID, g.own)
+	if err != nil {
+		return nil, err
+	}
+	return g.propose(&Update{leaf}, key)
+}
+
+// ProposeGroupContextExtensions returns the message that proposes to replace the GroupContext extensions, all of them.
 func (g *Group) ProposeGroupContextExtensions(x Extensions) ([]byte, error) {
-	return nil, ErrUnsupported
+	return g.propose(&GroupContextExtensions{x}, nil)
 }
 
 // ProposePreSharedKey returns the message that proposes to mix a pre-shared key into the next epoch.
-func (g *Group) ProposePreSharedKey(id PreSharedKeyID) ([]byte, error) { return nil, ErrUnsupported }
+func (g *Group) ProposePreSharedKey(id PreSharedKeyID) ([]byte, error) {
+	if len(id.Nonce) == 0 {
+		id.Nonce = random(g.suite.nh)
+	}
+	return g.propose(&PreSharedKey{id}, nil)
+}
+
+// propose seals a proposal and makes it pending.
+func (g *Group) propose(p Proposal, leafKey *privateKey) ([]byte, error) {
+	if err := g.checkSigner(); err != nil {
+		return nil, err
+	}
+	if err := g.checkProposal(p, g.own); err != nil {
+		return nil, err
+	}
+	a := g.frame(ContentProposal, nil, false)
+	a.content.proposal = p
+	if err := a.sign(g.suite, g.cfg.Signer, g.encoded); err != nil {
+		return nil, err
+	}
+	message, use, err := g.protect(a)
+	if err != nil {
+		return nil, err
+	}
+	use.spend()
+	g.addPending(a, leafKey)
+	return message, nil
+}
+
+// addPending keeps a proposal until it is committed or the epoch ends. One that is there already stays as it is.
+func (g *Group) addPending(a *authenticatedContent, leafKey *privateKey) *ReceivedProposal {
+	ref := a.ref(g.suite)
+	p := g.findPending(ref)
+	if p == nil {
+		p = g.epoch.pendingProposal(a, ref, leafKey)
+		g.pending = append(g.pending, p)
+	}
+	shown := p.ReceivedProposal
+	return &shown
+}
+
+func (e *epoch) pendingProposal(a *authenticatedContent, ref []byte, leafKey *privateKey) *pendingProposal {
+	m, _ := e.tree.member(LeafIndex(a.content.sender.index))
+	return &pendingProposal{
+		ReceivedProposal: ReceivedProposal{
+			Sender: m, Proposal: a.content.proposal, AuthenticatedData: a.content.authenticatedData,
+			Own: m.Index == e.own, ref: ref,
+		},
+		content: a,
+		leafKey: leafKey,
+	}
+}

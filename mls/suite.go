@@ -1,5 +1,20 @@
 package mls
 
+import (
+	"crypto"
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/ecdh"
+	"crypto/elliptic"
+	"crypto/hpke"
+	"crypto/sha256"
+	"crypto/sha512"
+	"fmt"
+	"hash"
+
+	"golang.org/x/crypto/chacha20poly1305"
+)
+
 // CipherSuite is a set of algorithms (RFC 9420, Section 5.1).
 type CipherSuite uint16
 
@@ -20,3 +35,73 @@ const (
 
 // DefaultSuite is the one to take without a reason for another: secrets of today stay secret from a quantum computer.
 const DefaultSuite = MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519
+
+// A suite is the algorithms behind a CipherSuite.
+type suite struct {
+	id   CipherSuite
+	kem  hpke.KEM
+	kdf  hpke.KDF
+	aead hpke.AEAD
+	// hash is that of transcripts, references and MACs, and the one in the KDF of the key schedule: HKDF in all suites, those with
+	// ML-KEM included.
+	hash func() hash.Hash
+	// nh and nk are the lengths of a hash and of an AEAD key. Nonces are 12 bytes in every suite.
+	nh, nk  int
+	newAEAD func(key []byte) (cipher.AEAD, error)
+	scheme  scheme
+}
+
+const nonceSize = 12
+
+var (
+	ed25519Scheme = scheme{}
+	p256Scheme    = scheme{elliptic.P256(), crypto.SHA256, sha256.New}
+	p384Scheme    = scheme{elliptic.P384(), crypto.SHA384, sha512.New384}
+	p521Scheme    = scheme{elliptic.P521(), crypto.SHA512, sha512.New}
+)
+
+// suites is the one table of what is supported. A new suite is a line here.
+var suites = []*suite{
+	{1, hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, ed25519Scheme},
+	{2, hpke.DHKEM(ecdh.P256()), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, p256Scheme},
+	{3, hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), sha256.New, 32, 32, chacha20poly1305.New, ed25519Scheme},
+	{5, hpke.DHKEM(ecdh.P521()), hpke.HKDFSHA512(), hpke.AES256GCM(), sha512.New, 64, 32, newGCM, p521Scheme},
+	{7, hpke.DHKEM(ecdh.P384()), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p384Scheme},
+	{0xF001, hpke.MLKEM768X25519(), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, ed25519Scheme},
+	{0xF002, hpke.MLKEM768X25519(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, ed25519Scheme},
+	{0xF003, hpke.MLKEM768P256(), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, p256Scheme},
+	{0xF004, hpke.MLKEM768P256(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p256Scheme},
+	{0xF005, hpke.MLKEM1024P384(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p384Scheme},
+}
+
+func newGCM(key []byte) (cipher.AEAD, error) {
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, err
+	}
+	return cipher.NewGCM(block)
+}
+
+// Supported tells whether the package knows the suite.
+func (c CipherSuite) Supported() bool {
+	_, err := c.suite()
+	return err == nil
+}
+
+func (c CipherSuite) suite() (*suite, error) {
+	for _, s := range suites {
+		if s.id == c {
+			return s, nil
+		}
+	}
+	return nil, fmt.Errorf("%w: cipher suite %#04x", ErrUnsupported, uint16(c))
+}
+
+// supportedSuites lists all suites, for capabilities.
+func supportedSuites() []CipherSuite {
+	ids := make([]CipherSuite, len(suites))
+	for i, s := range suites {
+		ids[i] = s.id
+	}
+	return ids
+}

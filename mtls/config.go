@@ -20,6 +20,7 @@ func ClientConfig(id *Identity, trust Trust, protocol string) (*tls.Config, erro
 	if err != nil {
 		return nil, err
 	}
+	trust = trust.clone()
 	// A pin is the hash of a key that we have not seen yet, so no pool of roots
 	// can be made of it beforehand, and crypto/tls has no other way to check a
 	// peer's certificate by something else than a chain: its own check must be
@@ -51,6 +52,7 @@ func ServerConfig(id *Identity, trust Trust, protocol string) (*tls.Config, erro
 	if err != nil {
 		return nil, err
 	}
+	trust = trust.clone()
 	config.ClientAuth = tls.RequireAnyClientCert
 	config.VerifyConnection = func(state tls.ConnectionState) error { return trust.verify(state, protocol) }
 	return config, nil

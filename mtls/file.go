@@ -102,12 +102,13 @@ func parsePEM(b []byte) (*Identity, error) {
 }
 
 func (id *Identity) marshalPEM() ([]byte, error) {
-	switch id.signer.(type) {
+	key := id.signer.reveal()
+	switch key.(type) {
 	case ed25519.PrivateKey, *ecdsa.PrivateKey:
 	default:
 		return nil, errors.New("the key lies elsewhere")
 	}
-	der, err := x509.MarshalPKCS8PrivateKey(id.signer)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return nil, err
 	}
@@ -117,7 +118,8 @@ func (id *Identity) marshalPEM() ([]byte, error) {
 }
 
 // writeNew writes a file under another name, and gives it its own when it is on
-// the disk. The hard link, unlike a rename, refuses to replace a file.
+// the disk. A hard link, unlike a rename, refuses to replace a file; where there
+// are none, such as on FAT, we look first.
 func writeNew(path string, b []byte) error {
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*") // mode 0600
 	if err != nil {
@@ -129,10 +131,21 @@ func writeNew(path string, b []byte) error {
 	if err != nil {
 		return err
 	}
-	if err := os.Link(f.Name(), path); err != nil {
+	if err := link(f.Name(), path); err != nil {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+func link(from, to string) error {
+	err := os.Link(from, to)
+	if err == nil || errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	if _, err := os.Lstat(to); !errors.Is(err, fs.ErrNotExist) {
+		return fs.ErrExist
+	}
+	return os.Rename(from, to)
 }
 
 // syncDir makes the new name durable. Windows cannot, and does not need to.

@@ -20,9 +20,21 @@ import (
 // Identity is a private key with a certificate that it signed for itself. It
 // never changes, is safe from any goroutine, and prints as "secret".
 type Identity struct {
-	signer      crypto.Signer
+	signer      sealedSigner
 	certificate tls.Certificate
 	fingerprint Fingerprint
+}
+
+// sealedSigner signs with a key that no printing of a struct around it can reach,
+// not even of a tls.Config: of a function only the address can be shown.
+type sealedSigner struct {
+	reveal func() crypto.Signer
+}
+
+func (s sealedSigner) Public() crypto.PublicKey { return s.reveal().Public() }
+
+func (s sealedSigner) Sign(rand io.Reader, digest []byte, opts crypto.SignerOpts) ([]byte, error) {
+	return s.reveal().Sign(rand, digest, opts)
 }
 
 // Generate makes an identity with a new Ed25519 key.
@@ -65,10 +77,11 @@ func FromKey(key crypto.Signer) (*Identity, error) {
 	if err != nil {
 		return nil, err
 	}
+	signer := sealedSigner{reveal: func() crypto.Signer { return key }}
 	return &Identity{
-		signer:      key,
+		signer:      signer,
 		fingerprint: FingerprintOf(leaf),
-		certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf},
+		certificate: tls.Certificate{Certificate: [][]byte{der}, PrivateKey: signer, Leaf: leaf},
 	}, nil
 }
 

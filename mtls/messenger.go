@@ -36,6 +36,8 @@ type ServerOptions struct {
 //   - who offers only other protocols is refused.
 //
 // The application reads ConnectionState().NegotiatedProtocol to know which it has.
+// An http.Server closes connections that negotiated a protocol it does not know: it
+// gets only the others, or Messenger in its TLSNextProto.
 func ServerTLS(id *Identity, opts *ServerOptions) (*tls.Config, error) {
 	if id == nil {
 		return nil, errNoIdentity

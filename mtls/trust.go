@@ -24,6 +24,9 @@ func Pin(pins ...Fingerprint) Trust { return Trust{Pins: pins} }
 // strength (NIST SP 800-57, Part 1, Table 2).
 const minRSA = 2048
 
+// clone keeps what was checked apart from what the caller may change later.
+func (t Trust) clone() Trust { return Trust{Pins: slices.Clone(t.Pins)} }
+
 // check refuses a Trust that is empty, or that holds the pin somebody forgot to
 // set.
 func (t Trust) check() error {

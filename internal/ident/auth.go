@@ -28,15 +28,13 @@ const (
 // that nobody has. It prints as "secret".
 type ServerSecret struct {
 	hidden
-	key *[32]byte
+	key held[[32]byte]
 }
 
 // ServerSecretFromBytes reads the 32 bytes that the server keeps.
 func ServerSecretFromBytes(b []byte) (ServerSecret, error) {
-	if len(b) != 32 {
-		return ServerSecret{}, fmt.Errorf("ident: server secret must have 32 bytes, not %d", len(b))
-	}
-	return ServerSecret{key: (*[32]byte)(append([]byte(nil), b...))}, nil
+	key, err := hold32("server secret", b)
+	return ServerSecret{key: key}, err
 }
 
 // HashAuthKey gives what the server stores, StoredAuthSize bytes. rand gives the
@@ -76,11 +74,11 @@ func FakeAuth(secret ServerSecret, handle Handle) []byte {
 }
 
 func hashAuth(key AuthKey, salt []byte) []byte {
-	return argon2.IDKey(key.key[:], salt, authPasses, authMemoryKiB, authLanes, 32)
+	return argon2.IDKey(key.key()[:], salt, authPasses, authMemoryKiB, authLanes, 32)
 }
 
 func mac(secret ServerSecret, label string, handle Handle) []byte {
-	h := hmac.New(sha256.New, secret.key[:])
+	h := hmac.New(sha256.New, secret.key()[:])
 	h.Write([]byte(label))
 	h.Write([]byte(handle))
 	return h.Sum(nil)

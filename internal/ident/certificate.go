@@ -70,7 +70,7 @@ func (e *MemberError) Error() string {
 // enrolled, unrevoked device of chain, the key is that device's, and the
 // certificate is the very statement of the chain that enrolled it. Otherwise it
 // is a *MemberError. The caller has chosen chain by the credential's account, and
-// keeps it fresh: see Chain.Extends.
+// keeps it fresh: see Chain.Extends; nil is a chain that it does not have.
 func VerifyMember(chain *Chain, credential, signatureKey, certificate []byte) error {
 	c, err := ParseCredential(credential)
 	if err != nil {
@@ -78,6 +78,9 @@ func VerifyMember(chain *Chain, credential, signatureKey, certificate []byte) er
 	}
 	refuse := func(reason string) error {
 		return &MemberError{Account: c.Account, Device: c.Device, Reason: reason}
+	}
+	if chain == nil {
+		return refuse("chain of the account is not known")
 	}
 	if c.Account != chain.account {
 		return refuse("not the account of this chain")

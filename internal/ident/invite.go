@@ -11,7 +11,7 @@ import (
 // "secret"; Secret gives the text to hand over.
 type Invite struct {
 	hidden
-	code *[idSize]byte
+	code held[[idSize]byte]
 }
 
 // InviteHash is what the server keeps of an invite. A plain hash is enough: 128
@@ -24,7 +24,7 @@ func NewInvite(rand io.Reader) (Invite, error) {
 	if _, err := io.ReadFull(rand, code[:]); err != nil {
 		return Invite{}, fmt.Errorf("ident: making invite: %w", err)
 	}
-	return Invite{code: code}, nil
+	return Invite{code: hold(code)}, nil
 }
 
 // ParseInvite reads the text that Secret gives, strictly.
@@ -33,17 +33,17 @@ func ParseInvite(s string) (Invite, error) {
 	if err := parseText("invite code", s, code[:]); err != nil {
 		return Invite{}, err
 	}
-	return Invite{code: code}, nil
+	return Invite{code: hold(code)}, nil
 }
 
 // Secret gives the code: 26 characters of lower-case base32.
-func (i Invite) Secret() string { return text.EncodeToString(i.code[:]) }
+func (i Invite) Secret() string { return text.EncodeToString(i.code()[:]) }
 
 // HashInvite gives what the server stores, and looks up by.
 func HashInvite(i Invite) InviteHash {
 	h := sha256.New()
 	h.Write([]byte(labelInvite))
-	h.Write(i.code[:])
+	h.Write(i.code()[:])
 	return InviteHash(h.Sum(nil))
 }
 

@@ -31,17 +31,17 @@ const maxContext = 64
 // safe from any goroutine, copies share one key, and it prints as "secret".
 type DeviceKey struct {
 	hidden
-	key *signingKey
+	key held[signingKey]
 }
 
 // IdentityKey is the key of an account: it signs the account's chain and nothing
 // else, and rests in the vault. Otherwise it is like a DeviceKey.
 type IdentityKey struct {
 	hidden
-	key *signingKey
+	key held[signingKey]
 }
 
-// signingKey is only ever held by pointer: see hidden.
+// signingKey is always held: see hidden.
 type signingKey struct {
 	private ed25519.PrivateKey
 }
@@ -75,16 +75,16 @@ func IdentityKeyFromSecret(secret []byte) (IdentityKey, error) {
 }
 
 // Secret gives the private key, 32 bytes, to be sealed and stored.
-func (k DeviceKey) Secret() []byte { return k.key.private.Seed() }
+func (k DeviceKey) Secret() []byte { return k.key().private.Seed() }
 
 // Secret gives the private key, 32 bytes, to be sealed into a vault.
-func (k IdentityKey) Secret() []byte { return k.key.private.Seed() }
+func (k IdentityKey) Secret() []byte { return k.key().private.Seed() }
 
 // Public gives the public key.
-func (k DeviceKey) Public() PublicKey { return k.key.public() }
+func (k DeviceKey) Public() PublicKey { return k.key().public() }
 
 // Public gives the public key.
-func (k IdentityKey) Public() PublicKey { return k.key.public() }
+func (k IdentityKey) Public() PublicKey { return k.key().public() }
 
 // IsZero reports whether k is no key.
 func (k DeviceKey) IsZero() bool { return k.key == nil }
@@ -95,10 +95,10 @@ func (k IdentityKey) IsZero() bool { return k.key == nil }
 // Sign signs msg for one purpose, which context names: a constant that begins
 // with "snug ", at most 64 bytes; anything else is a mistake in the program and
 // panics. PublicKey.Verify with the same context checks it.
-func (k DeviceKey) Sign(context string, msg []byte) []byte { return k.key.sign(context, msg) }
+func (k DeviceKey) Sign(context string, msg []byte) []byte { return k.key().sign(context, msg) }
 
 // Sign is like DeviceKey.Sign.
-func (k IdentityKey) Sign(context string, msg []byte) []byte { return k.key.sign(context, msg) }
+func (k IdentityKey) Sign(context string, msg []byte) []byte { return k.key().sign(context, msg) }
 
 // Signer gives the key to TLS and MLS, which have a domain separation of their
 // own. Its Public is an ed25519.PublicKey, its Sign takes the message itself and
@@ -107,14 +107,14 @@ func (k DeviceKey) Signer() crypto.Signer { return deviceSigner{key: k.key} }
 
 type deviceSigner struct {
 	hidden
-	key *signingKey
+	key held[signingKey]
 }
 
-func (s deviceSigner) Public() crypto.PublicKey { return s.key.private.Public() }
+func (s deviceSigner) Public() crypto.PublicKey { return s.key().private.Public() }
 
 func (s deviceSigner) Sign(_ io.Reader, message []byte, opts crypto.SignerOpts) ([]byte, error) {
 	// A nil reader: Ed25519 signatures are deterministic.
-	return s.key.private.Sign(nil, message, opts)
+	return s.key().private.Sign(nil, message, opts)
 }
 
 // PublicKeyFromBytes reads the 32 bytes that Bytes gives.
@@ -135,15 +135,56 @@ func (p PublicKey) IsZero() bool { return p == PublicKey{} }
 func (p PublicKey) String() string { return text.EncodeToString(p[:]) }
 
 // Verify checks what Sign made with the same context; the only error is
-// ErrSignature.
+// ErrSignature. Under a key of small order, such as the zero PublicKey, nothing
+// verifies.
 func (p PublicKey) Verify(context string, msg, signature []byte) error {
-	if !ed25519.Verify(p[:], signedText(context, msg), signature) {
+	if p.smallOrder() || !ed25519.Verify(p[:], signedText(context, msg), signature) {
 		return ErrSignature
 	}
 	return nil
 }
 
-func newSigningKey(noun string, rand io.Reader) (*signingKey, error) {
+// smallOrder finds the keys under which anybody can make signatures that
+// crypto/ed25519 accepts: the points whose order divides the cofactor 8, in every
+// encoding that it reads. Nobody has such a key by accident, except the zero one.
+func (p PublicKey) smallOrder() bool {
+	p[31] &= 0x7f // the sign of x
+	for _, low := range smallOrders {
+		if p == low {
+			return true
+		}
+	}
+	return false
+}
+
+// smallOrders are y = 0, 1, -1, the two y of order 8, and p and p+1, which are 0
+// and 1 again.
+var smallOrders = [...]PublicKey{
+	{},
+	{1},
+	{
+		0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+	},
+	{
+		0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+	},
+	{
+		0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+	},
+	{
+		0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+		0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+	},
+	{
+		0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+		0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+	},
+}
+
+func newSigningKey(noun string, rand io.Reader) (held[signingKey], error) {
 	var seed [SeedSize]byte
 	if _, err := io.ReadFull(rand, seed[:]); err != nil {
 		return nil, fmt.Errorf("ident: making %s: %w", noun, err)
@@ -151,11 +192,11 @@ func newSigningKey(noun string, rand io.Reader) (*signingKey, error) {
 	return signingKeyFromSeed(noun, seed[:])
 }
 
-func signingKeyFromSeed(noun string, seed []byte) (*signingKey, error) {
+func signingKeyFromSeed(noun string, seed []byte) (held[signingKey], error) {
 	if len(seed) != SeedSize {
 		return nil, fmt.Errorf("ident: %s must have %d bytes, not %d", noun, SeedSize, len(seed))
 	}
-	return &signingKey{private: ed25519.NewKeyFromSeed(seed)}, nil
+	return hold(&signingKey{private: ed25519.NewKeyFromSeed(seed)}), nil
 }
 
 func (k *signingKey) public() PublicKey {

@@ -60,25 +60,23 @@ func (p PassphraseParams) checkCeiling() error {
 // bytes; prints as "secret".
 type AuthKey struct {
 	hidden
-	key *[32]byte
+	key held[[32]byte]
 }
 
 // WrapKey opens the vault and never leaves the client. 32 bytes; prints as
 // "secret".
 type WrapKey struct {
 	hidden
-	key *[32]byte
+	key held[[32]byte]
 }
 
 // Secret gives the 32 bytes that go to the server at sign-in.
-func (k AuthKey) Secret() []byte { return append([]byte(nil), k.key[:]...) }
+func (k AuthKey) Secret() []byte { return append([]byte(nil), k.key()[:]...) }
 
 // AuthKeyFromSecret reads the 32 bytes that Secret gave.
 func AuthKeyFromSecret(b []byte) (AuthKey, error) {
-	if len(b) != 32 {
-		return AuthKey{}, fmt.Errorf("ident: auth key must have 32 bytes, not %d", len(b))
-	}
-	return AuthKey{key: (*[32]byte)(append([]byte(nil), b...))}, nil
+	key, err := hold32("auth key", b)
+	return AuthKey{key: key}, err
 }
 
 // DerivePassphraseKeys stretches a passphrase with Argon2id to 64 bytes: the auth
@@ -110,7 +108,7 @@ func DerivePassphraseKeysInsecure(passphrase string, salt []byte, p PassphrasePa
 		return AuthKey{}, WrapKey{}, fmt.Errorf("ident: salt must have %d bytes, not %d", SaltSize, len(salt))
 	}
 	b := argon2.IDKey([]byte(normalise(passphrase)), salt, p.Passes, p.MemoryKiB, p.Lanes, 64)
-	return AuthKey{key: (*[32]byte)(b[:32:32])}, WrapKey{key: (*[32]byte)(b[32:])}, nil
+	return AuthKey{key: hold((*[32]byte)(b[:32]))}, WrapKey{key: hold((*[32]byte)(b[32:]))}, nil
 }
 
 // normalise cuts and collapses white space.

@@ -18,10 +18,10 @@ const RecordOverhead = nonceSize + tagSize
 // goroutine; prints as "secret".
 type StoreKey struct {
 	hidden
-	key *storeKey
+	key held[storeKey]
 }
 
-// storeKey is only ever held by pointer: see hidden.
+// storeKey is always held: see hidden.
 type storeKey struct {
 	bytes [32]byte
 	aead  cipher.AEAD
@@ -43,11 +43,11 @@ func StoreKeyFromSecret(b []byte) (StoreKey, error) {
 	}
 	k := &storeKey{bytes: [32]byte(b)}
 	k.aead = newAEAD(&k.bytes)
-	return StoreKey{key: k}, nil
+	return StoreKey{key: hold(k)}, nil
 }
 
 // Secret gives the 32 bytes, for the keychain or file that keeps them.
-func (k StoreKey) Secret() []byte { return append([]byte(nil), k.key.bytes[:]...) }
+func (k StoreKey) Secret() []byte { return append([]byte(nil), k.key().bytes[:]...) }
 
 // SealRecord seals the value of the record that is stored under recordKey, with
 // AES-256-GCM, a random nonce of 12 bytes read from rand, and recordKey as
@@ -58,13 +58,13 @@ func (k StoreKey) Secret() []byte { return append([]byte(nil), k.key.bytes[:]...
 // writes are the bound for one key (NIST SP 800-38D, Section 8.3), 136 years at
 // one a second.
 func SealRecord(rand io.Reader, key StoreKey, recordKey, value []byte) ([]byte, error) {
-	return sealWith(key.key.aead, rand, value, recordLabel(recordKey))
+	return sealWith(key.key().aead, rand, value, recordLabel(recordKey))
 }
 
 // OpenRecord opens what SealRecord gave for the same recordKey. The error is
 // ErrRecord.
 func OpenRecord(key StoreKey, recordKey, sealed []byte) ([]byte, error) {
-	value, err := openWith(key.key.aead, sealed, recordLabel(recordKey))
+	value, err := openWith(key.key().aead, sealed, recordLabel(recordKey))
 	if err != nil {
 		return nil, ErrRecord
 	}

@@ -1,6 +1,7 @@
 package ident
 
 import (
+	"errors"
 	"fmt"
 	"time"
 	"unicode/utf8"
@@ -96,10 +97,29 @@ func (s Enrol) encode(b []byte) []byte {
 func (s Revoke) encode(b []byte) []byte      { return append(b, s.Device[:]...) }
 func (s ClaimHandle) encode(b []byte) []byte { return appendShort(b, string(s.Handle)) }
 
-func (s Genesis) check() error     { return checkHandle(s.Handle) }
-func (s Enrol) check() error       { return CheckDeviceName(s.Name) }
+func (s Genesis) check() error {
+	if err := checkKey(s.Key); err != nil {
+		return err
+	}
+	return checkHandle(s.Handle)
+}
+
+func (s Enrol) check() error {
+	if err := checkKey(s.Key); err != nil {
+		return err
+	}
+	return CheckDeviceName(s.Name)
+}
+
 func (s Revoke) check() error      { return nil }
 func (s ClaimHandle) check() error { return checkHandle(s.Handle) }
+
+func checkKey(k PublicKey) error {
+	if k.smallOrder() {
+		return errors.New("ident: a key for which anybody can sign")
+	}
+	return nil
+}
 
 func checkHandle(h Handle) error {
 	_, err := ParseHandle(string(h))

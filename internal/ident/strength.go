@@ -31,7 +31,8 @@ const (
 	bitsRepeated = 2 // a word that was said before
 )
 
-// common are texts that guessers try first, where they are not words of our list.
+// common are texts that guessers try first; they count as such even where they
+// are words of our list.
 var common = []string{
 	"correct horse battery staple", "password", "passwort", "passphrase", "passw0rd", "p@ssword", "p@ssw0rd",
 	"qwertyuiop", "qwerty", "qwertz", "azerty", "asdf", "zxcv", "1q2w3e4r", "1qaz2wsx", "q1w2e3r4",
@@ -105,7 +106,7 @@ func longestWord(s string) (part string, worth int) {
 		}
 	}
 	for _, c := range common {
-		if len(c) > len(part) && strings.HasPrefix(s, c) {
+		if len(c) >= len(part) && strings.HasPrefix(s, c) {
 			part, worth = c, bitsCommon
 		}
 	}

@@ -19,7 +19,14 @@ const (
 	// MaxRecovery bounds the recovery data of a vault in bytes.
 	MaxRecovery = 48 << 10
 	// MaxVault bounds a marshalled vault in bytes.
-	MaxVault = 1 + idSize + 4 + (nonceSize + 32 + tagSize) + 4 + nonceSize + (1 + SeedSize + MaxRecovery) + tagSize
+	MaxVault = 1 + idSize + 4 + sealedKeySize + 4 + minVaultBody + MaxRecovery
+
+	// sealedKeySize is the vault key, sealed.
+	sealedKeySize = nonceSize + 32 + tagSize
+	// minVaultBody is a body without recovery data.
+	minVaultBody = nonceSize + 1 + SeedSize + tagSize
+	// contentsVersion is the first byte inside the body.
+	contentsVersion = 1
 )
 
 // Vault is a sealed object that the server keeps for an account: a random vault
@@ -39,25 +46,27 @@ type OpenedVault struct {
 	hidden
 	Key      VaultKey
 	Identity IdentityKey
-	Recovery []byte
+	recovery held[[]byte]
 }
+
+// Recovery gives the recovery data of the account's rooms, at most MaxRecovery
+// bytes, not copied.
+func (o *OpenedVault) Recovery() []byte { return *o.recovery() }
 
 // VaultKey seals a vault's contents and outlives changes of the passphrase. 32
 // bytes; prints as "secret".
 type VaultKey struct {
 	hidden
-	key *[32]byte
+	key held[[32]byte]
 }
 
 // Secret gives the 32 bytes, to be sealed and stored on a device.
-func (k VaultKey) Secret() []byte { return append([]byte(nil), k.key[:]...) }
+func (k VaultKey) Secret() []byte { return append([]byte(nil), k.key()[:]...) }
 
 // VaultKeyFromSecret reads the 32 bytes that Secret gave.
 func VaultKeyFromSecret(b []byte) (VaultKey, error) {
-	if len(b) != 32 {
-		return VaultKey{}, fmt.Errorf("ident: vault key must have 32 bytes, not %d", len(b))
-	}
-	return VaultKey{key: (*[32]byte)(append([]byte(nil), b...))}, nil
+	key, err := hold32("vault key", b)
+	return VaultKey{key: key}, err
 }
 
 // SealVault makes the first vault of an account, with a new vault key. rand gives
@@ -67,7 +76,7 @@ func SealVault(rand io.Reader, wrap WrapKey, account AccountID, identity Identit
 	if _, err := io.ReadFull(rand, key[:]); err != nil {
 		return nil, fmt.Errorf("ident: making vault key: %w", err)
 	}
-	opened := &OpenedVault{Key: VaultKey{key: &key}, Identity: identity, Recovery: recovery}
+	opened := &OpenedVault{Key: VaultKey{key: hold(&key)}, Identity: identity, recovery: hold(&recovery)}
 	return sealVault(rand, wrap, account, 1, opened)
 }
 
@@ -76,11 +85,11 @@ func OpenVault(v *Vault, account AccountID, wrap WrapKey) (*OpenedVault, error) 
 	if v.account != account {
 		return nil, ErrVault
 	}
-	key, err := open(wrap.key, v.sealedKey, v.associated(labelVaultKey))
+	key, err := open(wrap.key(), v.sealedKey, v.associated(labelVaultKey))
 	if err != nil || len(key) != 32 {
 		return nil, ErrVault
 	}
-	return openBody(v, VaultKey{key: (*[32]byte)(key)})
+	return openBody(v, VaultKey{key: hold((*[32]byte)(key))})
 }
 
 // Rewrap gives the vault under another wrap key: a change of passphrase. The vault
@@ -120,7 +129,7 @@ func ParseVault(b []byte) (*Vault, error) {
 	v := &Vault{}
 	r.fill(v.account[:])
 	v.revision = r.uint32()
-	v.sealedKey = r.take(nonceSize + 32 + tagSize)
+	v.sealedKey = r.take(sealedKeySize)
 	n := r.uint32()
 	if r.err == nil && (n < minVaultBody || n > minVaultBody+MaxRecovery) {
 		return nil, fmt.Errorf("ident: parsing vault: body of %d bytes", n)
@@ -132,31 +141,25 @@ func ParseVault(b []byte) (*Vault, error) {
 	return v, nil
 }
 
-// minVaultBody is a body without recovery data.
-const minVaultBody = nonceSize + 1 + SeedSize + tagSize
-
-// contentsVersion is the first byte inside the body.
-const contentsVersion = 1
-
 func sealVault(rand io.Reader, wrap WrapKey, account AccountID, revision uint32, o *OpenedVault) (*Vault, error) {
-	if len(o.Recovery) > MaxRecovery {
-		return nil, fmt.Errorf("ident: sealing vault: %d bytes of recovery data, at most %d", len(o.Recovery), MaxRecovery)
+	if len(o.Recovery()) > MaxRecovery {
+		return nil, fmt.Errorf("ident: sealing vault: %d bytes of recovery data, at most %d", len(o.Recovery()), MaxRecovery)
 	}
 	v := &Vault{account: account, revision: revision}
 	contents := append([]byte{contentsVersion}, o.Identity.Secret()...)
-	contents = append(contents, o.Recovery...)
+	contents = append(contents, o.Recovery()...)
 	var err error
-	if v.sealedKey, err = seal(rand, wrap.key, o.Key.key[:], v.associated(labelVaultKey)); err != nil {
+	if v.sealedKey, err = seal(rand, wrap.key(), o.Key.key()[:], v.associated(labelVaultKey)); err != nil {
 		return nil, err
 	}
-	if v.body, err = seal(rand, o.Key.key, contents, v.associated(labelVaultBody)); err != nil {
+	if v.body, err = seal(rand, o.Key.key(), contents, v.associated(labelVaultBody)); err != nil {
 		return nil, err
 	}
 	return v, nil
 }
 
 func openBody(v *Vault, key VaultKey) (*OpenedVault, error) {
-	contents, err := open(key.key, v.body, v.associated(labelVaultBody))
+	contents, err := open(key.key(), v.body, v.associated(labelVaultBody))
 	if err != nil || len(contents) < 1+SeedSize || contents[0] != contentsVersion {
 		return nil, ErrVault
 	}
@@ -164,7 +167,8 @@ func openBody(v *Vault, key VaultKey) (*OpenedVault, error) {
 	if err != nil {
 		return nil, ErrVault
 	}
-	return &OpenedVault{Key: key, Identity: identity, Recovery: contents[1+SeedSize:]}, nil
+	recovery := contents[1+SeedSize:]
+	return &OpenedVault{Key: key, Identity: identity, recovery: hold(&recovery)}, nil
 }
 
 // associated binds a sealing to label, format, account and revision.

@@ -1,0 +1,270 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"snug/internal/ident"
+	"snug/internal/wire"
+	"snug/mls"
+)
+
+// pendingCommit is a commit of this device of which it is not known yet whether it wins. It is durable before it is sent,
+// and merged only when it is seen in the log.
+type pendingCommit struct {
+	id     ident.MessageID
+	epoch  uint64 // that it ends
+	submit []byte // the wire.Submit
+	staged []byte // mls's record of the candidate
+	acked  bool   // not stored: to say it again does no harm
+}
+
+const pendingVersion = 1
+
+func (p *pendingCommit) encode() []byte {
+	e := newEncoder(pendingVersion)
+	e.bytes(p.id[:])
+	e.uint(p.epoch)
+	e.bytes(p.submit)
+	e.bytes(p.staged)
+	return e.b
+}
+
+func decodePending(b []byte) (*pendingCommit, error) {
+	d := newDecoder(b, pendingVersion)
+	p := &pendingCommit{id: d.id(), epoch: d.uint(), submit: d.bytes(), staged: d.bytes()}
+	return p, d.end()
+}
+
+func (c *Core) loadPending() {
+	for _, record := range c.scan(ScanOptions{Prefix: keyPending}) {
+		id, err := ident.ParseRoomID(strings.TrimPrefix(record.Key, keyPending))
+		p, pendingErr := decodePending(record.Value)
+		r := c.mem.rooms[id]
+		if err != nil || pendingErr != nil || r == nil {
+			c.fail(failed("reading a pending commit", errors.Join(err, pendingErr, errRecord)))
+			return
+		}
+		r.pending = p
+	}
+}
+
+func (c *Core) dropPending(r *room) {
+	if r.pending != nil {
+		r.pending = nil
+		c.delete(keyPendingCommit(r.id))
+	}
+}
+
+// startCommit makes the planned commit and stores it. It is sent once it is durable.
+func (c *Core) startCommit(r *room, p *plan) {
+	group := c.group(r)
+	options := mls.CommitOptions{Now: c.now, Pending: func(proposal *mls.ReceivedProposal) bool {
+		account, ok := c.leaveProposal(group, proposal)
+		return ok && slices.Contains(p.leaving, account)
+	}}
+	envelope := new(wire.CommitEnvelope)
+	for _, l := range p.add {
+		keyPackage, err := mls.ParseKeyPackage(c.vol.packages[l.device].keyPackage)
+		if err != nil {
+			continue
+		}
+		options.ByValue = append(options.ByValue, &mls.Add{KeyPackage: keyPackage})
+		envelope.Added = append(envelope.Added, &wire.DeviceRef{Account: l.account.Bytes(), Device: l.device.Bytes()})
+	}
+	for _, l := range p.remove {
+		options.ByValue = append(options.ByValue, &mls.Remove{Removed: l.index})
+	}
+	if !p.after.equal(c.roster(r)) {
+		options.ByValue = append(options.ByValue,
+			&mls.GroupContextExtensions{Extensions: group.Extensions().Set(extensionRoster, p.after.encode())})
+	}
+	id := c.messageID()
+	options.AuthenticatedData = id.Bytes()
+	staged, err := group.Commit(options)
+	if err != nil {
+		c.retryCommit(r, "it cannot be done: "+err.Error())
+		return
+	}
+	for _, m := range staged.Removed() {
+		l := leafOf(m)
+		envelope.Removed = append(envelope.Removed, &wire.DeviceRef{Account: l.account.Bytes(), Device: l.device.Bytes()})
+	}
+	envelope.Welcome = staged.Welcome()
+	for _, l := range p.add {
+		delete(c.vol.packages, l.device)
+	}
+	c.savePending(r, id, staged, envelope)
+}
+
+func (c *Core) savePending(r *room, id ident.MessageID, staged *mls.StagedCommit, envelope *wire.CommitEnvelope) {
+	epoch := c.group(r).Epoch()
+	submit := &wire.Submit{Room: r.id.Bytes(), Kind: wire.EntryKind_ENTRY_KIND_COMMIT, Id: id.Bytes(), Epoch: epoch,
+		Payload: staged.Message(), Commit: envelope}
+	b, err := submit.MarshalVT()
+	if err != nil {
+		c.fail(failed("encoding a commit", err))
+		return
+	}
+	if len(b) > wire.MaxCommit {
+		c.retryCommit(r, "the room is too large for this change")
+		return
+	}
+	r.pending = &pendingCommit{id: id, epoch: epoch, submit: b, staged: staged.Save()}
+	c.put(keyPendingCommit(r.id), r.pending.encode())
+	delete(c.vol.commitAt, r.id)
+	c.submitCommit(r)
+}
+
+// submitCommit says the pending commit to the server, unless that is under way.
+func (c *Core) submitCommit(r *room) {
+	if r.pending.acked || c.now.Before(c.vol.submitAt[r.id]) {
+		return
+	}
+	submit := new(wire.Submit)
+	if err := submit.UnmarshalVT(r.pending.submit); err != nil {
+		c.fail(failed("reading a pending commit", err))
+		return
+	}
+	room, id := r.id, r.pending.id
+	c.ask(request{name: submitName(room, id), needs: ready,
+		frame:   &wire.ClientFrame{Body: &wire.ClientFrame_Submit{Submit: submit}},
+		then:    func(c *Core, reply *wire.ServerFrame) { c.commitAcked(room, id, reply.GetAck()) },
+		refused: func(c *Core, e *wire.Error) { c.commitRefused(room, id, e) }})
+}
+
+func (c *Core) commitAcked(room ident.RoomID, id ident.MessageID, ack *wire.Ack) {
+	c.grew(room, ack.GetSeq())
+	if r := c.mem.rooms[room]; r != nil && r.pending != nil && r.pending.id == id {
+		r.pending.acked = true
+	}
+}
+
+func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Error) {
+	r := c.mem.rooms[room]
+	if r == nil || r.pending == nil || r.pending.id != id {
+		return
+	}
+	switch {
+	case e.Code == wire.ErrorCode_ERROR_CODE_EPOCH:
+		c.grew(room, e.Seq)
+		c.dropPending(r)
+		r.replan = true
+		if e.Seq <= r.seq && c.caughtUp(r) && e.Epoch != c.group(r).Epoch() {
+			c.halt(r, "the server is at another state of the room than its history leads to")
+		}
+	case transient(e.Code) || e.Code == wire.ErrorCode_ERROR_CODE_RATE_LIMITED:
+		c.vol.submitAt[room] = c.now.Add(retryAfter(e))
+	default:
+		c.dropPending(r)
+		c.retryCommit(r, e.Message)
+	}
+}
+
+// commitEntry takes a commit that has won. An error means that this device cannot follow the room: its state stays as it
+// was.
+func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
+	m.Kind = Notice
+	group := c.group(r)
+	if group == nil {
+		return errors.New("this device has no keys of the room")
+	}
+	staged, err := c.stagedOf(r, group, entry, m)
+	if err != nil {
+		return fmt.Errorf("a change of the room cannot be carried out: %w", err)
+	}
+	before := c.roster(r)
+	after, err := rosterOf(staged.Extensions())
+	if err != nil {
+		return err
+	}
+	m.Text = c.noticeOf(before, after, staged)
+	c.dropPending(r)
+	r.replan, r.dirty = true, true
+	if staged.RemovesSelf() {
+		c.removedFrom(r)
+		return nil
+	}
+	if err := group.Merge(staged); err != nil {
+		return fmt.Errorf("a change of the room cannot be carried out: %w", err)
+	}
+	r.cachedRoster = &after
+	c.settleWants(r, after)
+	if staged.Own() {
+		c.healed(r)
+	}
+	return nil
+}
+
+// stagedOf gives the candidate that a commit entry stands for: the stored one for this device's own.
+func (c *Core) stagedOf(r *room, group *mls.Group, entry *wire.Entry, m *Message) (*mls.StagedCommit, error) {
+	if r.pending != nil && r.pending.id == m.ID && c.own(m) {
+		submit := new(wire.Submit)
+		if err := submit.UnmarshalVT(r.pending.submit); err != nil || string(submit.Payload) != string(entry.Payload) {
+			return nil, errors.New("it is not what this device sent")
+		}
+		return mls.LoadStagedCommit(group, r.pending.staged)
+	}
+	result, err := group.Process(entry.Payload)
+	if err != nil {
+		return nil, err
+	}
+	staged, ok := result.(*mls.StagedCommit)
+	if !ok {
+		return nil, errors.New("it is not what the server says it is")
+	}
+	if l := leafOf(staged.Sender()); l.device != m.Device || l.account != m.Account {
+		return nil, errors.New("it was made by another device than the server says")
+	}
+	return staged, nil
+}
+
+// removedFrom ends the room for this device.
+func (c *Core) removedFrom(r *room) {
+	r.status, r.wanted = left, nil
+	c.dropGroup(r)
+	for _, w := range slices.Clone(r.rows) {
+		if w.kind == rowProposal {
+			c.finishRow(r, w.id)
+		} else if w.state != rowFailed {
+			c.failRow(r, w, "you are no longer in this room")
+		}
+	}
+}
+
+// settleWants gives up the wishes that have come true.
+func (c *Core) settleWants(r *room, now roster) {
+	r.wanted = slices.DeleteFunc(r.wanted, func(w want) bool { return w.problem == "" && now.has(w.account) != w.remove })
+}
+
+// noticeOf says what a commit did to the members, or nothing if it only renewed keys or changed devices.
+func (c *Core) noticeOf(before, after roster, staged *mls.StagedCommit) string {
+	by := leafOf(staged.Sender()).account
+	var parts []string
+	for _, account := range missingFrom(before, after) {
+		parts = append(parts, fmt.Sprintf("@%s added @%s", c.handle(by), c.handle(account)))
+	}
+	for _, account := range missingFrom(after, before) {
+		if askedToGo(staged, account) {
+			parts = append(parts, fmt.Sprintf("@%s left", c.handle(account)))
+		} else {
+			parts = append(parts, fmt.Sprintf("@%s removed @%s", c.handle(by), c.handle(account)))
+		}
+	}
+	if before.name != after.name {
+		parts = append(parts, fmt.Sprintf("@%s named the room %q", c.handle(by), after.name))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// askedToGo reports whether one of the account's devices has proposed a removal in the commit.
+func askedToGo(staged *mls.StagedCommit, account ident.AccountID) bool {
+	for _, p := range staged.Proposals() {
+		if p.ByReference && p.Proposal.Type() == mls.ProposalRemove && leafOf(p.Sender).account == account {
+			return true
+		}
+	}
+	return false
+}

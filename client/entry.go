@@ -1,0 +1,321 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"snug/internal/ident"
+	"snug/internal/wire"
+	"snug/mls"
+)
+
+// blocked is what a room's next step waits for: chains that it needs and that were asked for. Once the answer has come
+// the step is tried again, and what is still unknown then is refused.
+type blocked struct {
+	seq   uint64
+	asked map[ident.AccountID]bool
+}
+
+// followRoom asks for the room's entries from where this device is.
+func (c *Core) followRoom(r *room) {
+	log := c.vol.logs[r.id]
+	log.follow = asked
+	c.vol.logs[r.id] = log
+	id := r.id
+	body := &wire.Follow{Rooms: []*wire.Cursor{{Room: id.Bytes(), After: r.seq}}}
+	c.ask(request{needs: ready, frame: &wire.ClientFrame{Body: &wire.ClientFrame_Follow{Follow: body}},
+		then: func(c *Core, _ *wire.ServerFrame) {
+			if log := c.vol.logs[id]; log.follow == asked {
+				log.follow = following
+				c.vol.logs[id] = log
+			}
+		},
+		refused: func(c *Core, e *wire.Error) {
+			log := c.vol.logs[id]
+			log.follow = halted
+			c.vol.logs[id] = log
+			if r := c.mem.rooms[id]; r != nil {
+				r.setProblem("the server does not hand out the room: " + e.Message)
+			}
+		}})
+}
+
+// halt stops processing the room on this connection. Another connection begins again where this one stopped.
+func (c *Core) halt(r *room, problem string) {
+	r.setProblem(problem)
+	log := c.vol.logs[r.id]
+	log.follow = halted
+	c.vol.logs[r.id] = log
+	c.cfg.log.Warn("a room is halted", "room", r.id, "seq", r.seq, "problem", problem)
+}
+
+// receivedEntries takes a stretch of a log. Until the room is followed from where this device is, what comes belongs to
+// an earlier Follow, and will come again.
+func (c *Core) receivedEntries(entries *wire.Entries) {
+	id, err := ident.RoomIDFromBytes(entries.Room)
+	r := c.mem.rooms[id]
+	if err != nil || r == nil {
+		return
+	}
+	for _, entry := range entries.Entries {
+		log := c.vol.logs[id]
+		if log.follow != following || r.status != joined {
+			return
+		}
+		c.grew(id, entry.Seq)
+		if entry.Seq <= r.seq {
+			continue
+		}
+		if !c.processEntry(r, entry) {
+			return
+		}
+	}
+}
+
+// processEntry takes the next entry of a log; false: the log does not go on for now.
+func (c *Core) processEntry(r *room, entry *wire.Entry) bool {
+	if entry.Seq != r.seq+1 {
+		c.halt(r, fmt.Sprintf("the server left out messages: %d follows %d", entry.Seq, r.seq))
+		return false
+	}
+	head, err := entryHead(r.id, r.head, entry)
+	if err != nil || string(entry.Head) != string(head[:]) {
+		c.halt(r, fmt.Sprintf("the server's history does not add up at message %d", entry.Seq))
+		return false
+	}
+	if !c.matchesAck(r, entry, head) {
+		c.halt(r, fmt.Sprintf("the server acknowledged another history at message %d", entry.Seq))
+		return false
+	}
+	c.missing = nil
+	message, err := c.interpret(r, entry)
+	if len(c.missing) > 0 && c.block(r, entry.Seq) {
+		return false
+	}
+	if err != nil {
+		c.halt(r, err.Error())
+		return false
+	}
+	r.seq, r.head, r.dirty = entry.Seq, head, true
+	r.setProblem("")
+	delete(c.vol.blocked, r.id)
+	c.keep(r, message)
+	return true
+}
+
+// entryHead computes the head after an entry.
+func entryHead(room ident.RoomID, prev ident.Hash, entry *wire.Entry) (ident.Hash, error) {
+	device, err := ident.DeviceIDFromBytes(entry.Device)
+	if err != nil {
+		return ident.Hash{}, err
+	}
+	id, err := ident.MessageIDFromBytes(entry.Id)
+	if err != nil {
+		return ident.Hash{}, err
+	}
+	if entry.At < 0 || entry.Kind < 0 || entry.Kind > 255 {
+		return ident.Hash{}, errRecord
+	}
+	return ident.NextHead(prev, ident.LogEntry{
+		Room: room, Seq: entry.Seq, Kind: uint8(entry.Kind), Sender: device, Message: id, Epoch: entry.Epoch,
+		UnixMilli: uint64(entry.At), Payload: ident.PayloadHash(entry.Payload),
+	}), nil
+}
+
+// block arranges that the missing chains are fetched and the entry comes again; false: they were fetched for this entry
+// already, and its judgement stands.
+func (c *Core) block(r *room, seq uint64) bool {
+	b := c.vol.blocked[r.id]
+	if b.seq != seq {
+		b = blocked{seq: seq}
+	}
+	fresh := make(map[ident.AccountID]bool)
+	for account := range b.asked {
+		fresh[account] = true
+	}
+	var accounts []ident.AccountID
+	for _, account := range c.missing {
+		if !fresh[account] {
+			fresh[account] = true
+			accounts = append(accounts, account)
+		}
+	}
+	if len(accounts) == 0 {
+		return false
+	}
+	b.asked = fresh
+	c.vol.blocked[r.id] = b
+	log := c.vol.logs[r.id]
+	log.follow = asked // nothing more is taken until the room is followed anew
+	c.vol.logs[r.id] = log
+	id := r.id
+	c.fetchChains("chains "+id.String(), accounts, func(c *Core) {
+		if r := c.mem.rooms[id]; r != nil && r.status == joined && c.online() {
+			c.followRoom(r)
+		}
+	})
+	return true
+}
+
+// interpret gives what stands at an entry. An error means that the log cannot go on; whatever concerns the entry alone
+// is a gap.
+func (c *Core) interpret(r *room, entry *wire.Entry) (*Message, error) {
+	m := c.envelope(r, entry)
+	switch {
+	case r.kind == OpenToAll && entry.Kind == wire.EntryKind_ENTRY_KIND_OPEN:
+		c.openEntry(r, entry, m)
+	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_SEALED:
+		c.sealedEntry(r, entry, m)
+	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_PROPOSAL:
+		c.proposalEntry(r, entry, m)
+	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT:
+		return m, c.commitEntry(r, entry, m)
+	default:
+		m.gap("of a kind that does not belong in this room")
+	}
+	return m, nil
+}
+
+// envelope begins a message with what the server says of the entry.
+func (c *Core) envelope(r *room, entry *wire.Entry) *Message {
+	m := &Message{Room: r.id, Seq: entry.Seq, At: time.UnixMilli(entry.At).UTC(), State: Delivered}
+	m.ID, _ = ident.MessageIDFromBytes(entry.Id)
+	m.Device, _ = ident.DeviceIDFromBytes(entry.Device)
+	m.Account, _ = ident.AccountIDFromBytes(entry.Account)
+	return m
+}
+
+func (m *Message) gap(cause string) { m.Kind, m.Gap, m.Text = Gap, cause, "" }
+
+// own reports whether this device is said to have sent the entry.
+func (c *Core) own(m *Message) bool { return m.Device == c.mem.account.me.Device }
+
+// openEntry verifies a signed entry of an open room.
+func (c *Core) openEntry(r *room, entry *wire.Entry, m *Message) {
+	chain := c.chain(m.Account)
+	if chain == nil {
+		c.lacks(m.Account)
+		m.gap("its sender is unknown")
+		return
+	}
+	device, ok := chain.EverEnrolled(m.Device)
+	if !ok {
+		c.lacks(m.Account)
+		m.gap("its sender is no device of the account")
+		return
+	}
+	payload := new(wire.OpenPayload)
+	if payload.UnmarshalVT(entry.Payload) != nil ||
+		ident.VerifyOpen(device.Key, r.id, m.ID, payload.Content, payload.Signature) != nil {
+		m.gap("its signature does not verify")
+		return
+	}
+	m.content(payload.Content)
+}
+
+// content reads what somebody says.
+func (m *Message) content(b []byte) {
+	content := new(wire.Content)
+	if content.UnmarshalVT(b) != nil {
+		m.gap("its content does not parse")
+		return
+	}
+	text, ok := content.Body.(*wire.Content_Text)
+	if !ok {
+		m.gap("of a kind that this version does not know")
+		return
+	}
+	if CheckText(text.Text) != nil {
+		m.gap("its text is malformed")
+		return
+	}
+	m.Kind, m.Text = Text, text.Text
+}
+
+// sealedEntry opens a message of a sealed room. This device's own are known from the outbox.
+func (c *Core) sealedEntry(r *room, entry *wire.Entry, m *Message) {
+	if c.own(m) {
+		c.ownEntry(r, entry, m)
+		return
+	}
+	group := c.group(r)
+	if group == nil {
+		m.gap("this device has no keys for it")
+		return
+	}
+	result, err := group.Process(entry.Payload)
+	if err != nil {
+		m.gap("not decryptable: " + reason(err))
+		return
+	}
+	opened, ok := result.(*mls.ApplicationMessage)
+	if !ok {
+		m.gap("it is not what the server says it is")
+		return
+	}
+	if l := leafOf(opened.Sender); l.device != m.Device || l.account != m.Account || string(opened.AuthenticatedData) != string(entry.Id) {
+		m.gap("it was written by another device, or as another message, than the server says")
+		return
+	}
+	m.content(opened.Data)
+}
+
+// ownEntry takes a message of this device from its outbox row.
+func (c *Core) ownEntry(r *room, entry *wire.Entry, m *Message) {
+	row := r.row(m.ID)
+	if row == nil || row.kind != rowText {
+		m.gap("sent by this device, which does not have it any more")
+		return
+	}
+	if string(row.payload) != string(entry.Payload) {
+		m.gap("it is not what this device sent")
+		return
+	}
+	m.Kind, m.Text = Text, row.text
+}
+
+// proposalEntry takes a proposal, which waits for a commit.
+func (c *Core) proposalEntry(r *room, entry *wire.Entry, m *Message) {
+	m.Kind = Notice // hidden: what it leads to is shown
+	group := c.group(r)
+	if group == nil {
+		m.gap("this device has no keys for it")
+		return
+	}
+	if c.own(m) {
+		return // pending since it was made
+	}
+	result, err := group.Process(entry.Payload)
+	if err != nil {
+		m.gap("not decryptable: " + reason(err))
+		return
+	}
+	if _, ok := result.(*mls.ReceivedProposal); !ok {
+		m.gap("it is not what the server says it is")
+		return
+	}
+	r.replan = true
+	if _, set := c.vol.commitAt[r.id]; !set {
+		c.vol.commitAt[r.id] = c.now.Add(c.jitter(commitJitter))
+	}
+}
+
+// reason gives the cause of a failed Process in words for people.
+func reason(err error) string {
+	var generation *mls.GenerationError
+	var epoch *mls.EpochError
+	switch {
+	case errors.As(err, &generation) && generation.Replayed():
+		return "its key was used already"
+	case errors.As(err, &epoch) && epoch.Future():
+		return "it belongs to a state of the room that this device has not reached"
+	case errors.As(err, &epoch):
+		return "it belongs to a past state of the room, whose keys are gone"
+	case errors.Is(err, mls.ErrDecrypt):
+		return "it was changed on the way, or sealed with another key"
+	case errors.Is(err, mls.ErrVerify):
+		return "its signature does not verify"
+	}
+	return "it is malformed"
+}

@@ -1,0 +1,220 @@
+package client
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"strings"
+
+	"snug/internal/ident"
+	"snug/mls"
+)
+
+// group gives the room's MLS group, loaded when it is first needed; nil where the room has none.
+func (c *Core) group(r *room) *mls.Group {
+	if r.group != nil || r.kind != Sealed || r.status == left {
+		return r.group
+	}
+	prefix := keyGroup(r.id)
+	records := c.scan(ScanOptions{Prefix: prefix})
+	if len(records) == 0 {
+		return nil
+	}
+	var all iter.Seq2[string, []byte] = func(yield func(string, []byte) bool) {
+		for _, record := range records {
+			if !yield(strings.TrimPrefix(record.Key, prefix), record.Value) {
+				return
+			}
+		}
+	}
+	group, err := mls.LoadGroup(c.groupConfig(r.id), all)
+	if err != nil {
+		c.fail(failed("reading the keys of room "+r.id.String(), err))
+		return nil
+	}
+	r.group = group
+	return group
+}
+
+// dropGroup forgets a group for good.
+func (c *Core) dropGroup(r *room) {
+	r.group, r.cachedRoster = nil, nil
+	c.erase(keyGroup(r.id))
+	c.dropPending(r)
+}
+
+func (c *Core) groupConfig(room ident.RoomID) mls.Config {
+	return mls.Config{
+		Verifier: &memberVerifier{core: c, room: room},
+		Policy:   mls.PolicyFunc(func(commit *mls.CommitContext) error { return c.judge(room, commit) }),
+		Signer:   c.mem.key.Signer(),
+	}
+}
+
+// memberVerifier checks leaves against the chains that this device has. Accounts whose chain does not say enough are
+// noted in the core's missing, so that the chains can be fetched and the question asked again.
+type memberVerifier struct {
+	core *Core
+	room ident.RoomID
+}
+
+func (v *memberVerifier) VerifyMember(m mls.Member) error {
+	credential, err := memberCredential(m)
+	if err != nil {
+		return err
+	}
+	chain := v.core.chain(credential.Account)
+	if chain == nil {
+		v.core.lacks(credential.Account)
+		return fmt.Errorf("client: the chain of account %s is not known", credential.Account)
+	}
+	if _, ok := chain.EverEnrolled(credential.Device); !ok {
+		v.core.lacks(credential.Account)
+	}
+	certificate, _ := m.Extensions.Get(extensionCertificate)
+	return ident.VerifyPastMember(chain, m.Credential.Identity, m.SignatureKey, certificate)
+}
+
+func (v *memberVerifier) VerifySuccession(old, next mls.Member) error {
+	if !old.Credential.Equal(next.Credential) {
+		return errors.New("client: a device must stay itself")
+	}
+	return v.VerifyMember(next)
+}
+
+// lacks notes that an account's chain says too little.
+func (c *Core) lacks(account ident.AccountID) {
+	for _, known := range c.missing {
+		if known == account {
+			return
+		}
+	}
+	c.missing = append(c.missing, account)
+}
+
+func memberCredential(m mls.Member) (ident.Credential, error) {
+	if m.Credential.Type != mls.CredentialBasic {
+		return ident.Credential{}, errors.New("client: not a basic credential")
+	}
+	return ident.ParseCredential(m.Credential.Identity)
+}
+
+// leafOf gives who a member is. It is called for members that were verified, so that a credential always parses.
+func leafOf(m mls.Member) leaf {
+	credential, _ := memberCredential(m)
+	return leaf{index: m.Index, account: credential.Account, device: credential.Device}
+}
+
+func leavesOf(members iter.Seq[mls.Member]) (leaves []leaf) {
+	for m := range members {
+		leaves = append(leaves, leafOf(m))
+	}
+	return leaves
+}
+
+// judge is the policy of every group: it puts the commit into Authorize's terms.
+func (c *Core) judge(room ident.RoomID, commit *mls.CommitContext) error {
+	before, err := rosterOf(commit.Before)
+	if err != nil {
+		return err
+	}
+	after, err := rosterOf(commit.After)
+	if err != nil {
+		return err
+	}
+	judged := change{
+		committer: leafOf(commit.Committer),
+		after:     roomState{after, leavesOf(commit.MembersAfter())},
+		revoked:   c.revoked,
+		foreign:   !commit.Before.Without(extensionRoster).Equal(commit.After.Without(extensionRoster)),
+	}
+	for _, p := range commit.Proposals {
+		switch proposal := p.Proposal.(type) {
+		case *mls.Add:
+			judged.added = append(judged.added, leafOf(proposal.KeyPackage.Member()))
+			judged.foreign = judged.foreign || p.ByReference
+		case *mls.GroupContextExtensions:
+			judged.foreign = judged.foreign || p.ByReference
+		case *mls.Remove:
+			target, ok := commit.MemberBefore(proposal.Removed)
+			if !ok {
+				return errors.New("client: nobody is at the leaf that is removed")
+			}
+			judged.removals = append(judged.removals, removal{leafOf(target), leafOf(p.Sender)})
+		case *mls.Update:
+		default:
+			judged.kinds = append(judged.kinds, proposal.Type())
+		}
+	}
+	return Authorize(roomState{before, leavesOf(commit.MembersBefore())}, judged)
+}
+
+// revoked reports whether the chain revokes the device. Where it does not, the chain that is known here may be older than
+// the committer's.
+func (c *Core) revoked(l leaf) bool {
+	chain := c.chain(l.account)
+	if chain != nil {
+		if d, ok := chain.EverEnrolled(l.device); ok && d.Revoked {
+			return true
+		}
+	}
+	c.lacks(l.account)
+	return false
+}
+
+func rosterOf(extensions mls.Extensions) (roster, error) {
+	b, ok := extensions.Get(extensionRoster)
+	if !ok {
+		return roster{}, errors.New("client: the group has no roster")
+	}
+	return decodeRoster(b)
+}
+
+// roster gives what the members of a sealed room agree upon; an empty one where this device is in no group.
+func (c *Core) roster(r *room) roster {
+	if r.cachedRoster != nil {
+		return *r.cachedRoster
+	}
+	group := c.group(r)
+	if group == nil {
+		return roster{}
+	}
+	decoded, err := rosterOf(group.Extensions())
+	if err != nil {
+		c.fail(failed("reading the roster of room "+r.id.String(), err))
+	}
+	r.cachedRoster = &decoded
+	return decoded
+}
+
+// leafExtensions are what this device's leaves carry: its certificate.
+func (c *Core) leafExtensions() mls.Extensions {
+	me := c.mem.account.me
+	return c.certificateOf(c.chain(me.Account), me.Device)
+}
+
+func (c *Core) certificateOf(chain *ident.Chain, device ident.DeviceID) mls.Extensions {
+	certificate, err := chain.Certificate(device)
+	if err != nil {
+		c.fail(failed("making a leaf", err))
+	}
+	return mls.Extensions{{Type: extensionCertificate, Data: certificate}}
+}
+
+// newGroup makes the group of a new room, with this device alone in it.
+func (c *Core) newGroup(r *room) {
+	me := c.mem.account.me
+	first := roster{name: r.name, direct: !r.direct.IsZero(), members: []rosterMember{{me.Account, roleOwner}}}
+	group, err := mls.NewGroup(c.groupConfig(r.id), mls.CreateOptions{
+		GroupID:        r.id.Bytes(),
+		Credential:     mls.BasicCredential(ident.Credential{Account: me.Account, Device: me.Device}.Marshal()),
+		LeafExtensions: c.leafExtensions(),
+		Lifetime:       c.packageLifetime(),
+		Extensions:     mls.Extensions{{Type: extensionRoster, Data: first.encode()}},
+	})
+	if err != nil {
+		c.fail(failed("making a group", err))
+		return
+	}
+	r.group, r.cachedRoster = group, nil
+}

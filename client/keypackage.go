@@ -1,0 +1,163 @@
+package client
+
+import (
+	"errors"
+	"time"
+
+	"snug/internal/ident"
+	"snug/internal/wire"
+	"snug/mls"
+)
+
+// claimed is a key package that was claimed for a commit; empty where the device had none that can be used.
+type claimed struct {
+	keyPackage []byte
+	at         time.Time
+}
+
+func (c *Core) packageLifetime() mls.Lifetime {
+	// An hour back, for clocks that disagree.
+	return mls.Lifetime{NotBefore: uint64(c.now.Add(-time.Hour).Unix()), NotAfter: uint64(c.now.Add(packageLifetime).Unix())}
+}
+
+// newKeyPackages makes key packages for a device of the account and stores their private halves, which are durable
+// before the server has the public ones.
+func (c *Core) newKeyPackages(chain *ident.Chain, device ident.DeviceID, n int) (packages [][]byte, lastResort []byte) {
+	for i := range n + 1 {
+		options := mls.KeyPackageOptions{
+			Credential:     mls.BasicCredential(ident.Credential{Account: chain.Account(), Device: device}.Marshal()),
+			Signer:         c.mem.key.Signer(),
+			Lifetime:       c.packageLifetime(),
+			LeafExtensions: c.certificateOf(chain, device),
+			Capabilities:   mls.Capabilities{Extensions: []mls.ExtensionType{extensionRoster}},
+			LastResort:     i == n,
+		}
+		public, private, err := mls.NewKeyPackage(options)
+		if err != nil {
+			c.fail(failed("making a key package", err))
+			return nil, nil
+		}
+		c.put(keyPackagePrivate(string(public.Ref())), private.Save())
+		if options.LastResort {
+			lastResort = public.Marshal()
+		} else {
+			packages = append(packages, public.Marshal())
+		}
+	}
+	return packages, lastResort
+}
+
+// countKeyPackages asks how many key packages the server has left, and brings more when they run low.
+func (c *Core) countKeyPackages() {
+	c.putKeyPackages(new(wire.PutKeyPackages))
+}
+
+func (c *Core) putKeyPackages(body *wire.PutKeyPackages) {
+	c.ask(request{name: "packages", needs: ready, refused: func(*Core, *wire.Error) {},
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_PutKeyPackages{PutKeyPackages: body}},
+		then: func(c *Core, reply *wire.ServerFrame) {
+			answer := reply.GetKeyPackages()
+			if answer == nil || answer.Remaining >= packagesLow || len(body.KeyPackages) > 0 {
+				return
+			}
+			me := c.mem.account.me
+			packages, lastResort := c.newKeyPackages(c.chain(me.Account), me.Device, packagesWanted-int(answer.Remaining))
+			c.putKeyPackages(&wire.PutKeyPackages{KeyPackages: packages, LastResortKeyPackage: lastResort})
+		}})
+}
+
+// packageless reports whether a device is known to have no usable key package.
+func (c *Core) packageless(device ident.DeviceID) bool {
+	known, ok := c.vol.packages[device]
+	return ok && known.keyPackage == nil && c.now.Sub(known.at) < packageRetry
+}
+
+// havePackages reports whether a key package of every device that the plan adds is at hand, and claims those that are not.
+func (c *Core) havePackages(r *room, p *plan) bool {
+	var lacking []leaf
+	for _, l := range p.add {
+		if c.vol.packages[l.device].keyPackage == nil {
+			lacking = append(lacking, l)
+		}
+	}
+	if len(lacking) > 0 {
+		c.claimPackages(r, lacking)
+		return false
+	}
+	return !c.unreachableWants(r, p)
+}
+
+// unreachableWants gives up accounts that are to be added and have no device with a key package; true if there were any.
+func (c *Core) unreachableWants(r *room, p *plan) bool {
+	gaveUp := false
+	for i := range r.wanted {
+		w := &r.wanted[i]
+		if w.remove || w.problem != "" {
+			continue
+		}
+		found := c.roster(r).has(w.account)
+		for _, l := range p.add {
+			found = found || l.account == w.account
+		}
+		if !found {
+			w.problem, r.dirty, gaveUp = "@"+c.handle(w.account)+" has no device that can be added", true, true
+		}
+	}
+	return gaveUp
+}
+
+// claimPackages takes a key package of each device. What is no key package of that very device, by its account's chain,
+// counts as none: a server that lists a ghost device gets nothing.
+func (c *Core) claimPackages(r *room, devices []leaf) {
+	body := new(wire.ClaimKeyPackages)
+	for _, l := range devices[:min(len(devices), wire.MaxKeyPackages)] {
+		body.Devices = append(body.Devices, l.device.Bytes())
+	}
+	suite := c.group(r).Suite()
+	room := r.id
+	c.ask(request{name: "claim " + r.id.String(), needs: ready,
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ClaimKeyPackages{ClaimKeyPackages: body}},
+		then: func(c *Core, reply *wire.ServerFrame) {
+			for _, device := range body.Devices {
+				c.vol.packages[ident.DeviceID(device)] = claimed{at: c.now}
+			}
+			for _, kp := range reply.GetKeyPackages().GetKeyPackages() {
+				device, err := c.checkPackage(kp, suite)
+				if err != nil {
+					c.cfg.log.Warn("refused a key package", "error", err)
+					continue
+				}
+				c.vol.packages[device] = claimed{kp.KeyPackage, c.now}
+			}
+			if r := c.mem.rooms[room]; r != nil {
+				r.replan = true
+			}
+		},
+		refused: func(c *Core, e *wire.Error) {
+			if r := c.mem.rooms[room]; r != nil {
+				c.retryCommit(r, e.Message)
+			}
+		}})
+}
+
+// checkPackage verifies that a key package is an enrolled device's, and gives the device.
+func (c *Core) checkPackage(kp *wire.KeyPackage, suite mls.CipherSuite) (ident.DeviceID, error) {
+	parsed, err := mls.ParseKeyPackage(kp.KeyPackage)
+	if err != nil {
+		return ident.DeviceID{}, err
+	}
+	m := parsed.Member()
+	credential, err := memberCredential(m)
+	if err != nil {
+		return ident.DeviceID{}, err
+	}
+	chain := c.chain(credential.Account)
+	certificate, _ := m.Extensions.Get(extensionCertificate)
+	switch {
+	case chain == nil:
+		return ident.DeviceID{}, errors.New("client: the key package of an unknown account")
+	case parsed.Suite != suite:
+		return ident.DeviceID{}, errors.New("client: the key package is of another suite")
+	}
+	return credential.Device, ident.VerifyMember(chain, m.Credential.Identity, m.SignatureKey, certificate)
+}

@@ -1,0 +1,152 @@
+package client
+
+import (
+	"bytes"
+	"sort"
+	"strings"
+
+	"snug/internal/ident"
+)
+
+// memory is the cache of the store. It is loaded by the first step after it was dropped, groups and messages when they
+// are needed.
+type memory struct {
+	key     ident.DeviceKey
+	account *account // nil while nobody is signed in
+	chains  map[ident.AccountID]*ident.Chain
+	rooms   map[ident.RoomID]*room
+	// order has the ids of rooms, sorted, so that one seed gives one run.
+	order []ident.RoomID
+}
+
+// account is who is signed in.
+type account struct {
+	me       Me
+	identity ident.IdentityKey
+}
+
+const accountVersion = 1
+
+func (a *account) encode() []byte {
+	e := newEncoder(accountVersion)
+	e.bytes(a.me.Account[:])
+	e.string(a.me.Handle)
+	e.bytes(a.me.Device[:])
+	e.string(a.me.DeviceName)
+	e.bool(a.me.Owner)
+	return e.b
+}
+
+func decodeAccount(b []byte) (*account, error) {
+	d := newDecoder(b, accountVersion)
+	a := new(account)
+	a.me.Account = d.id()
+	a.me.Handle = d.string()
+	a.me.Device = d.id()
+	a.me.DeviceName = d.string()
+	a.me.Owner = d.bool()
+	return a, d.end()
+}
+
+// load reads what every step may need. Where there is no device key yet it makes one.
+func (c *Core) load() {
+	c.mem = &memory{chains: make(map[ident.AccountID]*ident.Chain), rooms: make(map[ident.RoomID]*room)}
+	c.loadKey()
+	if b := c.get(keyAccount); b != nil {
+		a, err := decodeAccount(b)
+		if err == nil {
+			a.identity, err = ident.IdentityKeyFromSecret(c.get(keyIdentity))
+		}
+		if err != nil {
+			c.fail(failed("reading the account", err))
+			return
+		}
+		c.mem.account = a
+	}
+	for _, record := range c.scan(ScanOptions{Prefix: keyRooms}) {
+		room, err := decodeRoom(record.Value)
+		if err != nil {
+			c.fail(failed("reading room "+strings.TrimPrefix(record.Key, keyRooms), err))
+			return
+		}
+		c.adopt(room)
+	}
+	c.loadOutbox()
+	c.loadPending()
+}
+
+func (c *Core) loadKey() {
+	secret := c.get(keyDevice)
+	if secret == nil {
+		c.newDeviceKey()
+		return
+	}
+	key, err := ident.DeviceKeyFromSecret(secret)
+	if err != nil {
+		c.fail(failed("reading the device's key", err))
+	}
+	c.mem.key = key
+}
+
+// newDeviceKey gives this device a key that was never used.
+func (c *Core) newDeviceKey() {
+	key, err := ident.NewDeviceKey(c.cfg.rand)
+	if err != nil {
+		c.fail(err)
+		return
+	}
+	c.mem.key = key
+	c.put(keyDevice, key.Secret())
+}
+
+// adopt puts a room into the cache.
+func (c *Core) adopt(r *room) {
+	if _, known := c.mem.rooms[r.id]; !known {
+		at := sort.Search(len(c.mem.order), func(i int) bool { return bytes.Compare(c.mem.order[i][:], r.id[:]) >= 0 })
+		c.mem.order = append(c.mem.order, ident.RoomID{})
+		copy(c.mem.order[at+1:], c.mem.order[at:])
+		c.mem.order[at] = r.id
+	}
+	c.mem.rooms[r.id] = r
+}
+
+// flush writes what the step has changed in the cache.
+func (c *Core) flush() {
+	for _, id := range c.mem.order {
+		r := c.mem.rooms[id]
+		if r.group != nil {
+			delta := r.group.Delta()
+			for _, record := range delta.Puts {
+				c.put(keyGroup(id)+record.Key, record.Value)
+			}
+			for _, key := range delta.Deletes {
+				c.delete(keyGroup(id) + key)
+			}
+		}
+		if r.dirty {
+			r.dirty = false
+			c.put(keyRoom(id), r.encode())
+			c.emit(RoomChanged{c.view(r)})
+		}
+	}
+}
+
+// signOut forgets everything, and begins anew as a device that nobody has signed in on.
+func (c *Core) signOut(reason string) {
+	c.erase("")
+	c.mem = &memory{chains: make(map[ident.AccountID]*ident.Chain), rooms: make(map[ident.RoomID]*room)}
+	c.newDeviceKey()
+	connection := c.vol.connection
+	waits, nextID := c.vol.waits, c.vol.nextID
+	for _, r := range c.vol.requests {
+		c.reply(r.call, nil, refuse(Refused, "", "signed out: %s", reason))
+	}
+	for _, w := range waits {
+		c.reply(w.call, nil, refuse(Refused, "", "signed out: %s", reason))
+	}
+	c.vol = newVolatile()
+	c.vol.nextID = nextID
+	c.vol.connection = connection
+	c.hangUp("signed out", c.now)
+	c.emit(SignedOut{reason})
+}

@@ -1,0 +1,306 @@
+package client
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"snug/internal/ident"
+	"snug/internal/wire"
+	"snug/mls"
+)
+
+// rowKind is what an outbox row sends.
+type rowKind uint64
+
+const (
+	rowText rowKind = iota + 1
+	rowProposal
+)
+
+// rowState is how far an outbox row has come. Queued and failed rows have no payload; a sealed one has been, or may have
+// been, said to the server, and only a definite refusal leads back to queued.
+type rowState uint64
+
+const (
+	rowQueued rowState = iota + 1
+	rowSealed
+	rowAcked
+	rowFailed
+)
+
+// row is one message on its way. It is deleted when it is seen in the log.
+type row struct {
+	order   uint64
+	id      ident.MessageID
+	kind    rowKind
+	text    string
+	at      time.Time
+	state   rowState
+	epoch   uint64
+	payload []byte
+	// seq and head are the server's acknowledgement.
+	seq     uint64
+	head    ident.Hash
+	problem string
+}
+
+const rowVersion = 1
+
+func (w *row) encode() []byte {
+	e := newEncoder(rowVersion)
+	e.uint(w.order)
+	e.bytes(w.id[:])
+	e.uint(uint64(w.kind))
+	e.string(w.text)
+	e.time(w.at)
+	e.uint(uint64(w.state))
+	e.uint(w.epoch)
+	e.bytes(w.payload)
+	e.uint(w.seq)
+	e.bytes(w.head[:])
+	e.string(w.problem)
+	return e.b
+}
+
+func decodeRow(b []byte) (*row, error) {
+	d := newDecoder(b, rowVersion)
+	w := &row{order: d.uint(), id: d.id(), kind: rowKind(d.uint()), text: d.string(), at: d.time(),
+		state: rowState(d.uint()), epoch: d.uint(), payload: d.bytes(), seq: d.uint(), head: d.hash(), problem: d.string()}
+	return w, d.end()
+}
+
+func (c *Core) loadOutbox() {
+	for _, record := range c.scan(ScanOptions{Prefix: keyOutbox}) {
+		id, err := ident.ParseRoomID(strings.Split(strings.TrimPrefix(record.Key, keyOutbox), "/")[0])
+		w, rowErr := decodeRow(record.Value)
+		r := c.mem.rooms[id]
+		if err != nil || rowErr != nil || r == nil {
+			c.fail(failed("reading the outbox", errors.Join(err, rowErr, errRecord)))
+			return
+		}
+		r.rows = append(r.rows, w)
+	}
+}
+
+func (c *Core) saveRow(r *room, w *row) { c.put(keyOutboxRow(r.id, w.order), w.encode()) }
+
+// row finds an outbox row by the message's id.
+func (r *room) row(id ident.MessageID) *row {
+	for _, w := range r.rows {
+		if w.id == id {
+			return w
+		}
+	}
+	return nil
+}
+
+// hasRows reports whether a row is in this state.
+func (r *room) hasRows(state rowState) bool {
+	for _, w := range r.rows {
+		if w.state == state {
+			return true
+		}
+	}
+	return false
+}
+
+// finishRow forgets a row that has arrived, or was given up.
+func (c *Core) finishRow(r *room, id ident.MessageID) {
+	for i, w := range r.rows {
+		if w.id == id {
+			c.delete(keyOutboxRow(r.id, w.order))
+			r.rows = append(r.rows[:i:i], r.rows[i+1:]...)
+			return
+		}
+	}
+}
+
+// queue puts a message at the end of the room's outbox.
+func (c *Core) queue(r *room, text string) *row {
+	w := &row{order: r.nextOrder, id: c.messageID(), kind: rowText, text: text, at: c.now, state: rowQueued}
+	r.nextOrder++
+	r.rows = append(r.rows, w)
+	r.dirty = true
+	c.saveRow(r, w)
+	c.showRow(r, w)
+	return w
+}
+
+func (c *Core) showRow(r *room, w *row) {
+	if w.kind == rowText {
+		c.emit(MessageChanged{c.viewRow(r, w)})
+	}
+}
+
+// viewRow gives a row as callers see it.
+func (c *Core) viewRow(r *room, w *row) Message {
+	me := c.mem.account.me
+	m := Message{Room: r.id, ID: w.id, From: me.Handle, Account: me.Account, Device: me.Device, DeviceName: me.DeviceName,
+		At: w.at, Kind: Text, Text: w.text, State: Pending, Problem: w.problem, Own: true}
+	if w.state == rowFailed {
+		m.State = Undelivered
+	}
+	return m
+}
+
+// advanceOutbox sends what can be sent, in order. Rows that were sealed in a past epoch come first: what became of them
+// decides what may follow.
+func (c *Core) advanceOutbox(r *room) {
+	if c.now.Before(c.vol.submitAt[r.id]) {
+		return
+	}
+	underWay := 0
+	for _, w := range r.rows {
+		if underWay >= maxSubmits {
+			return
+		}
+		switch w.state {
+		case rowSealed:
+			c.submitRow(r, w)
+			underWay++
+		case rowQueued:
+			if c.sealedElsewhere(r) || !c.seal(r, w) {
+				return
+			}
+			c.submitRow(r, w)
+			underWay++
+		}
+	}
+}
+
+// sealedElsewhere reports whether a sealed row of another epoch than the group's is not resolved yet.
+func (c *Core) sealedElsewhere(r *room) bool {
+	if r.kind != Sealed {
+		return false
+	}
+	epoch := c.group(r).Epoch()
+	for _, w := range r.rows {
+		if w.state == rowSealed && w.epoch != epoch {
+			return true
+		}
+	}
+	return false
+}
+
+// seal makes a row's payload. It becomes durable together with the used-up key, before it is sent.
+func (c *Core) seal(r *room, w *row) bool {
+	content, err := (&wire.Content{Body: &wire.Content_Text{Text: w.text}}).MarshalVT()
+	if err != nil {
+		c.fail(failed("encoding a message", err))
+		return false
+	}
+	if r.kind == OpenToAll {
+		open := &wire.OpenPayload{Content: content, Signature: ident.SignOpen(c.mem.key, r.id, w.id, content)}
+		w.payload, err = open.MarshalVT()
+	} else {
+		group := c.group(r)
+		w.epoch = group.Epoch()
+		w.payload, err = group.Seal(content, w.id[:])
+	}
+	if errors.Is(err, mls.ErrPendingProposals) {
+		return false // the commit that must come first is on its way, or falls due
+	}
+	if err != nil {
+		c.failRow(r, w, "it could not be sealed: "+err.Error())
+		return false
+	}
+	w.state = rowSealed
+	c.spoke(r)
+	c.saveRow(r, w)
+	return true
+}
+
+func submitName(room ident.RoomID, id ident.MessageID) string {
+	return "submit " + room.String() + id.String()
+}
+
+// submitRow says a sealed row to the server, unless that is under way. The same bytes may be said any number of times.
+func (c *Core) submitRow(r *room, w *row) {
+	kind := wire.EntryKind_ENTRY_KIND_SEALED
+	switch {
+	case r.kind == OpenToAll:
+		kind = wire.EntryKind_ENTRY_KIND_OPEN
+	case w.kind == rowProposal:
+		kind = wire.EntryKind_ENTRY_KIND_PROPOSAL
+	}
+	submit := &wire.Submit{Room: r.id.Bytes(), Kind: kind, Id: w.id.Bytes(), Epoch: w.epoch, Payload: w.payload}
+	room, id := r.id, w.id
+	c.ask(request{name: submitName(room, id), needs: ready,
+		frame:   &wire.ClientFrame{Body: &wire.ClientFrame_Submit{Submit: submit}},
+		then:    func(c *Core, reply *wire.ServerFrame) { c.rowAcked(room, id, reply.GetAck()) },
+		refused: func(c *Core, e *wire.Error) { c.rowRefused(room, id, e) }})
+}
+
+func (c *Core) rowAcked(room ident.RoomID, id ident.MessageID, ack *wire.Ack) {
+	r := c.mem.rooms[room]
+	if r == nil || ack == nil {
+		return
+	}
+	head, err := ident.HashFromBytes(ack.Head)
+	if err != nil || ack.Seq == r.seq && head != r.head {
+		c.halt(r, "the server acknowledged another history than it showed")
+		return
+	}
+	c.grew(room, ack.Seq)
+	w := r.row(id)
+	if w == nil || w.state != rowSealed {
+		return
+	}
+	w.state, w.seq, w.head = rowAcked, ack.Seq, head
+	c.saveRow(r, w)
+}
+
+// matchesAck reports whether an entry is the one that the server has acknowledged at its place.
+func (c *Core) matchesAck(r *room, entry *wire.Entry, head ident.Hash) bool {
+	me := c.mem.account.me.Device
+	for _, w := range r.rows {
+		if w.state != rowAcked {
+			continue
+		}
+		here := string(entry.Device) == string(me[:]) && string(entry.Id) == string(w.id[:])
+		if here != (w.seq == entry.Seq) || here && w.head != head {
+			return false
+		}
+	}
+	return true
+}
+
+func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, e *wire.Error) {
+	r := c.mem.rooms[room]
+	if r == nil {
+		return
+	}
+	w := r.row(id)
+	if w == nil || w.state != rowSealed {
+		return
+	}
+	switch {
+	case e.Code == wire.ErrorCode_ERROR_CODE_EPOCH:
+		c.grew(room, e.Seq)
+		if e.Seq <= r.seq && c.caughtUp(r) && r.kind == Sealed && e.Epoch != c.group(r).Epoch() {
+			c.halt(r, "the server is at another state of the room than its history leads to")
+			return
+		}
+		if w.kind == rowProposal {
+			c.finishRow(r, id)
+			return
+		}
+		w.state, w.payload, w.epoch = rowQueued, nil, 0
+		c.saveRow(r, w)
+	case transient(e.Code) || e.Code == wire.ErrorCode_ERROR_CODE_RATE_LIMITED:
+		c.vol.submitAt[room] = c.now.Add(retryAfter(e))
+	case w.kind == rowProposal:
+		c.finishRow(r, id)
+		r.leaving, r.dirty = false, true
+	default:
+		c.failRow(r, w, e.Message)
+	}
+}
+
+func (c *Core) failRow(r *room, w *row, problem string) {
+	w.state, w.payload, w.problem = rowFailed, nil, problem
+	c.saveRow(r, w)
+	c.showRow(r, w)
+	r.dirty = true
+}

@@ -1,0 +1,63 @@
+package client
+
+import (
+	"encoding/hex"
+	"fmt"
+
+	"snug/internal/ident"
+)
+
+// The records of the store. Every value of ours begins with a version byte; mls versions its own.
+//
+//	account                 who is signed in: ids, handle, device name, owner; absent while nobody is
+//	device                  the device's private key; made by Open
+//	identity                the account's private identity key
+//	vault                   the vault, as the server has it
+//	chain/<account>         the longest chain of the account that was seen
+//	room/<room>             the room: how far the log is processed, what is wanted
+//	group/<room>/<key>      the room's MLS group, in mls's own records
+//	message/<room>/<seq>    what stands at seq, 16 hex digits
+//	own/<room>/<message>    the seq of a message that this device sent
+//	outbox/<room>/<order>   what is on its way, 16 hex digits
+//	pending/<room>          this device's commit that has not won or lost yet
+//	key/<ref>               the private half of a key package
+const (
+	keyAccount  = "account"
+	keyDevice   = "device"
+	keyIdentity = "identity"
+	keyVault    = "vault"
+	keyChains   = "chain/"
+	keyRooms    = "room/"
+	keyGroups   = "group/"
+	keyMessages = "message/"
+	keyOwn      = "own/"
+	keyOutbox   = "outbox/"
+	keyPending  = "pending/"
+	keyPackages = "key/"
+)
+
+func keyChain(account ident.AccountID) string { return keyChains + account.String() }
+
+func keyRoom(room ident.RoomID) string { return keyRooms + room.String() }
+
+func keyGroup(room ident.RoomID) string { return keyGroups + room.String() + "/" }
+
+func keyMessagesOf(room ident.RoomID) string { return keyMessages + room.String() + "/" }
+
+func keyMessage(room ident.RoomID, seq uint64) string {
+	return fmt.Sprintf("%s%016x", keyMessagesOf(room), seq)
+}
+
+func keyOwnMessage(room ident.RoomID, id ident.MessageID) string {
+	return keyOwn + room.String() + "/" + id.String()
+}
+
+func keyOutboxOf(room ident.RoomID) string { return keyOutbox + room.String() + "/" }
+
+func keyOutboxRow(room ident.RoomID, order uint64) string {
+	return fmt.Sprintf("%s%016x", keyOutboxOf(room), order)
+}
+
+func keyPendingCommit(room ident.RoomID) string { return keyPending + room.String() }
+
+func keyPackagePrivate(ref string) string { return keyPackages + hex.EncodeToString([]byte(ref)) }

@@ -1,0 +1,286 @@
+package client
+
+import (
+	"time"
+
+	"snug/internal/ident"
+	"snug/internal/wire"
+	"snug/mls"
+)
+
+// status is where this device stands in a room.
+type status uint64
+
+const (
+	// making rooms are not known to be on the server yet.
+	making status = iota + 1
+	// awaited rooms exist on the server, and this device waits to be let in: the other side of a 1:1 room that it half made.
+	awaited
+	joined
+	// left rooms are over for this device; their messages stay.
+	left
+	// refused rooms are those whose Welcome did not stand up to the checks.
+	refused
+)
+
+// room is a room of this device. The first part is stored, the second is derived.
+type room struct {
+	id     ident.RoomID
+	kind   RoomKind
+	name   string // as chosen for a room that this device makes, and the server's of an open one
+	direct ident.AccountID
+	status status
+	// seq and head are up to where the log is processed; entries up to since are not for this device.
+	seq, since uint64
+	head       ident.Hash
+	problem    string
+	unread     int
+	lastSeq    uint64 // of the last message that is shown
+	members    int    // of an open room, as the server says
+	nextOrder  uint64 // of the outbox
+	// wanted is what this device has been asked to do about accounts and has not done yet.
+	wanted  []want
+	leaving bool
+	// leaveAsked is 1 + the epoch in which this device has asked to be let go; 0 if it has not.
+	leaveAsked uint64
+	heal       heal
+
+	group        *mls.Group
+	cachedRoster *roster
+	rows         []*row
+	pending      *pendingCommit
+	dirty        bool
+	// replan says that the group, a chain or a wish has changed since plan last found nothing to do.
+	replan bool
+}
+
+// want is an account that is to be added or removed.
+type want struct {
+	account ident.AccountID
+	remove  bool
+	// problem is why it cannot be done; the wish is given up once somebody has been told.
+	problem string
+}
+
+// heal is what the cadence of healing commits is computed from.
+type heal struct {
+	due bool // before the next message, whatever else
+	// sent is how many messages this device has sealed since it last healed, at when that was.
+	sent uint64
+	at   time.Time
+	// spokeAt is when this device last sealed a message, othersSpoke whether somebody else has spoken since.
+	spokeAt     time.Time
+	othersSpoke bool
+}
+
+const roomVersion = 1
+
+func (r *room) encode() []byte {
+	e := newEncoder(roomVersion)
+	e.bytes(r.id[:])
+	e.string(string(r.kind))
+	e.string(r.name)
+	e.bytes(r.direct[:])
+	e.uint(uint64(r.status))
+	e.uint(r.seq)
+	e.uint(r.since)
+	e.bytes(r.head[:])
+	e.string(r.problem)
+	e.uint(uint64(r.unread))
+	e.uint(r.lastSeq)
+	e.uint(uint64(r.members))
+	e.uint(r.nextOrder)
+	e.uint(uint64(len(r.wanted)))
+	for _, w := range r.wanted {
+		e.bytes(w.account[:])
+		e.bool(w.remove)
+		e.string(w.problem)
+	}
+	e.bool(r.leaving)
+	e.uint(r.leaveAsked)
+	e.bool(r.heal.due)
+	e.uint(r.heal.sent)
+	e.time(r.heal.at)
+	e.time(r.heal.spokeAt)
+	e.bool(r.heal.othersSpoke)
+	return e.b
+}
+
+func decodeRoom(b []byte) (*room, error) {
+	d := newDecoder(b, roomVersion)
+	r := &room{replan: true}
+	r.id = d.id()
+	r.kind = RoomKind(d.string())
+	r.name = d.string()
+	r.direct = d.id()
+	r.status = status(d.uint())
+	r.seq = d.uint()
+	r.since = d.uint()
+	r.head = d.hash()
+	r.problem = d.string()
+	r.unread = int(d.uint())
+	r.lastSeq = d.uint()
+	r.members = int(d.uint())
+	r.nextOrder = d.uint()
+	for n := d.uint(); n > 0 && d.err == nil; n-- {
+		r.wanted = append(r.wanted, want{account: d.id(), remove: d.bool(), problem: d.string()})
+	}
+	r.leaving = d.bool()
+	r.leaveAsked = d.uint()
+	r.heal = heal{due: d.bool(), sent: d.uint(), at: d.time(), spokeAt: d.time(), othersSpoke: d.bool()}
+	return r, d.end()
+}
+
+// newRoom makes the record of a room that nothing has happened in.
+func (c *Core) newRoom(id ident.RoomID, kind RoomKind, s status) *room {
+	r := &room{id: id, kind: kind, status: s, head: ident.EmptyHead(id), nextOrder: 1, dirty: true, replan: true}
+	c.adopt(r)
+	return r
+}
+
+// setProblem says why the room does not go on. The state stays as it was: when the cause is gone, the room goes on.
+func (r *room) setProblem(problem string) {
+	if r.problem != problem {
+		r.problem, r.dirty = problem, true
+	}
+}
+
+// serverLog is what is known of the server's side of a room, on this connection.
+type serverLog struct {
+	seq    uint64
+	joined bool
+	// listed rooms were in the server's list; name, kind, direct and members are then the server's.
+	listed  bool
+	kind    RoomKind
+	name    string
+	direct  ident.AccountID
+	members int
+	head    ident.Hash
+	follow  follow
+}
+
+// follow is how far following a room has come.
+type follow int
+
+const (
+	unfollowed follow = iota
+	asked
+	following
+	// halted logs are not processed further on this connection.
+	halted
+)
+
+// grew notes that the server has entries up to seq.
+func (c *Core) grew(id ident.RoomID, seq uint64) {
+	if log := c.vol.logs[id]; seq > log.seq {
+		log.seq = seq
+		c.vol.logs[id] = log
+	}
+}
+
+// caughtUp reports whether everything that the server is known to have in the room is processed.
+func (c *Core) caughtUp(r *room) bool {
+	log := c.vol.logs[r.id]
+	return log.follow == following && r.seq >= log.seq
+}
+
+func (c *Core) listRooms() {
+	c.ask(request{name: "rooms", needs: ready, frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}},
+		then: func(c *Core, reply *wire.ServerFrame) {
+			for _, listed := range reply.GetRooms().GetRooms() {
+				c.listedRoom(listed)
+			}
+			k := &c.vol.connection
+			k.listed, k.settleBy = true, c.now.Add(settleTime)
+		}})
+}
+
+// listedRoom takes what the server says of a room. It is trusted for open rooms' names and for what exists, no further.
+func (c *Core) listedRoom(listed *wire.Room) {
+	id, err := ident.RoomIDFromBytes(listed.GetRoom())
+	if err != nil {
+		return
+	}
+	log := c.vol.logs[id]
+	log.listed, log.joined = true, listed.Joined
+	log.kind, log.name, log.members = Sealed, listed.Name, int(listed.Members)
+	log.head, _ = ident.HashFromBytes(listed.Head)
+	if listed.Kind == wire.RoomKind_ROOM_KIND_OPEN {
+		log.kind = OpenToAll
+	}
+	if other, ok := c.otherOf(listed.Direct); ok {
+		log.direct = other
+	}
+	c.vol.logs[id] = log
+	c.grew(id, listed.Seq)
+	r := c.mem.rooms[id]
+	switch {
+	case log.kind == OpenToAll && listed.Joined && (r == nil || r.status != joined):
+		c.joinedOpen(id, listed)
+	case r == nil:
+		if log.kind == OpenToAll {
+			c.emit(RoomChanged{c.viewListed(id, log)})
+		}
+	case log.kind == OpenToAll && r.status == joined && (r.name != log.name || r.members != log.members):
+		r.name, r.members, r.dirty = log.name, log.members, true
+	}
+}
+
+// otherOf gives the other account of a pair that this account is in.
+func (c *Core) otherOf(pair [][]byte) (ident.AccountID, bool) {
+	if len(pair) != 2 {
+		return ident.AccountID{}, false
+	}
+	me := c.mem.account.me.Account
+	for i, b := range pair {
+		if string(b) == string(me[:]) {
+			other, err := ident.AccountIDFromBytes(pair[1-i])
+			return other, err == nil && other != me
+		}
+	}
+	return ident.AccountID{}, false
+}
+
+// joinedOpen begins an open room at the end that its log has now; what came before is fetched when it is asked for.
+func (c *Core) joinedOpen(id ident.RoomID, listed *wire.Room) {
+	r := c.mem.rooms[id]
+	if r == nil {
+		r = c.newRoom(id, OpenToAll, joined)
+	}
+	head, err := ident.HashFromBytes(listed.Head)
+	if listed.Seq == 0 || err != nil {
+		head = ident.EmptyHead(id)
+	}
+	r.status, r.kind, r.name, r.members = joined, OpenToAll, listed.Name, int(listed.Members)
+	r.seq, r.since, r.head, r.problem, r.dirty = listed.Seq, listed.Seq, head, "", true
+	c.vol.shown[id] = r.seq
+}
+
+// view gives the room as callers see it.
+func (c *Core) view(r *room) Room {
+	log := c.vol.logs[r.id]
+	v := Room{ID: r.id, Kind: r.kind, Name: r.name, Joined: r.status == joined, Members: r.members,
+		Seq: r.seq, ServerSeq: max(log.seq, r.seq), Unread: r.unread, Problem: r.problem}
+	if r.kind == Sealed {
+		roster := c.roster(r)
+		v.Members = len(roster.members)
+		if roster.name != "" {
+			v.Name = roster.name
+		}
+	}
+	if !r.direct.IsZero() {
+		v.Direct = c.handle(r.direct)
+		v.Name = "@" + v.Direct
+	}
+	if r.lastSeq > 0 {
+		if m, err := c.message(r.id, r.lastSeq); err == nil && m != nil {
+			v.Last = m
+		}
+	}
+	return v
+}
+
+// viewListed gives an open room that this account is no member of.
+func (c *Core) viewListed(id ident.RoomID, log serverLog) Room {
+	return Room{ID: id, Kind: log.kind, Name: log.name, Members: log.members, ServerSeq: log.seq}
+}

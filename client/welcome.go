@@ -1,0 +1,176 @@
+package client
+
+import (
+	"errors"
+
+	"snug/internal/ident"
+	"snug/internal/wire"
+	"snug/mls"
+)
+
+// receivedWelcome keeps a Welcome until the room can be joined by it.
+func (c *Core) receivedWelcome(event *wire.WelcomeEvent) {
+	id, err := ident.RoomIDFromBytes(event.Room)
+	if err != nil {
+		return
+	}
+	if known := c.vol.welcomes[id]; known == nil || known.Seq < event.Seq {
+		c.vol.welcomes[id] = event
+		delete(c.vol.blocked, id)
+	}
+	c.tryWelcome(id)
+}
+
+// tryWelcome joins the room, if all that is needed to judge the Welcome is known.
+func (c *Core) tryWelcome(id ident.RoomID) {
+	event := c.vol.welcomes[id]
+	r := c.mem.rooms[id]
+	if event == nil || !c.online() {
+		return
+	}
+	if r != nil && r.status == joined {
+		if r.seq >= event.Seq {
+			c.takeWelcome(id, event.Seq)
+		}
+		return // otherwise it is judged when the log has shown that this device was out of the room
+	}
+	c.missing = nil
+	group, used, err := c.join(id, event)
+	if len(c.missing) > 0 && c.fetchForWelcome(id, event.Seq) {
+		return
+	}
+	if r == nil {
+		r = c.newRoom(id, Sealed, refused)
+	}
+	if err != nil {
+		c.cfg.log.Warn("refused a welcome", "room", id, "error", err)
+		r.status = refused
+		r.setProblem("this device was let into a room that does not stand up to the checks: " + err.Error())
+	} else {
+		c.enter(r, group, event, used)
+	}
+	c.takeWelcome(id, event.Seq)
+}
+
+// fetchForWelcome asks for the chains that a Welcome needs; false: they were asked for already.
+func (c *Core) fetchForWelcome(id ident.RoomID, seq uint64) bool {
+	b := c.vol.blocked[id]
+	if b.seq == seq && b.asked != nil && covers(b.asked, c.missing) {
+		return c.asking("chains " + id.String())
+	}
+	asked := make(map[ident.AccountID]bool)
+	for _, account := range c.missing {
+		asked[account] = true
+	}
+	c.vol.blocked[id] = blocked{seq: seq, asked: asked}
+	c.fetchChains("chains "+id.String(), c.missing, func(c *Core) { c.tryWelcome(id) })
+	return true
+}
+
+func covers(asked map[ident.AccountID]bool, accounts []ident.AccountID) bool {
+	for _, account := range accounts {
+		if !asked[account] {
+			return false
+		}
+	}
+	return true
+}
+
+// join computes the group of a Welcome and checks all of it: every leaf by mls's verifier, the roster here.
+func (c *Core) join(id ident.RoomID, event *wire.WelcomeEvent) (group *mls.Group, used *mls.KeyPackagePrivate, err error) {
+	find := func(ref mls.KeyPackageRef) *mls.KeyPackagePrivate {
+		b := c.get(keyPackagePrivate(string(ref)))
+		if b == nil {
+			return nil
+		}
+		private, err := mls.LoadKeyPackagePrivate(b)
+		if err != nil {
+			return nil
+		}
+		used = private
+		return private
+	}
+	group, err = mls.Join(c.groupConfig(id), event.Welcome, find, mls.JoinOptions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	if string(group.GroupID()) != string(id[:]) {
+		return nil, nil, errors.New("client: the group is another room's")
+	}
+	roster, err := rosterOf(group.Extensions())
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := checkRoom(roomState{roster, leavesOf(group.Members())}, nil); err != nil {
+		return nil, nil, err
+	}
+	return group, used, c.checkJoined(id, roster)
+}
+
+// checkJoined says what is wrong with a roster for who is about to join by it.
+func (c *Core) checkJoined(id ident.RoomID, roster roster) error {
+	me := c.mem.account.me.Account
+	if !roster.has(me) {
+		return errors.New("client: this account is not on the roster")
+	}
+	if !roster.direct {
+		return nil
+	}
+	if len(roster.members) != 2 {
+		return errors.New("client: a 1:1 room of another number of accounts than two")
+	}
+	other := otherMember(roster, me)
+	for _, known := range c.mem.order {
+		if r := c.mem.rooms[known]; known != id && r.direct == other && r.status == joined {
+			return errors.New("client: a second 1:1 room with the same account")
+		}
+	}
+	return nil
+}
+
+func otherMember(roster roster, me ident.AccountID) ident.AccountID {
+	for _, m := range roster.members {
+		if m.account != me {
+			return m.account
+		}
+	}
+	return ident.AccountID{}
+}
+
+// enter makes this device a member.
+func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *mls.KeyPackagePrivate) {
+	head, err := ident.HashFromBytes(event.Head)
+	if err != nil {
+		head = ident.EmptyHead(r.id) // the next entry will tell that the server is wrong
+	}
+	r.kind, r.status, r.group, r.cachedRoster = Sealed, joined, group, nil
+	r.seq, r.since, r.head, r.problem = event.Seq, event.Seq, head, ""
+	r.leaving, r.leaveAsked, r.wanted, r.replan, r.dirty = false, 0, nil, true, true
+	r.heal = heal{due: true, at: c.now}
+	roster := c.roster(r)
+	if roster.direct {
+		r.direct = otherMember(roster, c.mem.account.me.Account)
+	}
+	c.vol.shown[r.id] = event.Seq - 1
+	if used != nil && !used.KeyPackage().LastResort() {
+		c.delete(keyPackagePrivate(string(used.KeyPackage().Ref())))
+		c.countKeyPackages()
+	}
+	m := &Message{Room: r.id, Seq: event.Seq, At: c.now, Kind: Notice, State: Delivered}
+	m.Account, _ = ident.AccountIDFromBytes(event.Account)
+	m.Device, _ = ident.DeviceIDFromBytes(event.Device)
+	m.Text = "@" + c.handle(m.Account) + " added you"
+	if m.Account == c.mem.account.me.Account {
+		m.Text = "this device was added"
+	}
+	c.keep(r, m)
+}
+
+// takeWelcome tells the server that the Welcome is dealt with, once that is durable.
+func (c *Core) takeWelcome(id ident.RoomID, seq uint64) {
+	delete(c.vol.welcomes, id)
+	delete(c.vol.blocked, id)
+	body := &wire.TakeWelcome{Room: id.Bytes(), Seq: seq}
+	c.ask(request{needs: ready, refused: func(*Core, *wire.Error) {}, then: func(*Core, *wire.ServerFrame) {},
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_TakeWelcome{TakeWelcome: body}}})
+}

@@ -1,0 +1,70 @@
+package ident_test
+
+import (
+	"bytes"
+	"testing"
+
+	"snug/internal/ident"
+)
+
+// Each target: it never panics, and what parses encodes to the same bytes again.
+
+func FuzzParseChain(f *testing.F) {
+	f.Add(story(f).chain.Marshal())
+	f.Add([]byte{1, 0, 1, 0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, err := ident.ParseChain(b); err == nil && !bytes.Equal(c.Marshal(), b) {
+			t.Errorf("%x encodes to %x", b, c.Marshal())
+		}
+	})
+}
+
+func FuzzParseCertificate(f *testing.F) {
+	for _, s := range split(story(f).chain.Marshal()) {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := ident.ParseCertificate(b)
+		if err != nil {
+			return
+		}
+		if !bytes.Equal(c.Marshal(), b) || !bytes.Equal(ident.EncodeCertificate(c), b[:len(b)-ident.SignatureSize]) {
+			t.Errorf("%x encodes to %x", b, ident.EncodeCertificate(c))
+		}
+	})
+}
+
+func FuzzParseVault(f *testing.F) {
+	f.Add(newVault(f, newPerson(f, "alice"), "x", []byte("recovery")).Marshal())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if v, err := ident.ParseVault(b); err == nil && !bytes.Equal(v.Marshal(), b) {
+			t.Errorf("%x encodes to %x", b, v.Marshal())
+		}
+	})
+}
+
+func FuzzParseCredential(f *testing.F) {
+	f.Add(make([]byte, 32))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if c, err := ident.ParseCredential(b); err == nil && !bytes.Equal(c.Marshal(), b) {
+			t.Errorf("%x encodes to %x", b, c.Marshal())
+		}
+	})
+}
+
+func FuzzText(f *testing.F) {
+	f.Add("alice")
+	f.Add("aaaaaaaaaaaaaaaaaaaaaaaaaa")
+	f.Fuzz(func(t *testing.T, s string) {
+		if h, err := ident.ParseHandle(s); err == nil && h.String() != s {
+			t.Errorf("handle %q is written %q", s, h)
+		}
+		if id, err := ident.ParseAccountID(s); err == nil && id.String() != s {
+			t.Errorf("id %q is written %q", s, id)
+		}
+		if i, err := ident.ParseInvite(s); err == nil && i.Secret() != s {
+			t.Errorf("invite %q is written %q", s, i.Secret())
+		}
+		ident.CheckPassphrase(s)
+	})
+}

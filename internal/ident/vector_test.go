@@ -1,0 +1,154 @@
+package ident_test
+
+import (
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"snug/internal/ident"
+)
+
+var update = flag.Bool("update", false, "write testdata/vectors.txt anew")
+
+// TestVectors computes one of everything from fixed seeds. The file is what
+// docs/protocol.md quotes: a difference is a change of the protocol.
+func TestVectors(t *testing.T) {
+	path := filepath.Join("testdata", "vectors.txt")
+	got := vectors(t)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	gotLines, wantLines := strings.Split(got, "\n"), strings.Split(string(want), "\n")
+	if len(wantLines) < 40 || len(gotLines) != len(wantLines) {
+		t.Fatalf("%d lines, want %d", len(gotLines), len(wantLines))
+	}
+	for i := range gotLines {
+		if gotLines[i] != wantLines[i] {
+			t.Errorf("line %d:\n got %s\nwant %s", i+1, gotLines[i], wantLines[i])
+		}
+	}
+}
+
+// counting gives the bytes from first on, one more each time.
+type counting byte
+
+func (c *counting) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = byte(*c)
+		*c++
+	}
+	return len(b), nil
+}
+
+func from(first byte) *counting { c := counting(first); return &c }
+
+// vectorFile collects lines "name = value", bytes in hexadecimal.
+type vectorFile struct{ bytes.Buffer }
+
+func (f *vectorFile) note(s string) { fmt.Fprintf(f, "\n# %s\n", s) }
+
+func (f *vectorFile) add(name string, value any) {
+	switch v := value.(type) {
+	case []byte:
+		fmt.Fprintf(f, "%s = %s\n", name, hex.EncodeToString(v))
+	default:
+		fmt.Fprintf(f, "%s = %v\n", name, v)
+	}
+}
+
+func vectors(t *testing.T) string {
+	f := &vectorFile{}
+	f.WriteString("# Made from fixed seeds: see vector_test.go. Bytes are hexadecimal; random input counts up from its first byte.\n")
+	p := chainVectors(t, f)
+	secretVectors(t, f, p)
+	logVectors(f, p)
+	return f.String()
+}
+
+func chainVectors(t *testing.T, f *vectorFile) person {
+	f.note("account, device and chain; all times are 2026-01-02T03:04:05Z = 1767323045")
+	identity, chain := must2(ident.NewAccount(from(0), "alice", start))(t)
+	p := person{identity: identity, chain: chain, device: must(ident.NewDeviceKey(from(0x40)))}
+	phone := must(ident.NewDeviceKey(from(0x60)))
+	appendTo(t, p, ident.Enrol{Key: p.device.Public(), Name: "laptop"})
+	appendTo(t, p, ident.Enrol{Key: phone.Public(), Name: "téléphone"})
+	appendTo(t, p, ident.Revoke{Device: ident.NewDeviceID(chain.Account(), phone.Public())})
+	appendTo(t, p, ident.ClaimHandle{Handle: "alice.b"})
+	f.add("identity_secret", identity.Secret())
+	f.add("identity_public", identity.Public().Bytes())
+	f.add("account_salt", []byte("\x20\x21\x22\x23\x24\x25\x26\x27\x28\x29\x2a\x2b\x2c\x2d\x2e\x2f"))
+	f.add("account_id", chain.Account().Bytes())
+	f.add("account_id_text", chain.Account())
+	f.add("device_secret", p.device.Secret())
+	f.add("device_public", p.device.Public().Bytes())
+	f.add("device_id", p.id().Bytes())
+	f.add("device_id_text", p.id())
+	for i, s := range split(chain.Marshal()) {
+		f.add(fmt.Sprintf("statement_%d", i), s)
+		f.add(fmt.Sprintf("head_%d", i), must(ident.ParseChain(join(split(chain.Marshal())[:i+1]))).Head())
+	}
+	f.add("chain", chain.Marshal())
+	f.add("credential", credential(p))
+	f.add("certificate", certificate(t, p))
+	return p
+}
+
+func secretVectors(t *testing.T, f *vectorFile, p person) {
+	f.note("passphrase: Argon2id with the default parameters, 65536 KiB, 3 passes, 1 lane")
+	auth, wrap := must2(ident.DerivePassphraseKeys(" amber  canoe ", salt, ident.DefaultPassphraseParams()))(t)
+	f.add("passphrase", "amber canoe")
+	f.add("passphrase_salt", salt)
+	f.add("auth_key", auth.Secret())
+	f.add("auth_stored", must(ident.HashAuthKey(from(0), auth)))
+	f.add("generated_passphrase", must(ident.GeneratePassphrase(from(0))))
+
+	f.note("vault: key and nonces from 00 on, sealed under the wrap key of that passphrase, recovery data \"recovery\"")
+	vault := must(ident.SealVault(from(0), wrap, p.chain.Account(), p.identity, []byte("recovery")))
+	f.add("vault", vault.Marshal())
+	opened := must(ident.OpenVault(vault, p.chain.Account(), wrap))
+	f.add("vault_key", opened.Key.Secret())
+
+	f.note("store: record \"key\" with the value \"value\"")
+	store := must(ident.NewStoreKey(from(0x80)))
+	f.add("store_key", store.Secret())
+	f.add("record", must(ident.SealRecord(from(0), store, []byte("key"), []byte("value"))))
+
+	f.note("server: secret 32 x a7, handle nobody")
+	secret := must(ident.ServerSecretFromBytes(bytes.Repeat([]byte{0xa7}, 32)))
+	fake := ident.FakeSalt(secret, "nobody")
+	f.add("fake_salt", fake[:])
+	f.add("fake_auth", ident.FakeAuth(secret, "nobody"))
+	invite := must(ident.NewInvite(from(0)))
+	f.add("invite", invite.Secret())
+	f.add("invite_hash", ident.HashInvite(invite).Bytes())
+}
+
+func logVectors(f *vectorFile, p person) {
+	f.note("login: server 32 x 01, nonce 32 x 02")
+	login := ident.Login{Server: [32]byte(bytes.Repeat([]byte{1}, 32)), Nonce: [32]byte(bytes.Repeat([]byte{2}, 32)), Account: p.chain.Account(), Device: p.id()}
+	f.add("login_signature", ident.SignLogin(p.device, login))
+
+	f.note("log: entry 1, kind 2, epoch 5, 1767323045000 ms, payload \"hello\"")
+	room, message := must(ident.NewRoomID(from(0))), must(ident.NewMessageID(from(0x10)))
+	entry := ident.LogEntry{
+		Room: room, Seq: 1, Kind: 2, Sender: p.id(), Message: message, Epoch: 5,
+		UnixMilli: 1767323045000, Payload: ident.PayloadHash([]byte("hello")),
+	}
+	f.add("room_id", room.Bytes())
+	f.add("message_id", message.Bytes())
+	f.add("empty_head", ident.EmptyHead(room))
+	f.add("payload_hash", entry.Payload)
+	f.add("next_head", ident.NextHead(ident.EmptyHead(room), entry))
+	f.add("open_signature", ident.SignOpen(p.device, room, message, []byte("hello")))
+}

@@ -1,0 +1,216 @@
+package mls
+
+import "crypto"
+
+// A senderType says what kind of party sent a message (RFC 9420, Section 6).
+type senderType uint8
+
+const (
+	senderMember            senderType = 1
+	senderExternal          senderType = 2
+	senderNewMemberProposal senderType = 3
+	senderNewMemberCommit   senderType = 4
+)
+
+// A sender is a member by its leaf, or an external sender by its place in external_senders, or a new member.
+type sender struct {
+	kind  senderType
+	index uint32
+}
+
+func (s sender) encode(w *writer) {
+	w.uint8(uint8(s.kind))
+	if s.kind == senderMember || s.kind == senderExternal {
+		w.uint32(s.index)
+	}
+}
+
+func decodeSender(r *reader) sender {
+	s := sender{kind: senderType(r.uint8())}
+	switch s.kind {
+	case senderMember, senderExternal:
+		s.index = r.uint32()
+	case senderNewMemberProposal, senderNewMemberCommit:
+	default:
+		r.fail("a sender of an unknown type")
+	}
+	return s
+}
+
+// A framedContent is FramedContent of RFC 9420, Section 6. Of the last three fields, contentType says which is set.
+type framedContent struct {
+	groupID           []byte
+	epoch             uint64
+	sender            sender
+	authenticatedData []byte
+	contentType       ContentType
+
+	application []byte
+	proposal    Proposal
+	commit      *commit
+}
+
+func (c *framedContent) encode(w *writer) {
+	w.opaque(c.groupID)
+	w.uint64(c.epoch)
+	c.sender.encode(w)
+	w.opaque(c.authenticatedData)
+	w.uint8(uint8(c.contentType))
+	c.encodeBody(w)
+}
+
+func (c *framedContent) encodeBody(w *writer) {
+	switch c.contentType {
+	case ContentApplication:
+		w.opaque(c.application)
+	case ContentProposal:
+		encodeProposal(w, c.proposal)
+	case ContentCommit:
+		c.commit.encode(w)
+	}
+}
+
+func decodeFramedContent(r *reader) *framedContent {
+	c := &framedContent{
+		groupID:           r.opaque(),
+		epoch:             r.uint64(),
+		sender:            decodeSender(r),
+		authenticatedData: r.opaque(),
+		contentType:       ContentType(r.uint8()),
+	}
+	c.decodeBody(r)
+	return c
+}
+
+func (c *framedContent) decodeBody(r *reader) {
+	switch c.contentType {
+	case ContentApplication:
+		c.application = r.opaque()
+	case ContentProposal:
+		c.proposal = decodeProposal(r)
+	case ContentCommit:
+		c.commit = decodeCommit(r)
+	default:
+		r.fail("content of an unknown type")
+	}
+}
+
+// An authenticatedContent is AuthenticatedContent of RFC 9420, Section 6: content with its proofs, before it is protected for the wire.
+type authenticatedContent struct {
+	wireFormat wireFormat
+	content    *framedContent
+	signature  []byte
+	// confirmationTag is set for commits only.
+	confirmationTag []byte
+}
+
+func (a *authenticatedContent) encode(w *writer) {
+	w.uint16(uint16(a.wireFormat))
+	a.content.encode(w)
+	a.encodeAuth(w)
+}
+
+func (a *authenticatedContent) encodeAuth(w *writer) {
+	w.opaque(a.signature)
+	if a.content.contentType == ContentCommit {
+		w.opaque(a.confirmationTag)
+	}
+}
+
+func (a *authenticatedContent) decodeAuth(r *reader) {
+	a.signature = r.opaque()
+	if a.content.contentType == ContentCommit {
+		a.confirmationTag = r.opaque()
+	}
+}
+
+func decodeAuthenticatedContent(r *reader) *authenticatedContent {
+	a := &authenticatedContent{wireFormat: wireFormat(r.uint16())}
+	if a.wireFormat != wirePublicMessage && a.wireFormat != wirePrivateMessage {
+		r.fail("content of an unknown wire format")
+	}
+	a.content = decodeFramedContent(r)
+	a.decodeAuth(r)
+	return a
+}
+
+// toBeSigned is FramedContentTBS of RFC 9420, Section 6.1.
+func (a *authenticatedContent) toBeSigned(context []byte) []byte {
+	w := writer{make([]byte, 0, 256+len(context))}
+	w.uint16(uint16(MLS10))
+	w.uint16(uint16(a.wireFormat))
+	a.content.encode(&w)
+	switch a.content.sender.kind {
+	case senderMember, senderNewMemberCommit:
+		w.raw(context)
+	}
+	return w.b
+}
+
+func (a *authenticatedContent) sign(s *suite, signer crypto.Signer, context []byte) error {
+	signature, err := s.sign(signer, "FramedContentTBS", a.toBeSigned(context))
+	a.signature = signature
+	return err
+}
+
+func (a *authenticatedContent) verify(s *suite, key, context []byte) error {
+	if !s.verify(key, "FramedContentTBS", a.toBeSigned(context), a.signature) {
+		return ErrVerify
+	}
+	return nil
+}
+
+// ref names the proposal inside (RFC 9420, Section 5.2).
+func (a *authenticatedContent) ref(s *suite) []byte {
+	var w writer
+	a.encode(&w)
+	return s.refHash("MLS 1.0 Proposal Reference", w.b)
+}
+
+// A commit is Commit of RFC 9420, Section 12.4.
+type commit struct {
+	proposals []proposalOrRef
+	path      *updatePath
+}
+
+// A proposalOrRef is a proposal, or the reference to one that was sent before.
+type proposalOrRef struct {
+	proposal Proposal
+	ref      []byte
+}
+
+func (c *commit) encode(w *writer) {
+	start := w.open()
+	for _, p := range c.proposals {
+		if p.proposal != nil {
+			w.uint8(1)
+			encodeProposal(w, p.proposal)
+			continue
+		}
+		w.uint8(2)
+		w.opaque(p.ref)
+	}
+	w.close(start)
+	w.present(c.path != nil)
+	if c.path != nil {
+		c.path.encode(w)
+	}
+}
+
+func decodeCommit(r *reader) *commit {
+	c := &commit{}
+	r.each(func(r *reader) {
+		switch r.uint8() {
+		case 1:
+			c.proposals = append(c.proposals, proposalOrRef{proposal: decodeProposal(r)})
+		case 2:
+			c.proposals = append(c.proposals, proposalOrRef{ref: r.opaque()})
+		default:
+			r.fail("neither a proposal nor a reference")
+		}
+	})
+	if r.present() {
+		c.path = decodeUpdatePath(r)
+	}
+	return c
+}

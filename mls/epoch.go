@@ -1,0 +1,96 @@
+package mls
+
+import (
+	"bytes"
+	"log/slog"
+)
+
+// An epoch is a member's state for one epoch. All but the secret tree and the pending proposals is fixed once it is made.
+type epoch struct {
+	suite   *suite
+	context groupContext
+	// encoded is the context's encoding, which every message is signed with.
+	encoded []byte
+	tree    *ratchetTree
+	own     LeafIndex
+	keys    privateKeys
+	secrets *epochSecrets
+	// interim is the interim transcript hash. No two states of a group share it, so it also names the state.
+	interim         []byte
+	confirmationTag []byte
+	ratchets        *secretTree
+	pending         []*pendingProposal
+}
+
+func (*epoch) String() string       { return redacted }
+func (*epoch) GoString() string     { return redacted }
+func (*epoch) LogValue() slog.Value { return slog.StringValue(redacted) }
+
+// A pendingProposal is a proposal that may be committed by reference.
+type pendingProposal struct {
+	ReceivedProposal
+	content *authenticatedContent
+	// leafKey is the private half of an own Update's leaf.
+	leafKey *privateKey
+	// ignored says that the application wants no commit of it.
+	ignored bool
+}
+
+// begin fills in what follows from the context and the epoch secret.
+func (e *epoch) begin(epochSecret Secret) {
+	var encryption Secret
+	e.secrets, encryption = e.suite.deriveEpoch(epochSecret)
+	e.ratchets = newSecretTree(e.suite, e.tree.size(), encryption)
+	e.confirmationTag = e.suite.mac(e.secrets.confirmation, e.context.confirmedTranscriptHash)
+	e.interim = e.suite.interimHash(e.context.confirmedTranscriptHash, e.confirmationTag)
+}
+
+// clone copies what can change.
+func (e *epoch) clone() *epoch {
+	c := *e
+	c.ratchets = e.ratchets.clone()
+	c.pending = append([]*pendingProposal(nil), e.pending...)
+	return &c
+}
+
+// findPending returns the pending proposal of this reference.
+func (e *epoch) findPending(ref []byte) *pendingProposal {
+	for _, p := range e.pending {
+		if bytes.Equal(p.ref, ref) {
+			return p
+		}
+	}
+	return nil
+}
+
+// ownPSK returns the resumption secret, if id names this epoch's.
+func (e *epoch) ownPSK(id PreSharedKeyID) Secret {
+	if id.Type == PSKResumption && id.Epoch == e.context.epoch && bytes.Equal(id.GroupID, e.context.groupID) {
+		return e.secrets.resumption
+	}
+	return nil
+}
+
+// A nextEpoch is the epoch that a commit leads to, with the stages of the key schedule that its Welcome needs.
+type nextEpoch struct {
+	*epoch
+	joiner joinerSecret
+	member memberSecret
+}
+
+// advance derives the next epoch from a commit that was signed (RFC 9420, Section 12.4.1 and 12.4.2). The commit's confirmation tag
+// is then in the new epoch: the sender adds it, the receiver compares it.
+func (e *epoch) advance(tr *transition, a *authenticatedContent, secret commitSecret, psks []preSharedKey) *nextEpoch {
+	s := e.suite
+	next := &epoch{suite: s, tree: tr.tree, own: e.own, keys: tr.keys}
+	next.context = tr.context(&e.context)
+	next.context.confirmedTranscriptHash = s.confirmedHash(e.interim, a)
+	next.encoded = next.context.marshal()
+	joiner := s.joiner(e.secrets.init, secret, next.encoded)
+	member := s.member(joiner, s.pskSecret(psks))
+	next.begin(s.epochSecret(member, next.encoded))
+	return &nextEpoch{next, joiner, member}
+}
+
+// noCommitSecret stands for the secret of a commit without a path.
+func (s *suite) noCommitSecret() commitSecret { return commitSecret{make([]byte, s.nh)} }

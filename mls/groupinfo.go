@@ -1,0 +1,81 @@
+package mls
+
+import "crypto"
+
+// A groupInfo is GroupInfo of RFC 9420, Section 12.4.3: an epoch, described and signed by one of its members.
+type groupInfo struct {
+	context         groupContext
+	extensions      Extensions
+	confirmationTag []byte
+	signer          LeafIndex
+	signature       []byte
+}
+
+func (i *groupInfo) encodeUnsigned(w *writer) {
+	i.context.encode(w)
+	i.extensions.encode(w)
+	w.opaque(i.confirmationTag)
+	w.uint32(uint32(i.signer))
+}
+
+func (i *groupInfo) encode(w *writer) {
+	i.encodeUnsigned(w)
+	w.opaque(i.signature)
+}
+
+func decodeGroupInfo(r *reader) *groupInfo {
+	return &groupInfo{
+		context:         decodeGroupContext(r),
+		extensions:      decodeExtensions(r),
+		confirmationTag: r.opaque(),
+		signer:          LeafIndex(r.uint32()),
+		signature:       r.opaque(),
+	}
+}
+
+func (i *groupInfo) toBeSigned() []byte {
+	var w writer
+	i.encodeUnsigned(&w)
+	return w.b
+}
+
+func (i *groupInfo) sign(s *suite, signer crypto.Signer) error {
+	signature, err := s.sign(signer, "GroupInfoTBS", i.toBeSigned())
+	i.signature = signature
+	return err
+}
+
+func (i *groupInfo) verify(s *suite, key []byte) error {
+	if !s.verify(key, "GroupInfoTBS", i.toBeSigned(), i.signature) {
+		return ErrVerify
+	}
+	return nil
+}
+
+// info describes the epoch, signed by this member.
+func (e *epoch) info(signer crypto.Signer, extensions Extensions) (*groupInfo, error) {
+	i := &groupInfo{context: e.context, extensions: extensions, confirmationTag: e.confirmationTag, signer: e.own}
+	return i, i.sign(e.suite, signer)
+}
+
+// publicInfo is the GroupInfo that can be shown to those who are not members, as an MLSMessage: with the tree, and with
+// the key to which an external commit is sealed (RFC 9420, Section 12.4.3.2).
+func (e *epoch) publicInfo(signer crypto.Signer) ([]byte, error) {
+	external, err := e.suite.deriveKey(e.secrets.external)
+	if err != nil {
+		return nil, err
+	}
+	public, err := external.public(e.suite)
+	if err != nil {
+		return nil, err
+	}
+	var key writer
+	key.opaque(public)
+	info, err := e.info(signer, Extensions{{ExtensionRatchetTree, e.tree.marshal()}, {ExtensionExternalPub, key.b}})
+	if err != nil {
+		return nil, err
+	}
+	w := newMessage(wireGroupInfo)
+	info.encode(w)
+	return w.b, nil
+}

@@ -1,0 +1,123 @@
+package mls
+
+import "bytes"
+
+// receiveCommit validates another member's commit and derives the epoch that it begins (RFC 9420, Section 12.4.2).
+func (g *Group) receiveCommit(a *authenticatedContent) (*StagedCommit, error) {
+	committer := LeafIndex(a.content.sender.index)
+	list, err := g.resolve(a.content.commit.proposals, committer)
+	if err != nil {
+		return nil, err
+	}
+	tr, err := g.apply(list, committer)
+	if err != nil {
+		return nil, err
+	}
+	path := a.content.commit.path
+	var steps []pathStep
+	if path != nil {
+		if steps, err = g.mergeReceived(tr, path); err != nil {
+			return nil, err
+		}
+	} else if tr.needsPath() {
+		return nil, invalid("12.4", "a commit without the path that it needs")
+	}
+	if err := tr.finish(); err != nil {
+		return nil, err
+	}
+	if err := g.authorize(tr, false); err != nil {
+		return nil, err
+	}
+	if tr.tree.leaf(g.own) == nil || tr.removes(g.own) {
+		return g.newStagedCommit(tr, a, nil), nil
+	}
+	return g.follow(tr, a, path, steps)
+}
+
+// resolve looks up the proposals that a commit names by reference.
+func (g *Group) resolve(list []proposalOrRef, committer LeafIndex) ([]listedProposal, error) {
+	out := make([]listedProposal, 0, len(list))
+	for _, p := range list {
+		if p.proposal != nil {
+			out = append(out, listedProposal{proposal: p.proposal, sender: committer})
+			continue
+		}
+		known := g.findPending(p.ref)
+		if known == nil {
+			return nil, invalid("12.4.2", "a commit refers to a proposal that is not here")
+		}
+		out = append(out, listedProposal{known.Proposal, known.Sender.Index, known.ref, known.leafKey})
+	}
+	return out, nil
+}
+
+// removes tells whether the member that was at leaf i is removed; another may have been added in its place.
+func (tr *transition) removes(i LeafIndex) bool {
+	for _, r := range tr.removed {
+		if r == i {
+			return true
+		}
+	}
+	return false
+}
+
+// mergeReceived validates the path of another member's commit and merges it into the tree.
+func (g *Group) mergeReceived(tr *transition, path *updatePath) ([]pathStep, error) {
+	tree, committer := tr.tree, tr.committer
+	steps := tree.filteredPath(committer)
+	if err := tree.checkPathShape(steps, path.nodes, tr.added); err != nil {
+		return nil, err
+	}
+	if path.leaf.Source != LeafCommit {
+		return nil, invalid("7.3", "a path's leaf does not come from a commit")
+	}
+	if _, err := g.suite.publicKey(path.leaf.EncryptionKey); err != nil {
+		return nil, err
+	}
+	if err := tree.checkFresh(committer, path); err != nil {
+		return nil, err
+	}
+	parentHash := tree.mergePath(committer, steps, path.keys())
+	if !bytes.Equal(parentHash, path.leaf.ParentHash) {
+		return nil, invalid("7.9.2", "a path's leaf has the wrong parent hash")
+	}
+	if err := path.leaf.verify(g.suite, g.context.groupID, committer); err != nil {
+		return nil, err
+	}
+	return steps, tr.setPath(path.leaf, steps)
+}
+
+// checkFresh verifies that a path's keys are none of those that it replaces. Against all others, finish holds them.
+func (t *ratchetTree) checkFresh(committer LeafIndex, path *updatePath) error {
+	old := append(directPath(committer.node(), t.size()), committer.node())
+	for _, key := range append(path.keys(), path.leaf.EncryptionKey) {
+		for _, x := range old {
+			if n := t.nodes[x]; n != nil && bytes.Equal(n.encryptionKey(), key) {
+				return invalid("12.4.2", "a path keeps an encryption key")
+			}
+		}
+	}
+	return nil
+}
+
+// follow opens the path and derives the next epoch.
+func (g *Group) follow(tr *transition, a *authenticatedContent, path *updatePath, steps []pathStep) (*StagedCommit, error) {
+	secret := g.suite.noCommitSecret()
+	if path != nil {
+		provisional := tr.context(&g.context)
+		opened, err := tr.tree.openPath(g.own, tr.keys, steps, path.nodes, tr.added, provisional.marshal())
+		if err != nil {
+			return nil, err
+		}
+		secret = commitSecret{opened}
+	}
+	psks, err := g.cfg.findPSKs(tr.psks, g.ownPSK)
+	if err != nil {
+		return nil, err
+	}
+	next := g.advance(tr, a, secret, psks)
+	if !g.suite.checkMAC(next.secrets.confirmation, next.context.confirmedTranscriptHash, a.confirmationTag) {
+		return nil, ErrVerify
+	}
+	return g.newStagedCommit(tr, a, next.epoch), nil
+}

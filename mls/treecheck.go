@@ -1,0 +1,143 @@
+package mls
+
+import (
+	"bytes"
+	"slices"
+)
+
+// check verifies a whole tree, as when joining (RFC 9420, Section 12.4.3.1): its shape, its parent hashes and all leaves. Whose
+// the leaves are is not asked here.
+func (t *ratchetTree) check(groupID []byte, extensions Extensions) error {
+	if err := t.checkUnmerged(); err != nil {
+		return err
+	}
+	if err := t.checkParentHashes(); err != nil {
+		return err
+	}
+	required, err := extensions.requiredCapabilities()
+	if err != nil {
+		return err
+	}
+	all := make([]nodeIndex, 0, len(t.nodes))
+	for x, n := range t.nodes {
+		if n == nil {
+			continue
+		}
+		all = append(all, nodeIndex(x))
+		if n.leaf == nil {
+			continue
+		}
+		if err := n.leaf.check(t.suite, required, extensions); err != nil {
+			return err
+		}
+		if err := n.leaf.verify(t.suite, groupID, nodeIndex(x).leafIndex()); err != nil {
+			return err
+		}
+	}
+	if err := t.checkUnique(all); err != nil {
+		return err
+	}
+	return t.checkCredentialTypes()
+}
+
+// checkUnmerged verifies the lists of unmerged leaves. Until it has passed, resolutions must not be computed: it keeps
+// them inside the tree.
+func (t *ratchetTree) checkUnmerged() error {
+	for x, n := range t.nodes {
+		if n == nil || n.parent == nil {
+			continue
+		}
+		for _, i := range n.parent.unmerged {
+			if t.leaf(i) == nil || !i.node().under(nodeIndex(x)) {
+				return invalid("12.4.3.1", "an unmerged leaf is not a member below its node")
+			}
+			for y := i.node().parent(); y != nodeIndex(x); y = y.parent() {
+				if below := t.nodes[y]; below != nil && !slices.Contains(below.parent.unmerged, i) {
+					return invalid("12.4.3.1", "an unmerged leaf is missing in a node between")
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// keyPrefix is the beginning of a key: enough to find the few that may be equal.
+type keyPrefix [8]byte
+
+func prefixOf(key []byte) (p keyPrefix) {
+	copy(p[:], key)
+	return p
+}
+
+// checkUnique verifies that no encryption key and no signature key of the nodes in changed is also another node's
+// (RFC 9420, Sections 7.3 and 12.4.3.1). It passes over the tree once, however many nodes have changed.
+func (t *ratchetTree) checkUnique(changed []nodeIndex) error {
+	encryption := make(map[keyPrefix][]nodeIndex, len(changed))
+	signature := make(map[keyPrefix][]nodeIndex, len(changed))
+	for _, x := range changed {
+		n := t.nodes[x]
+		if n == nil {
+			continue
+		}
+		p := prefixOf(n.encryptionKey())
+		encryption[p] = append(encryption[p], x)
+		if n.leaf != nil {
+			p := prefixOf(n.leaf.SignatureKey)
+			signature[p] = append(signature[p], x)
+		}
+	}
+	for i, n := range t.nodes {
+		if n == nil {
+			continue
+		}
+		for _, x := range encryption[prefixOf(n.encryptionKey())] {
+			if x != nodeIndex(i) && bytes.Equal(t.nodes[x].encryptionKey(), n.encryptionKey()) {
+				return invalid("7.3", "two nodes have the same encryption key")
+			}
+		}
+		if n.leaf == nil {
+			continue
+		}
+		for _, x := range signature[prefixOf(n.leaf.SignatureKey)] {
+			if x != nodeIndex(i) && bytes.Equal(t.nodes[x].leaf.SignatureKey, n.leaf.SignatureKey) {
+				return invalid("7.3", "two members have the same signature key")
+			}
+		}
+	}
+	return nil
+}
+
+// checkCredentialTypes verifies that each member supports the credential types that are in use (RFC 9420, Section 7.3).
+func (t *ratchetTree) checkCredentialTypes() error {
+	var inUse []CredentialType
+	for _, l := range t.leaves() {
+		if !slices.Contains(inUse, l.Credential.Type) {
+			inUse = append(inUse, l.Credential.Type)
+		}
+	}
+	for _, l := range t.leaves() {
+		for _, c := range inUse {
+			if !l.Capabilities.supportsCredential(c) {
+				return invalid("7.3", "a member does not support a credential type that is in use")
+			}
+		}
+	}
+	return nil
+}
+
+// checkContext verifies that all members support the GroupContext extensions and what these require.
+func (t *ratchetTree) checkContext(extensions Extensions) error {
+	if extensions.repeats() {
+		return invalid("13.4", "an extension type occurs twice")
+	}
+	required, err := extensions.requiredCapabilities()
+	if err != nil {
+		return err
+	}
+	for _, l := range t.leaves() {
+		if err := l.check(t.suite, required, extensions); err != nil {
+			return err
+		}
+	}
+	return nil
+}
