@@ -9,6 +9,8 @@ const rest = 500;
 export class People {
   list = $state.raw<Account[]>([]);
   loaded = $state(false);
+  // Without a connection nobody is known to be online.
+  reachable = $state(true);
 
   #core: Core;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -35,7 +37,7 @@ export class People {
   }
 
   online(handle: string): boolean {
-    return this.list.some((account) => account.handle === handle && account.online);
+    return this.reachable && this.list.some((account) => account.handle === handle && account.online);
   }
 
   close(): void {

@@ -49,7 +49,7 @@ export class App {
   async start(): Promise<void> {
     try {
       const state = await this.#core.call("getState", {});
-      if (state.connection !== undefined) this.connection = state.connection;
+      if (state.connection !== undefined) this.#connected(state.connection);
       if (state.me === undefined) this.phase = "welcome";
       else await this.signedIn(state.me);
     } catch (thrown) {
@@ -151,6 +151,7 @@ export class App {
   #connected(connection: Connection): void {
     const back = connection.online && !this.connection.online;
     this.connection = connection;
+    this.people.reachable = connection.online;
     if (!back || this.phase !== "main") return;
     void this.people.load();
     if (!this.rooms.loaded) void this.rooms.load();

@@ -27,9 +27,9 @@ export function initial(name: string): string {
 
 // hue is a number below 8 that is always the same for a name.
 export function hue(name: string): number {
-  let sum = 7;
-  for (const character of name) sum = (sum * 31 + (character.codePointAt(0) ?? 0)) % 65521;
-  return sum % 8;
+  let sum = 0x811c9dc5;
+  for (const character of name) sum = Math.imul(sum ^ (character.codePointAt(0) ?? 0), 0x01000193);
+  return ((sum ^ (sum >>> 15)) >>> 0) % 8;
 }
 
 const day = 24 * 60 * 60 * 1000;

@@ -15,6 +15,8 @@ export class Welcome {
   passphrase = $state("");
   again = $state("");
   invite = $state("");
+  // The code came by the link and was not refused: nobody need look at it.
+  byLink = $state(false);
   // A passphrase of one's own instead of the generated one.
   own = $state(false);
   kept = $state(false);
@@ -37,6 +39,7 @@ export class Welcome {
   // invited takes the code of a link that was followed.
   invited(code: string): void {
     this.invite = code;
+    this.byLink = true;
     void this.choose("up");
   }
 
@@ -101,6 +104,7 @@ export class Welcome {
         : await this.#core.call("login", shared);
     } catch (thrown) {
       this.problem = explain(thrown);
+      this.byLink = false;
       return undefined;
     } finally {
       this.busy = false;
