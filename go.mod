@@ -11,4 +11,31 @@ require github.com/aperturerobotics/protobuf-go-lite v0.14.0
 // needs x/sys to know the processor.
 require golang.org/x/crypto v0.58.0
 
-require golang.org/x/sys v0.49.0 // indirect
+// WebSockets: 22 KiB per idle TLS connection, half of what other libraries take; MIT, one maintainer (lxzan) and regular
+// releases; 60 KiB of code, klauspost/compress and dolthub/maphash under it, of which we use nothing. Instead we would
+// write the upgrade and the reading of frames, 400 lines.
+require github.com/lxzan/gws v1.8.9
+
+// the server's and the native client's database, without cgo: SQLite's C code translated to Go, 7 MiB of the binary.
+// zombiezen.com/go/sqlite (Roxy Light) gives its own API (prepared statements, blobs, no database/sql in the way: a
+// fifth faster in batches); modernc.org/sqlite (Jan Mercl and others) is the engine, with modernc.org/libc, memory and
+// mathutil under it. We pin the engine ourselves: before 3.51.3 SQLite has the WAL-reset bug, and a test asserts it.
+// Instead we would write a log-structured store, and find out for ourselves what SQLite has found out.
+require (
+	modernc.org/sqlite v1.61.1
+	zombiezen.com/go/sqlite v1.4.2
+)
+
+require (
+	github.com/dolthub/maphash v0.1.0 // indirect
+	github.com/dustin/go-humanize v1.1.0 // indirect
+	github.com/google/uuid v1.6.0 // indirect
+	github.com/klauspost/compress v1.17.9 // indirect
+	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/ncruces/go-strftime v1.1.0 // indirect
+	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
+	golang.org/x/sys v0.49.0 // indirect
+	modernc.org/libc v1.79.0 // indirect
+	modernc.org/mathutil v1.7.1 // indirect
+	modernc.org/memory v1.12.1 // indirect
+)

@@ -1,0 +1,231 @@
+package server
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"snug/internal/ident"
+	"snug/internal/wire"
+
+	"github.com/lxzan/gws"
+)
+
+// session is one connection. One goroutine reads it and carries out its requests
+// in order; submits it hands to the store and goes on. A second one lives only
+// while there is something to write: see flush.
+type session struct {
+	server *Server
+	socket *gws.Conn
+	gate   *gate
+	prefix netip.Prefix
+	key    ident.PublicKey // of the client in TLS; zero where it showed none
+	nonce  [32]byte
+	heard  atomic.Int64 // when the last frame came, in ms
+
+	// device is who the connection acts for; nil for a stranger.
+	device atomic.Pointer[Device]
+
+	// Owned by the reader.
+	greeted  bool
+	loggedIn ident.AccountID
+	// greetings says that welcomes are to be handed out after the answer.
+	greetings bool
+
+	mu struct {
+		sync.Mutex
+		outgoing
+	}
+	// space is signalled when the reader may go on: see outgoing.
+	space sync.Cond
+}
+
+// WebSocket close codes: RFC 6455, Section 7.4.1.
+const (
+	closeGoingAway   = 1001
+	closeUnsupported = 1003
+	closePolicy      = 1008
+	closeTryLater    = 1013
+)
+
+// newUpgrader makes what turns HTTP connections into sessions' sockets.
+func newUpgrader() *gws.Upgrader {
+	return gws.NewUpgrader(sockets{}, &gws.ServerOption{
+		ReadMaxPayloadSize: wire.MaxFrame,
+		ReadBufferSize:     readBuffer,
+		ParallelGolimit:    1,
+		HandshakeTimeout:   greetWithin,
+		NewSession:         func() gws.SessionStorage { return &attached{} },
+		Logger:             silence{},
+	})
+}
+
+// serve upgrades a connection and serves it until it ends. The connection is
+// counted in s.sessions by the caller.
+func (s *Server) serve(conn net.Conn, buffered *bufio.Reader, r *http.Request, upgrader *gws.Upgrader, key ident.PublicKey) {
+	n := &session{server: s, key: key, gate: &gate{Conn: conn}, prefix: addressPrefix(conn.RemoteAddr().String())}
+	n.space.L = &n.mu
+	n.gate.limit.Store(maxGreeting)
+	n.heard.Store(s.now())
+	if _, err := s.Rand.Read(n.nonce[:]); err != nil {
+		conn.Close()
+		return
+	}
+	// What came with the request is read again, through the gate.
+	var in net.Conn = n.gate
+	if early := buffered.Buffered(); early > 0 {
+		b, _ := buffered.Peek(early)
+		n.gate.Conn = &replay{Conn: conn, early: append([]byte(nil), b...)}
+	}
+	socket, err := upgrader.UpgradeFromConn(in, bufio.NewReaderSize(in, readBuffer), r)
+	if err != nil {
+		s.Log.Debug("upgrade refused", "cause", err)
+		return // and closed
+	}
+	n.socket = socket
+	socket.Session().(*attached).session = n
+	_ = conn.SetDeadline(time.Now().Add(greetWithin))
+	s.registry.add(n)
+	socket.ReadLoop()
+	n.end()
+}
+
+// end forgets the session everywhere. Answers to its submits go nowhere.
+func (n *session) end() {
+	n.socket.NetConn().Close()
+	n.mu.Lock()
+	n.mu.closed = true
+	follows := n.mu.follows
+	n.mu.follows, n.mu.lagging = nil, nil
+	n.space.Broadcast()
+	n.mu.Unlock()
+	for _, c := range follows {
+		n.server.hub.unfollow(c)
+	}
+	n.server.registry.remove(n)
+	n.server.presence.unwatch(n)
+	if d := n.device.Load(); d != nil {
+		n.server.presence.left(d)
+	}
+}
+
+// hangUp closes the connection with a code, from any goroutine, without waiting.
+func (n *session) hangUp(code uint16, reason string) {
+	n.server.sessions.Go(func() {
+		// A peer that does not read would keep our last words waiting for ever.
+		_ = n.socket.NetConn().SetWriteDeadline(time.Now().Add(closeWithin))
+		_ = n.socket.WriteClose(code, []byte(reason))
+		_ = n.socket.NetConn().Close()
+	})
+}
+
+// sockets is gws's event handler for all sessions.
+type sockets struct{}
+
+// OnOpen is gws.Event's.
+func (sockets) OnOpen(*gws.Conn) {}
+
+// OnClose is gws.Event's.
+func (sockets) OnClose(socket *gws.Conn, err error) {}
+
+// OnPing answers WebSocket's own pings.
+func (sockets) OnPing(socket *gws.Conn, payload []byte) {
+	of(socket).hear()
+	_ = socket.WritePong(payload)
+}
+
+// OnPong is gws.Event's.
+func (sockets) OnPong(socket *gws.Conn, _ []byte) { of(socket).hear() }
+
+// OnMessage carries out a request. The reader does not read on meanwhile.
+func (sockets) OnMessage(socket *gws.Conn, m *gws.Message) {
+	n := of(socket)
+	n.hear()
+	frame := &wire.ClientFrame{}
+	err := errText
+	if m.Opcode == gws.OpcodeBinary {
+		err = frame.UnmarshalVT(m.Bytes())
+	}
+	_ = m.Close()
+	if err != nil {
+		n.last(closeUnsupported, "not a frame of snug")
+		return
+	}
+	n.request(n.server.life, frame)
+}
+
+var errText = errors.New("server: text message")
+
+// last closes the connection from its own reader, after what was answered.
+func (n *session) last(code uint16, reason string) {
+	_ = n.socket.NetConn().SetWriteDeadline(time.Now().Add(closeWithin))
+	n.waitFlushed()
+	_ = n.socket.WriteClose(code, []byte(reason))
+}
+
+func (n *session) hear() { n.heard.Store(n.server.now()) }
+
+// acting gives who the connection acts for, UNAUTHENTICATED where for nobody.
+func (n *session) acting() (*Device, error) {
+	if d := n.device.Load(); d != nil {
+		return d, nil
+	}
+	return nil, &Refusal{Code: wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED, Message: "this connection acts for no enrolled device",
+		Hint: "register, log in or authenticate first"}
+}
+
+// become makes the connection a device's.
+func (n *session) become(ctx context.Context, d Device) error {
+	n.gate.limit.Store(0)
+	n.device.Store(&d)
+	n.loggedIn = ident.AccountID{}
+	n.server.registry.identify(n, &d)
+	// The device may have been revoked since we read it: whoever revokes looks for
+	// sessions after the store has it, so one of us finds the other.
+	if now, err := n.server.Store.Device(ctx, d.ID); err != nil || now.Revoked {
+		n.hangUp(closePolicy, "device revoked")
+		return errors.Join(err, &Refusal{Code: wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED, Message: "this device is revoked"})
+	}
+	n.server.presence.came(&d)
+	return nil
+}
+
+// attached hangs a session on its socket.
+type attached struct{ session *session }
+
+func of(socket *gws.Conn) *session { return socket.Session().(*attached).session }
+
+// Len, Load, Delete, Store and Range make it a gws.SessionStorage, which we have no
+// other use for.
+func (*attached) Len() int                     { return 0 }
+func (*attached) Load(string) (any, bool)      { return nil, false }
+func (*attached) Delete(string)                {}
+func (*attached) Store(string, any)            {}
+func (*attached) Range(func(string, any) bool) {}
+
+// silence is gws's logger: what it would say we say ourselves.
+type silence struct{}
+
+func (silence) Error(...any) {}
+
+// replay gives bytes that were read too early, once more.
+type replay struct {
+	net.Conn
+	early []byte
+}
+
+// Read reads those first.
+func (r *replay) Read(b []byte) (int, error) {
+	if len(r.early) == 0 {
+		return r.Conn.Read(b)
+	}
+	n := copy(b, r.early)
+	r.early = r.early[n:]
+	return n, nil
+}

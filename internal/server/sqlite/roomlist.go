@@ -1,0 +1,134 @@
+package sqlite
+
+import (
+	"context"
+
+	"snug/internal/ident"
+	"snug/internal/server"
+	"snug/internal/wire"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// selectRooms gives rooms as device ?1 sees them: open ones (kind 2), those that
+// its account has a device in, its pairs, and those that it was removed from. ?2
+// is one room's id, or null for all.
+const selectRooms = `WITH me AS (SELECT row AS device, account FROM device WHERE id = ?1 AND revoked_at IS NULL)
+	SELECT r.row, r.id, r.kind, r.name, r.epoch, r.created_at, low.id, high.id, m.since, m.until, j.account IS NOT NULL,
+		CASE r.kind WHEN 2 THEN (SELECT count(*) FROM joined WHERE room = r.row)
+			ELSE (SELECT count(DISTINCT account) FROM member WHERE room = r.row AND until IS NULL) END
+	FROM me JOIN room r
+		LEFT JOIN account low ON low.row = r.direct_low
+		LEFT JOIN account high ON high.row = r.direct_high
+		LEFT JOIN member m ON m.room = r.row AND m.device = me.device
+		LEFT JOIN joined j ON j.room = r.row AND j.account = me.account
+	WHERE (?2 IS NULL OR r.id = ?2) AND (r.kind = 2 OR m.since IS NOT NULL
+		OR r.direct_low = me.account OR r.direct_high = me.account
+		OR r.row IN (SELECT room FROM member WHERE account = me.account AND until IS NULL))
+	ORDER BY r.row`
+
+// seen is a room on its way out of the database.
+type seen struct {
+	server.Room
+	row     int64
+	until   uint64
+	visible bool // the device may read some of the log
+}
+
+// Rooms is server.RoomStore's.
+func (s *Store) Rooms(ctx context.Context, device ident.DeviceID) (rooms []server.Room, err error) {
+	err = s.view(ctx, func(conn *sqlite.Conn) error {
+		rooms, err = roomsSeenBy(conn, nil, device)
+		return err
+	})
+	return rooms, err
+}
+
+// Room is server.RoomStore's.
+func (s *Store) Room(ctx context.Context, id ident.RoomID, device ident.DeviceID) (room server.Room, err error) {
+	err = s.view(ctx, func(conn *sqlite.Conn) error {
+		room, err = roomSeenBy(conn, id, device)
+		return err
+	})
+	return room, err
+}
+
+func roomSeenBy(conn *sqlite.Conn, id ident.RoomID, device ident.DeviceID) (server.Room, error) {
+	rooms, err := roomsSeenBy(conn, id[:], device)
+	if err != nil {
+		return server.Room{}, err
+	}
+	if len(rooms) == 0 {
+		return server.Room{}, server.ErrRoomNotFound
+	}
+	return rooms[0], nil
+}
+
+func roomsSeenBy(conn *sqlite.Conn, only []byte, device ident.DeviceID) ([]server.Room, error) {
+	var which any // null, and not an empty blob, for all
+	if only != nil {
+		which = only
+	}
+	var found []seen
+	err := run(conn, selectRooms, func(row *sqlite.Stmt) error {
+		found = append(found, seenOf(row))
+		return nil
+	}, device[:], which)
+	rooms := make([]server.Room, 0, len(found))
+	for _, s := range found {
+		s.Head = ident.EmptyHead(s.ID)
+		if s.visible && err == nil {
+			s.Seq, s.Head, err = end(conn, s.row, s.ID, min(s.until, maxSeq))
+		}
+		rooms = append(rooms, s.Room)
+	}
+	return rooms, err
+}
+
+func seenOf(row *sqlite.Stmt) seen {
+	s := seen{row: row.ColumnInt64(0), until: server.NoEnd}
+	fill(row, 1, s.ID[:])
+	s.Kind, s.Name, s.CreatedAt = wire.RoomKind(row.ColumnInt64(2)), row.ColumnText(3), row.ColumnInt64(5)
+	if !row.ColumnIsNull(6) {
+		s.Direct = make([]ident.AccountID, 2)
+		fill(row, 6, s.Direct[0][:])
+		fill(row, 7, s.Direct[1][:])
+	}
+	s.Members = uint32(row.ColumnInt64(11))
+	if s.Kind == wire.RoomKind_ROOM_KIND_OPEN {
+		s.visible, s.Joined = true, row.ColumnBool(10)
+		return s
+	}
+	if !row.ColumnIsNull(8) {
+		s.visible, s.Since = true, uint64(row.ColumnInt64(8))
+		s.Joined = row.ColumnIsNull(9)
+	}
+	if s.Joined {
+		s.Epoch = uint64(row.ColumnInt64(4))
+	} else if s.visible {
+		s.until = uint64(row.ColumnInt64(9))
+	}
+	return s
+}
+
+// Members is server.RoomStore's.
+func (s *Store) Members(ctx context.Context, id ident.RoomID, device ident.DeviceID) (members []server.Account, err error) {
+	err = s.view(ctx, func(conn *sqlite.Conn) error {
+		room, a, err := access(conn, id, device)
+		if err != nil {
+			return err
+		}
+		if a.Until != server.NoEnd {
+			return server.ErrRoomNotFound
+		}
+		const query = `SELECT id, handle FROM account WHERE row IN (SELECT account FROM joined WHERE room = ?1)
+			OR row IN (SELECT account FROM member WHERE room = ?1 AND until IS NULL) ORDER BY handle`
+		return run(conn, query, func(row *sqlite.Stmt) error {
+			account := server.Account{Handle: row.ColumnText(1)}
+			fill(row, 0, account.ID[:])
+			members = append(members, account)
+			return nil
+		}, room)
+	})
+	return members, err
+}

@@ -1,0 +1,59 @@
+package sqlite
+
+import (
+	"context"
+
+	"snug/internal/ident"
+	"snug/internal/server"
+
+	"zombiezen.com/go/sqlite"
+)
+
+// Welcomes is server.LogStore's.
+func (s *Store) Welcomes(ctx context.Context, device ident.DeviceID) (welcomes []server.Welcome, err error) {
+	const query = `SELECT r.id, e.place, e.head, a.id, by.id, b.body
+		FROM device d JOIN welcome w ON w.device = d.row JOIN welcome_body b ON b.row = w.body
+			JOIN entry e ON e.place = w.place JOIN room r ON r.row = e.place >> 32
+			JOIN device by ON by.row = e.device JOIN account a ON a.row = by.account
+		WHERE d.id = ? AND d.revoked_at IS NULL ORDER BY w.row`
+	err = s.view(ctx, func(conn *sqlite.Conn) error {
+		return run(conn, query, func(row *sqlite.Stmt) error {
+			w := server.Welcome{Seq: uint64(row.ColumnInt64(1)) & maxSeq, Bytes: blob(row, 5)}
+			fill(row, 0, w.Room[:])
+			fill(row, 2, w.Head[:])
+			fill(row, 3, w.By.Account[:])
+			fill(row, 4, w.By.Device[:])
+			welcomes = append(welcomes, w)
+			return nil
+		}, device[:])
+	})
+	return welcomes, err
+}
+
+// TakeWelcome is server.LogStore's.
+func (s *Store) TakeWelcome(ctx context.Context, device ident.DeviceID, room ident.RoomID, seq uint64) error {
+	if seq > maxSeq {
+		return nil
+	}
+	return s.update(ctx, func(w *writer) error {
+		var welcome, body int64
+		const query = `SELECT row, body FROM welcome WHERE device = (SELECT row FROM device WHERE id = ?)
+			AND place = (SELECT row FROM room WHERE id = ?) << 32 | ?`
+		found, err := one(w.conn, query, func(row *sqlite.Stmt) {
+			welcome, body = row.ColumnInt64(0), row.ColumnInt64(1)
+		}, device[:], room[:], seq)
+		if err != nil || !found {
+			return err
+		}
+		if err := run(w.conn, "DELETE FROM welcome WHERE row = ?", nil, welcome); err != nil {
+			return err
+		}
+		const drop = "DELETE FROM welcome_body WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM welcome WHERE body = ?1)"
+		return run(w.conn, drop, nil, body)
+	})
+}
+
+// dropWelcomeBodies deletes the Welcomes that wait for nobody any more.
+func (w *writer) dropWelcomeBodies() error {
+	return run(w.conn, "DELETE FROM welcome_body WHERE row NOT IN (SELECT body FROM welcome)", nil)
+}

@@ -1,0 +1,74 @@
+package server
+
+import (
+	"context"
+	"slices"
+
+	"snug/internal/ident"
+	"snug/internal/wire"
+)
+
+// Welcome is an MLS Welcome that waits for a device.
+type Welcome struct {
+	Room ident.RoomID
+	// Seq is that of the commit which added the device, Head the head after it.
+	Seq  uint64
+	Head ident.Hash
+	// By is the device that made the commit.
+	By    DeviceRef
+	Bytes []byte
+}
+
+// sendWelcomes hands out the welcomes that wait for a device.
+func (n *session) sendWelcomes(ctx context.Context, d *Device) {
+	welcomes, err := n.server.Store.Welcomes(ctx, d.ID)
+	if err != nil {
+		n.server.Log.Error("reading welcomes", "error", err)
+		return
+	}
+	for _, w := range welcomes {
+		// From the reader's goroutine, so that a slow peer gets them one by one.
+		n.answer(w.event())
+	}
+}
+
+func (w *Welcome) event() *wire.ServerFrame {
+	return &wire.ServerFrame{Body: &wire.ServerFrame_Welcome{Welcome: &wire.WelcomeEvent{
+		Room: w.Room[:], Seq: w.Seq, Head: w.Head[:], Account: w.By.Account[:], Device: w.By.Device[:], Welcome: w.Bytes,
+	}}}
+}
+
+func (n *session) takeWelcome(ctx context.Context, m *wire.TakeWelcome) (*wire.ServerFrame, error) {
+	d, err := n.acting()
+	if err != nil {
+		return nil, err
+	}
+	room, err := ident.RoomIDFromBytes(m.Room)
+	if err != nil {
+		return nil, errBadRoomID
+	}
+	if err := n.server.Store.TakeWelcome(ctx, d.ID, room, m.Seq); err != nil {
+		return nil, err
+	}
+	return done(0), nil
+}
+
+// committed tells the devices that a commit added or removed, if they are
+// connected here. It runs beside the hub, because it asks the store.
+func (s *Server) committed(ctx context.Context, c *Submission) {
+	for _, ref := range c.Commit.Added {
+		w := &Welcome{Room: c.Room, Seq: c.Seq, Head: c.Head, By: DeviceRef{c.Account, c.Device}, Bytes: c.Commit.Welcome}
+		for _, n := range s.registry.of(ref.Account) {
+			if d := n.device.Load(); d != nil && d.ID == ref.Device {
+				n.event(w.event())
+			}
+		}
+	}
+	accounts := make(map[ident.AccountID]bool)
+	for _, ref := range slices.Concat(c.Commit.Added, c.Commit.Removed) {
+		accounts[ref.Account] = true
+	}
+	for account := range accounts {
+		s.tellRoom(ctx, c.Room, account)
+	}
+}
