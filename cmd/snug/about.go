@@ -1,0 +1,55 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"runtime/debug"
+	"strings"
+)
+
+// version is what this binary calls itself. It is raised by the commit that makes a release.
+const version = "0.1.0-dev"
+
+func aboutVerbs() []*verb {
+	return []*verb{
+		{
+			name: "version", does: "Say which version this is", example: "version",
+			flags: func(*flag.FlagSet) action { return printVersion },
+		},
+		{
+			name: "help", args: "[VERB]", most: 2, does: "List the verbs, or explain one", example: "help serve",
+			flags: func(*flag.FlagSet) action { return help },
+		},
+	}
+}
+
+func printVersion(_ context.Context, c *call) error {
+	object := struct {
+		Version string `json:"version"`
+		Go      string `json:"go"`
+	}{Version: version}
+	if build, ok := debug.ReadBuildInfo(); ok {
+		object.Go = build.GoVersion
+	}
+	return c.print(object, "snug %s (%s)", object.Version, object.Go)
+}
+
+func help(_ context.Context, c *call) error {
+	if len(c.args) > 0 {
+		name := strings.Join(c.args, " ")
+		for _, v := range verbs() {
+			if v.name == name {
+				v.usage(c.out)
+				return nil
+			}
+		}
+		return usageErrorf("snug help", "there is no verb %q", name)
+	}
+	fmt.Fprint(c.out, "Snug: a private room for talking.\n\nUsage: snug VERB [flags] [arguments]\n\n")
+	for _, v := range verbs() {
+		fmt.Fprintf(c.out, "  %-34s %s\n", strings.TrimSpace(v.name+" "+v.args), v.does)
+	}
+	fmt.Fprint(c.out, "\nBegin with: snug serve\n")
+	return nil
+}

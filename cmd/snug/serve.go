@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"snug/internal/ident"
+	"snug/internal/server"
+	"snug/internal/server/sqlite"
+	"snug/internal/wire"
+	"snug/mtls"
+)
+
+const (
+	defaultTLS  = "127.0.0.1:8443"
+	defaultHTTP = "127.0.0.1:8080"
+	// serverKey is the server's identity in its data directory.
+	serverKey = "server.pem"
+)
+
+func serverVerbs() []*verb {
+	return []*verb{{
+		name: "serve", does: "Run a server: everything it keeps is in one directory", example: "serve --data ./snug-data",
+		flags: func(set *flag.FlagSet) action {
+			o := &serveOptions{}
+			set.StringVar(&o.data, "data", "", "keep everything in `DIR` (default $XDG_DATA_HOME/snug-server)")
+			set.StringVar(&o.tls, "tls", defaultTLS, "take native clients and browsers at `ADDR`, with TLS; port 0 picks a free one")
+			set.StringVar(&o.http, "http", defaultHTTP, "take browsers at `ADDR`, in plain HTTP; off for not at all")
+			set.StringVar(&o.registration, "registration", "invite", "who may make an account: `MODE` open, invite or closed")
+			set.BoolVar(&o.debug, "debug", false, "log what a developer asks for; it names addresses")
+			return o.serve
+		},
+	}}
+}
+
+// serveOptions are what `snug serve` can be told.
+type serveOptions struct {
+	data, tls, http, registration string
+	debug                         bool
+}
+
+// webPage is the web client that is built into the binary; nil where it was not.
+var webPage fs.FS
+
+// serve runs a server until the context ends.
+func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
+	mode, err := registrationMode(o.registration)
+	if err != nil {
+		return err
+	}
+	path, err := o.dataPath()
+	if err != nil {
+		return err
+	}
+	dir, err := server.OpenDataDir(path)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, dir.Close()) }()
+	identity, err := mtls.LoadOrGenerate(dir.File(serverKey), mtls.GenerateP256)
+	if err != nil {
+		return err
+	}
+	ports, err := o.listen(ctx, identity)
+	if err != nil {
+		return err
+	}
+	store, err := sqlite.Open(dir.Path(), sqlite.Config{Rand: ident.Random()})
+	if err != nil {
+		return errors.Join(err, closePorts(ports))
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	s, err := server.New(ctx, server.Config{
+		Store: store, Registration: mode, ID: identity.Fingerprint(), Page: webPage, Rand: ident.Random(), Log: o.log(c),
+	})
+	if err == nil {
+		err = announce(ctx, c, s, ports, identity)
+	}
+	if err != nil {
+		return errors.Join(err, closePorts(ports))
+	}
+	return s.Run(ctx, ports)
+}
+
+func registrationMode(name string) (wire.RegistrationMode, error) {
+	switch name {
+	case "open":
+		return wire.RegistrationMode_REGISTRATION_MODE_OPEN, nil
+	case "invite":
+		return wire.RegistrationMode_REGISTRATION_MODE_INVITE, nil
+	case "closed":
+		return wire.RegistrationMode_REGISTRATION_MODE_CLOSED, nil
+	}
+	return 0, usageErrorf("snug serve --registration invite", "serve: registration is open, invite or closed, not %q", name)
+}
+
+// dataPath is --data, or where the XDG base directory specification wants it.
+func (o *serveOptions) dataPath() (string, error) {
+	if o.data != "" {
+		return o.data, nil
+	}
+	base := os.Getenv("XDG_DATA_HOME")
+	if !filepath.IsAbs(base) {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return "", usageErrorf("snug serve --data DIR", "serve: finding your home directory: %v", err)
+		}
+		base = filepath.Join(home, ".local", "share")
+		if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+			if base, err = os.UserConfigDir(); err != nil {
+				return "", err
+			}
+		}
+	}
+	return filepath.Join(base, "snug-server"), nil
+}
+
+func (o *serveOptions) listen(ctx context.Context, identity *mtls.Identity) (ports server.Ports, err error) {
+	if ports.TLSConfig, err = mtls.ServerTLS(identity, nil); err != nil {
+		return ports, err
+	}
+	var config net.ListenConfig
+	if ports.TLS, err = config.Listen(ctx, "tcp", o.tls); err != nil {
+		return ports, fmt.Errorf("listening for TLS: %w", err)
+	}
+	if o.http == "off" {
+		return ports, nil
+	}
+	if ports.HTTP, err = config.Listen(ctx, "tcp", o.http); err != nil {
+		return ports, errors.Join(fmt.Errorf("listening for HTTP: %w", err), ports.TLS.Close())
+	}
+	return ports, nil
+}
+
+func closePorts(ports server.Ports) error {
+	err := ports.TLS.Close()
+	if ports.HTTP != nil {
+		err = errors.Join(err, ports.HTTP.Close())
+	}
+	return err
+}
+
+func (o *serveOptions) log(c *call) *slog.Logger {
+	level := slog.LevelInfo
+	if o.debug {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(c.err, &slog.HandlerOptions{Level: level}))
+}
+
+// announce says that the ports are open, and how the first account is made.
+func announce(ctx context.Context, c *call, s *server.Server, ports server.Ports, identity *mtls.Identity) error {
+	invite, err := s.OwnerInvite(ctx)
+	if err != nil {
+		return err
+	}
+	ready := struct {
+		Event  string `json:"event"`
+		TLS    string `json:"tls"`
+		HTTP   string `json:"http,omitempty"`
+		Pin    string `json:"pin"`
+		Invite string `json:"owner_invite,omitempty"`
+	}{Event: "ready", TLS: ports.TLS.Addr().String(), Pin: identity.Fingerprint().String(), Invite: invite}
+	if ports.HTTP != nil {
+		ready.HTTP = ports.HTTP.Addr().String()
+	}
+	lines := "Snug is running. Stop it with Ctrl-C.\n"
+	if ready.HTTP != "" && invite == "" {
+		lines += "\n  In a browser:    http://" + ready.HTTP + "/"
+	}
+	if ready.HTTP != "" && invite != "" {
+		lines += "\n  Become its owner in a browser:\n    http://" + ready.HTTP + "/#invite=" + invite
+	}
+	if invite != "" {
+		lines += "\n  or in a terminal:\n    snug register HANDLE --server " + ready.TLS + "#" + ready.Pin + " --invite " + invite
+	}
+	lines += "\n\n  Others reach it at:\n    " + ready.TLS + "#" + ready.Pin
+	return c.print(ready, "%s", lines)
+}

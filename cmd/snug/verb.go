@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// A verb is one thing that the binary does.
+type verb struct {
+	name string
+	// args is what follows the name in the usage, flags left out.
+	args string
+	does string
+	// example is a command line that works.
+	example string
+	// least and most bound the number of arguments; most < 0 means any number.
+	least, most int
+	// flags adds the verb's own flags and returns what it does with them.
+	flags func(*flag.FlagSet) action
+}
+
+// An action carries a verb out, after its flags have been read.
+type action func(ctx context.Context, c *call) error
+
+// A call is one run of a verb.
+type call struct {
+	streams
+	args []string
+	// json asks for one JSON object per line on out, and nothing else there.
+	json bool
+	verb *verb
+}
+
+// verbs are all verbs, in the order in which help lists them.
+func verbs() []*verb { return slices.Concat(serverVerbs(), aboutVerbs()) }
+
+// call reads the command line and carries the verb out.
+func (v *verb) call(ctx context.Context, args []string, s streams) error {
+	c := &call{streams: s, verb: v}
+	set := flag.NewFlagSet(v.name, flag.ContinueOnError)
+	set.SetOutput(io.Discard)
+	set.BoolVar(&c.json, "json", false, "print one JSON object per line")
+	act := v.flags(set)
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			v.usage(s.out)
+			return errHelpShown
+		}
+		return usageErrorf("snug "+v.example, "%s: %s", v.name, strings.TrimPrefix(err.Error(), "flag provided but "))
+	}
+	c.args = set.Args()
+	if len(c.args) < v.least {
+		return usageErrorf("snug "+v.example, "%s: too few arguments: snug %s %s", v.name, v.name, v.args)
+	}
+	if v.most >= 0 && len(c.args) > v.most {
+		return usageErrorf("snug "+v.example, "%s: %q is one argument too many", v.name, c.args[v.most])
+	}
+	return act(ctx, c)
+}
+
+// usage prints how the verb is called.
+func (v *verb) usage(w io.Writer) {
+	fmt.Fprintf(w, "Usage: snug %s\n\n%s.\n", strings.TrimSpace(v.name+" [flags] "+v.args), v.does)
+	set := flag.NewFlagSet(v.name, flag.ContinueOnError)
+	set.Bool("json", false, "print one JSON object per line")
+	v.flags(set)
+	fmt.Fprint(w, "\nFlags:\n")
+	set.VisitAll(func(f *flag.Flag) {
+		kind, text := flag.UnquoteUsage(f)
+		fmt.Fprintf(w, "  %-26s %s\n", strings.TrimSpace("--"+f.Name+" "+kind), text)
+	})
+	fmt.Fprintf(w, "\nExample: snug %s\n", v.example)
+}
+
+// print writes one object for scripts, or the line for people.
+func (c *call) print(object any, format string, args ...any) error {
+	if !c.json {
+		_, err := fmt.Fprintf(c.out, format+"\n", args...)
+		return err
+	}
+	line, err := json.Marshal(object)
+	if err != nil {
+		return err
+	}
+	_, err = c.out.Write(append(line, '\n'))
+	return err
+}

@@ -1,0 +1,446 @@
+package server_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"snug/internal/ident"
+	"snug/internal/server"
+	"snug/internal/server/sqlite"
+	"snug/internal/wire"
+	"snug/mtls"
+
+	"github.com/lxzan/gws"
+)
+
+// patience is how long a test waits for what must come: far longer than it takes.
+const patience = 20 * time.Second
+
+// house is a server on loopback ports.
+type house struct {
+	t      testing.TB
+	server *server.Server
+	store  *sqlite.Store
+	id     *mtls.Identity
+	tls    string
+	http   string
+	log    *bytes.Buffer // read it after stop
+	stop   func() error  // once
+	clock  *clock
+}
+
+// clock is a server's, which tests turn.
+type clock struct {
+	mu     sync.Mutex
+	offset time.Duration
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Add(c.offset)
+}
+
+func (c *clock) turn(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.offset += d
+}
+
+// lockedBuffer is a log that several goroutines write.
+type lockedBuffer struct {
+	mu sync.Mutex
+	*bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.Buffer.Write(p)
+}
+
+func open(t testing.TB) *house { return openAs(t, wire.RegistrationMode_REGISTRATION_MODE_OPEN, sqlite.Config{}) }
+
+func openAs(t testing.TB, mode wire.RegistrationMode, config sqlite.Config) *house {
+	t.Helper()
+	config.Rand = ident.Random()
+	store, err := sqlite.Open(t.TempDir(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &house{t: t, store: store, log: new(bytes.Buffer), clock: &clock{}}
+	if h.id, err = mtls.GenerateP256(); err != nil {
+		t.Fatal(err)
+	}
+	h.server, err = server.New(t.Context(), server.Config{
+		Store: store, Registration: mode, ID: h.id.Fingerprint(), Rand: ident.Random(), Now: h.clock.now,
+		Log: slog.New(slog.NewTextHandler(&lockedBuffer{Buffer: h.log}, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.start()
+	return h
+}
+
+func (h *house) start() {
+	h.t.Helper()
+	config, err := mtls.ServerTLS(h.id, nil)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	ports := server.Ports{TLS: loopback(h.t), TLSConfig: config, HTTP: loopback(h.t)}
+	h.tls, h.http = ports.TLS.Addr().String(), ports.HTTP.Addr().String()
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- h.server.Run(ctx, ports) }()
+	h.stop = sync.OnceValue(func() error {
+		cancel()
+		err := <-ended
+		if closing := h.store.Close(); err == nil {
+			err = closing
+		}
+		return err
+	})
+	h.t.Cleanup(func() { _ = h.stop() })
+}
+
+func loopback(t testing.TB) net.Listener {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// peer is a connection to a house, as a native client has it.
+type peer struct {
+	t      testing.TB
+	socket *gws.Conn
+	hello  *wire.HelloReply
+	device server.Device
+	key    ident.DeviceKey
+
+	mu     sync.Mutex
+	next   uint64
+	frames []*wire.ServerFrame // not asked for yet
+	more   chan struct{}       // of size 1
+	closed chan struct{}
+	cause  error // set before closed is
+	paused chan struct{}
+}
+
+type peerEvents struct {
+	gws.BuiltinEventHandler
+	p *peer
+}
+
+func (e peerEvents) OnMessage(_ *gws.Conn, m *gws.Message) {
+	defer m.Close()
+	f := &wire.ServerFrame{}
+	if err := f.UnmarshalVT(m.Bytes()); err != nil {
+		e.p.t.Errorf("a frame of the server: %v", err)
+		return
+	}
+	e.p.mu.Lock()
+	e.p.frames = append(e.p.frames, f)
+	e.p.mu.Unlock()
+	select {
+	case e.p.more <- struct{}{}:
+	default:
+	}
+	if e.p.paused != nil {
+		<-e.p.paused
+	}
+}
+
+func (e peerEvents) OnClose(_ *gws.Conn, err error) {
+	e.p.cause = err
+	close(e.p.closed)
+}
+
+// connect dials with a key in TLS and says Hello.
+func (h *house) connect(t testing.TB, key ident.DeviceKey) *peer {
+	t.Helper()
+	p, err := h.dial(t, key, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reply := p.ask(&wire.ClientFrame{Body: &wire.ClientFrame_Hello{Hello: &wire.Hello{Versions: []uint32{1}, Agent: "test"}}})
+	if p.hello = reply.GetHello(); p.hello == nil {
+		t.Fatalf("Hello is answered with %v", reply)
+	}
+	return p
+}
+
+// dial makes the socket only. change may spoil the TLS config.
+func (h *house) dial(t testing.TB, key ident.DeviceKey, change func(*tls.Config)) (*peer, error) {
+	t.Helper()
+	id, err := mtls.FromKey(key.Signer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := mtls.ClientTLS(id, h.id.Fingerprint(), wire.ALPN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if change != nil {
+		change(config)
+	}
+	p := &peer{t: t, key: key, more: make(chan struct{}, 1), closed: make(chan struct{})}
+	p.socket, _, err = gws.NewClient(peerEvents{p: p}, &gws.ClientOption{Addr: "wss://" + h.tls + wire.Path, TlsConfig: config})
+	if err != nil {
+		return nil, err
+	}
+	go p.socket.ReadLoop()
+	t.Cleanup(func() { p.socket.NetConn().Close() })
+	return p, nil
+}
+
+// browser connects in plain HTTP, with no key in TLS.
+func (h *house) browser(t testing.TB, header http.Header) (*peer, error) {
+	t.Helper()
+	p := &peer{t: t, more: make(chan struct{}, 1), closed: make(chan struct{})}
+	var err error
+	p.socket, _, err = gws.NewClient(peerEvents{p: p}, &gws.ClientOption{Addr: "ws://" + h.http + wire.Path, RequestHeader: header})
+	if err != nil {
+		return nil, err
+	}
+	go p.socket.ReadLoop()
+	t.Cleanup(func() { p.socket.NetConn().Close() })
+	reply := p.ask(&wire.ClientFrame{Body: &wire.ClientFrame_Hello{Hello: &wire.Hello{Versions: []uint32{7, 1}}}})
+	if p.hello = reply.GetHello(); p.hello == nil {
+		t.Fatalf("Hello is answered with %v", reply)
+	}
+	return p, nil
+}
+
+// send sends a request and gives its id.
+func (p *peer) send(f *wire.ClientFrame) uint64 {
+	p.t.Helper()
+	p.mu.Lock()
+	p.next++
+	f.Id = p.next
+	p.mu.Unlock()
+	b, err := f.MarshalVT()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := p.socket.WriteMessage(gws.OpcodeBinary, b); err != nil {
+		p.t.Fatalf("sending %T: %v", f.Body, err)
+	}
+	return f.Id
+}
+
+// ask sends a request and waits for its answer.
+func (p *peer) ask(f *wire.ClientFrame) *wire.ServerFrame {
+	p.t.Helper()
+	return p.answer(p.send(f))
+}
+
+func (p *peer) answer(id uint64) *wire.ServerFrame {
+	p.t.Helper()
+	return p.wait(fmt.Sprintf("the answer to %d", id), func(f *wire.ServerFrame) bool { return f.Id == id })
+}
+
+// event waits for an event that fits.
+func (p *peer) event(what string, fits func(*wire.ServerFrame) bool) *wire.ServerFrame {
+	p.t.Helper()
+	return p.wait(what, func(f *wire.ServerFrame) bool { return f.Id == 0 && fits(f) })
+}
+
+func (p *peer) wait(what string, fits func(*wire.ServerFrame) bool) *wire.ServerFrame {
+	p.t.Helper()
+	timeout := time.After(patience)
+	for {
+		if f := p.take(fits); f != nil {
+			return f
+		}
+		select {
+		case <-p.more:
+		case <-p.closed:
+			if f := p.take(fits); f != nil {
+				return f
+			}
+			p.t.Fatalf("waiting for %s: closed: %v", what, p.cause)
+		case <-timeout:
+			p.t.Fatalf("waiting for %s: nothing came", what)
+		}
+	}
+}
+
+func (p *peer) take(fits func(*wire.ServerFrame) bool) *wire.ServerFrame {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	i := slices.IndexFunc(p.frames, fits)
+	if i < 0 {
+		return nil
+	}
+	f := p.frames[i]
+	p.frames = slices.Delete(p.frames, i, i+1)
+	return f
+}
+
+// refused fails unless a request is answered with an error of this code.
+func (p *peer) refused(code wire.ErrorCode, f *wire.ClientFrame) *wire.Error {
+	p.t.Helper()
+	return refusedWith(p.t, code, p.ask(f))
+}
+
+func refusedWith(t testing.TB, code wire.ErrorCode, f *wire.ServerFrame) *wire.Error {
+	t.Helper()
+	e := f.GetError()
+	if e == nil || e.Code != code {
+		t.Fatalf("got %v, want an error with %v", f, code)
+	}
+	return e
+}
+
+// person is an account with its keys, as its client would have it.
+type person struct {
+	identity ident.IdentityKey
+	chain    *ident.Chain
+	authKey  []byte
+	register *wire.Register
+}
+
+func newPerson(t testing.TB, handle string, device ident.PublicKey) *person {
+	t.Helper()
+	identity, chain, err := ident.NewAccount(ident.Random(), ident.Handle(handle), time.Unix(1_800_000_000, 0))
+	if err == nil {
+		err = chain.Append(identity, ident.Enrol{Key: device, Name: "test"}, time.Unix(1_800_000_000, 0))
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &person{identity: identity, chain: chain, authKey: bytes.Repeat([]byte(handle[:1]), 32)}
+	p.register = &wire.Register{
+		Handle: handle, Chain: chain.Marshal(), AuthKey: p.authKey, Salt: make([]byte, ident.SaltSize),
+		Argon2: &wire.Argon2Parameters{MemoryKib: 64 << 10, Passes: 3, Lanes: 1}, Vault: []byte("sealed vault of " + handle),
+		KeyPackages: [][]byte{[]byte("one-time 1 of " + handle), []byte("one-time 2 of " + handle)}, LastResortKeyPackage: []byte("last resort of " + handle),
+	}
+	return p
+}
+
+func newKey(t testing.TB) ident.DeviceKey {
+	t.Helper()
+	key, err := ident.NewDeviceKey(ident.Random())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
+}
+
+// join connects a new account's first device.
+func (h *house) join(t testing.TB, handle string) *peer {
+	t.Helper()
+	p, _ := h.joinPerson(t, handle)
+	return p
+}
+
+func (h *house) joinPerson(t testing.TB, handle string) (*peer, *person) {
+	t.Helper()
+	key := newKey(t)
+	p := h.connect(t, key)
+	who := newPerson(t, handle, key.Public())
+	reply := p.ask(&wire.ClientFrame{Body: &wire.ClientFrame_Register{Register: who.register}})
+	a := reply.GetRegistered().GetAuthenticated()
+	if a == nil {
+		t.Fatalf("registering %s: %v", handle, reply)
+	}
+	p.device = server.Device{ID: ident.DeviceID(a.Device), Account: ident.AccountID(a.Account), Handle: a.Handle, Key: key.Public()}
+	return p, who
+}
+
+func (p *peer) ref() *wire.DeviceRef {
+	return &wire.DeviceRef{Account: p.device.Account[:], Device: p.device.ID[:]}
+}
+
+// room makes a sealed room with the peer in it.
+func (p *peer) room() ident.RoomID {
+	p.t.Helper()
+	id, err := ident.NewRoomID(ident.Random())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	reply := p.ask(createRoom(id))
+	if reply.GetRoom() == nil {
+		p.t.Fatalf("making a room: %v", reply)
+	}
+	return id
+}
+
+func createRoom(id ident.RoomID) *wire.ClientFrame {
+	return &wire.ClientFrame{Body: &wire.ClientFrame_CreateRoom{CreateRoom: &wire.CreateRoom{Room: id[:], Kind: wire.RoomKind_ROOM_KIND_SEALED}}}
+}
+
+func sealed(room ident.RoomID, epoch uint64, payload string) *wire.ClientFrame {
+	id, err := ident.NewMessageID(ident.Random())
+	if err != nil {
+		panic(err)
+	}
+	return submit(&wire.Submit{Room: room[:], Kind: wire.EntryKind_ENTRY_KIND_SEALED, Id: id[:], Epoch: epoch, Payload: []byte(payload)})
+}
+
+func submit(m *wire.Submit) *wire.ClientFrame {
+	return &wire.ClientFrame{Body: &wire.ClientFrame_Submit{Submit: m}}
+}
+
+func commit(room ident.RoomID, epoch uint64, added, removed []*wire.DeviceRef) *wire.ClientFrame {
+	f := sealed(room, epoch, "commit")
+	m := f.GetSubmit()
+	m.Kind = wire.EntryKind_ENTRY_KIND_COMMIT
+	m.Commit = &wire.CommitEnvelope{Added: added, Removed: removed}
+	if len(added) > 0 {
+		m.Commit.Welcome = []byte("welcome")
+	}
+	return f
+}
+
+// acked fails unless a submit is acked.
+func (p *peer) acked(f *wire.ClientFrame) *wire.Ack {
+	p.t.Helper()
+	reply := p.ask(f)
+	if reply.GetAck() == nil {
+		p.t.Fatalf("submit is answered with %v", reply)
+	}
+	return reply.GetAck()
+}
+
+func (p *peer) fetch(room ident.RoomID, after uint64) *wire.Fetched {
+	p.t.Helper()
+	reply := p.ask(fetch(room, after))
+	if reply.GetFetched() == nil {
+		p.t.Fatalf("fetch is answered with %v", reply)
+	}
+	return reply.GetFetched()
+}
+
+func fetch(room ident.RoomID, after uint64) *wire.ClientFrame {
+	return &wire.ClientFrame{Body: &wire.ClientFrame_Fetch{Fetch: &wire.Fetch{Room: room[:], After: after}}}
+}
+
+func follow(room ident.RoomID, after uint64) *wire.ClientFrame {
+	return &wire.ClientFrame{Body: &wire.ClientFrame_Follow{Follow: &wire.Follow{Rooms: []*wire.Cursor{{Room: room[:], After: after}}}}}
+}
+
+// entries collects n entries of a room from events, in order.
+func (p *peer) entries(room ident.RoomID, n int) []*wire.Entry {
+	p.t.Helper()
+	var list []*wire.Entry
+	for len(list) < n {
+		f := p.event("entries", func(f *wire.ServerFrame) bool { return bytes.Equal(f.GetEntries().GetRoom(), room[:]) })
+		list = append(list, f.GetEntries().Entries...)
+	}
+	return list
+}
