@@ -21,12 +21,12 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	touch $@
 
-web/dist/snug.wasm: $(CORE_FILES)
+build/snug.wasm: $(CORE_FILES)
 	GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' -o $@ ./cmd/snug-wasm
 	touch $@
 
-$(PAGE): web/node_modules/.package-lock.json web/dist/snug.wasm $(PAGE_FILES)
-	rm -rf web/dist/assets web/dist/index.html*
+$(PAGE): web/node_modules/.package-lock.json build/snug.wasm $(PAGE_FILES)
+	rm -rf web/dist/*
 	cd web && npx vite build --logLevel warn && node compress.mjs
 
 test: $(PAGE)

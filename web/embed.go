@@ -10,17 +10,13 @@ import (
 //go:embed all:dist
 var dist embed.FS
 
-// FS gives the files of the page (index.html, snug.wasm, assets/…), each that shrinks with a .br and a .gz beside it. False: this
+// FS gives the files of the page (index.html, assets/…), each that shrinks with a .br and a .gz beside it. False: this
 // binary was built without the page. Files in assets/ have their content's hash in the name and never change.
 func FS() (fs.FS, bool) {
 	files, err := fs.Sub(dist, "dist")
 	if err != nil {
 		panic("internal error: " + err.Error())
 	}
-	for _, name := range []string{"index.html", "snug.wasm"} {
-		if _, err := fs.Stat(files, name); err != nil {
-			return files, false
-		}
-	}
-	return files, true
+	_, err = fs.Stat(files, "index.html")
+	return files, err == nil
 }

@@ -11,7 +11,7 @@ export default defineConfig({
   resolve: { alias: { "go-wasm-exec": `${goroot}/lib/wasm/wasm_exec.js` } },
   build: {
     target: "es2023",
-    // snug.wasm is built into dist/ by make before this.
+    // dist/ holds a committed file; make empties the rest.
     emptyOutDir: false,
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },

@@ -1,6 +1,7 @@
 // The worker: it loads the core and passes packets between it and the page. Keys are made, kept and used in here.
 
 import "go-wasm-exec";
+import coreUrl from "../../../build/snug.wasm?url";
 
 declare class Go {
   importObject: WebAssembly.Imports;
@@ -37,7 +38,7 @@ scope.onmessage = (event: MessageEvent<unknown>) => {
 
 async function main(): Promise<void> {
   const go = new Go();
-  const core = await WebAssembly.instantiateStreaming(fetch("/snug.wasm"), go.importObject);
+  const core = await WebAssembly.instantiateStreaming(fetch(coreUrl), go.importObject);
   await go.run(core.instance);
 }
 
