@@ -30,10 +30,11 @@ func (c *Core) advanceRoom(r *room) {
 	if !c.vol.connection.listed || !c.caughtUp(r) {
 		return
 	}
+	c.submitSealed(r)
 	if r.kind == Sealed && c.advanceSealed(r) {
 		return
 	}
-	c.advanceOutbox(r)
+	c.sealQueued(r)
 }
 
 // advanceSealed commits what must be committed before anything is said. True: the outbox waits.
@@ -96,7 +97,7 @@ func (c *Core) notMade(id ident.RoomID, e *wire.Error) {
 	}
 	c.removeRoom(r)
 	if e.Code == wire.ErrorCode_ERROR_CODE_CONFLICT && !r.direct.IsZero() {
-		c.listRooms()
+		c.listRooms(nil)
 	}
 	c.vol.refusedRooms = append(c.vol.refusedRooms[:len(c.vol.refusedRooms):len(c.vol.refusedRooms)],
 		refusedRoom{id, serverError(e), e.Code == wire.ErrorCode_ERROR_CODE_CONFLICT})

@@ -74,6 +74,9 @@ func (c *Core) settled() bool {
 	if !c.now.Before(k.settleBy) {
 		return true
 	}
+	if len(c.vol.welcomes) > 0 {
+		return false
+	}
 	for id, log := range c.vol.logs {
 		if r := c.mem.rooms[id]; log.joined && (r == nil || r.status != joined) {
 			return false
@@ -102,7 +105,6 @@ func (c *Core) advanceConnection() {
 		c.ask(request{name: "ping", needs: greeted, frame: &wire.ClientFrame{Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{}}},
 			then: func(*Core, *wire.ServerFrame) {}})
 	}
-	c.sendRequests()
 }
 
 // connected begins a connection with Hello.
@@ -256,7 +258,7 @@ func (c *Core) received(b []byte) {
 
 // sync brings a fresh connection up to date: rooms, people, chains, key packages.
 func (c *Core) sync() {
-	c.listRooms()
+	c.listRooms(nil)
 	c.ask(request{name: "watch", needs: ready, frame: &wire.ClientFrame{Body: &wire.ClientFrame_WatchAccounts{WatchAccounts: &wire.WatchAccounts{}}},
 		then: func(*Core, *wire.ServerFrame) {}, refused: func(*Core, *wire.Error) {}})
 	c.refreshChains()

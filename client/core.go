@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"maps"
@@ -83,6 +84,8 @@ type volatile struct {
 	packages map[ident.DeviceID]claimed
 	// commitAt and submitAt are the earliest times of the room's next commit and next Submit.
 	commitAt, submitAt map[ident.RoomID]time.Time
+	// begun says that the store was read once: from then on, what appears in it is news.
+	begun bool
 	// refusedRooms are those that the server would not make.
 	refusedRooms []refusedRoom
 }
@@ -125,6 +128,7 @@ func (c *Core) Step(ctx context.Context, store reader, now time.Time, in input) 
 	defer func() { c.step = nil }()
 	if c.mem == nil {
 		c.load()
+		c.showForeign()
 	}
 	c.dispatch(in)
 	c.advance()
@@ -152,8 +156,7 @@ func (c *Core) dispatch(in input) {
 		in.begin(c, in.call)
 	case inputCancel:
 		c.cancel(in.call)
-	case inputForeign:
-		c.showForeign()
+	case inputForeign: // the store was read anew for it
 	}
 }
 
@@ -169,6 +172,9 @@ func (c *Core) advance() {
 		}
 	}
 	c.advanceWaits()
+	if c.vol.connection.phase >= greeting {
+		c.sendRequests()
+	}
 }
 
 func (c *Core) advanceWaits() {
@@ -176,13 +182,18 @@ func (c *Core) advanceWaits() {
 	for _, w := range c.vol.waits {
 		ended, value, err := w.check(c)
 		if ended {
-			c.reply(w.call, value, err)
+			if err != errLater {
+				c.reply(w.call, value, err)
+			}
 			continue
 		}
 		kept = append(kept, w)
 	}
 	c.vol.waits = kept
 }
+
+// errLater ends a wait without an answer: a request that the check has made will give it.
+var errLater = errors.New("client: internal error: an answer is owed")
 
 // await answers call when check says so.
 func (c *Core) await(call uint64, check func(c *Core) (bool, any, error)) {

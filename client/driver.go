@@ -22,12 +22,11 @@ func (c *Client) load(ctx context.Context) error {
 		return failed("reading the store", err)
 	}
 	_, err := d.step(ctx, inputTick{})
+	shown := c.core.vol.shown
 	c.core.vol = newVolatile() // nothing was asked of the network yet
+	c.core.vol.shown, c.core.vol.begun = shown, true
 	if err != nil {
 		return failed("reading the store", err)
-	}
-	for _, id := range c.core.mem.order {
-		c.core.vol.shown[id] = c.core.mem.rooms[id].seq
 	}
 	c.generation = d.generation
 	c.publish()

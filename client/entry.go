@@ -35,7 +35,12 @@ func (c *Core) followRoom(r *room) {
 			log := c.vol.logs[id]
 			log.follow = halted
 			c.vol.logs[id] = log
-			if r := c.mem.rooms[id]; r != nil {
+			r := c.mem.rooms[id]
+			switch {
+			case r == nil:
+			case r.leaving && (e.Code == wire.ErrorCode_ERROR_CODE_NOT_FOUND || e.Code == wire.ErrorCode_ERROR_CODE_FORBIDDEN):
+				c.goneFrom(id) // this device left, and the answer was lost
+			default:
 				r.setProblem("the server does not hand out the room: " + e.Message)
 			}
 		}})

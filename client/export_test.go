@@ -1,9 +1,66 @@
 package client
 
-import "snug/internal/ident"
+import (
+	"context"
+	"io"
+	"log/slog"
+	"time"
+
+	"snug/internal/ident"
+)
 
 // StretchCheaply makes passphrases cost next to nothing, so that many accounts can sign in.
 func (c *Client) StretchCheaply() {
 	c.stretch = ident.DerivePassphraseKeysInsecure
-	c.params = func() ident.PassphraseParams { return ident.PassphraseParams{MemoryKiB: 8, Passes: 1, Lanes: 1} }
+	c.params = func() ident.PassphraseParams { return cheap }
+}
+
+var cheap = ident.PassphraseParams{MemoryKiB: 8, Passes: 1, Lanes: 1}
+
+// Stepper drives a core by hand. Output is what its last step asked for.
+type Stepper struct {
+	core    *Core
+	Batch   Batch
+	Frames  [][]byte
+	Dial    bool
+	HangUp  bool
+	Wake    time.Time
+	Replies []Reply
+}
+
+// Reply answers a call.
+type Reply struct {
+	Call  uint64
+	Value any
+	Err   error
+}
+
+func NewStepper(rand io.Reader, log *slog.Logger) *Stepper {
+	return &Stepper{core: newCore(coreConfig{rand: rand, agent: "sim", provesDevice: true, log: log})}
+}
+
+func (s *Stepper) step(ctx context.Context, store Store, now time.Time, in input) error {
+	out, err := s.core.Step(ctx, store, now, in)
+	s.Batch, s.Frames, s.Dial, s.HangUp, s.Wake, s.Replies = out.batch, out.frames, out.dial, out.hangUp, out.wake, nil
+	for _, d := range out.done {
+		s.Replies = append(s.Replies, Reply{d.call, d.value, d.err})
+	}
+	return err
+}
+
+// StepFunc is one step; it can be taken again after Rollback.
+type StepFunc func(ctx context.Context, store Store, now time.Time) error
+
+func (s *Stepper) of(in input) StepFunc {
+	return func(ctx context.Context, store Store, now time.Time) error { return s.step(ctx, store, now, in) }
+}
+
+func (s *Stepper) Tick() StepFunc              { return s.of(inputTick{}) }
+func (s *Stepper) Connected() StepFunc         { return s.of(inputConnected{}) }
+func (s *Stepper) Disconnected() StepFunc      { return s.of(inputDisconnected{io.ErrUnexpectedEOF}) }
+func (s *Stepper) Frame(frame []byte) StepFunc { return s.of(inputFrame{frame}) }
+func (s *Stepper) Rollback()                   { s.core.rollback() }
+func (s *Stepper) Key() ident.PublicKey        { return s.core.mem.key.Public() }
+func (s *Stepper) verb(call uint64, begin func(c *Core)) StepFunc {
+	return s.of(inputCall{call, func(c *Core, _ uint64) { begin(c) }})
 }

@@ -176,13 +176,19 @@ func (c *Core) ownSeq(room ident.RoomID, id ident.MessageID) uint64 {
 	return newDecoder(b, messageVersion).uint()
 }
 
-// showForeign tells of what other holders of this store have processed.
+// showForeign tells of what other holders of this store have processed. What is there when it is first read is no news.
 func (c *Core) showForeign() {
+	begun := c.vol.begun
+	c.vol.begun = true
 	for _, id := range c.mem.order {
 		r := c.mem.rooms[id]
 		shown, known := c.vol.shown[id]
-		if !known {
-			shown = r.since
+		switch {
+		case !begun:
+			c.vol.shown[id] = r.seq
+			continue
+		case !known:
+			shown = max(r.since, 1) - 1 // the notice of joining stands at since
 		}
 		if shown >= r.seq {
 			continue

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"errors"
 	"strings"
 	"time"
@@ -144,28 +145,39 @@ func (c *Core) viewRow(r *room, w *row) Message {
 	return m
 }
 
-// advanceOutbox sends what can be sent, in order. Rows that were sealed in a past epoch come first: what became of them
-// decides what may follow.
-func (c *Core) advanceOutbox(r *room) {
+// submitSealed says again what the server may have or not. It comes before all else: what became of it decides what may
+// follow.
+func (c *Core) submitSealed(r *room) {
 	if c.now.Before(c.vol.submitAt[r.id]) {
+		return
+	}
+	for _, w := range r.rows {
+		if w.state == rowSealed {
+			c.submitRow(r, w)
+		}
+	}
+}
+
+// sealQueued seals and sends what waits, in order, as much as may be under way at once.
+func (c *Core) sealQueued(r *room) {
+	if c.now.Before(c.vol.submitAt[r.id]) || c.sealedElsewhere(r) {
 		return
 	}
 	underWay := 0
 	for _, w := range r.rows {
-		if underWay >= maxSubmits {
+		if w.state == rowSealed {
+			underWay++
+		}
+	}
+	for _, w := range r.rows {
+		if w.state != rowQueued {
+			continue
+		}
+		if underWay >= maxSubmits || !c.seal(r, w) {
 			return
 		}
-		switch w.state {
-		case rowSealed:
-			c.submitRow(r, w)
-			underWay++
-		case rowQueued:
-			if c.sealedElsewhere(r) || !c.seal(r, w) {
-				return
-			}
-			c.submitRow(r, w)
-			underWay++
-		}
+		c.submitRow(r, w)
+		underWay++
 	}
 }
 
@@ -225,11 +237,11 @@ func (c *Core) submitRow(r *room, w *row) {
 		kind = wire.EntryKind_ENTRY_KIND_PROPOSAL
 	}
 	submit := &wire.Submit{Room: r.id.Bytes(), Kind: kind, Id: w.id.Bytes(), Epoch: w.epoch, Payload: w.payload}
-	room, id := r.id, w.id
+	room, id, payload := r.id, w.id, w.payload
 	c.ask(request{name: submitName(room, id), needs: ready,
 		frame:   &wire.ClientFrame{Body: &wire.ClientFrame_Submit{Submit: submit}},
 		then:    func(c *Core, reply *wire.ServerFrame) { c.rowAcked(room, id, reply.GetAck()) },
-		refused: func(c *Core, e *wire.Error) { c.rowRefused(room, id, e) }})
+		refused: func(c *Core, e *wire.Error) { c.rowRefused(room, id, payload, e) }})
 }
 
 func (c *Core) rowAcked(room ident.RoomID, id ident.MessageID, ack *wire.Ack) {
@@ -266,13 +278,15 @@ func (c *Core) matchesAck(r *room, entry *wire.Entry, head ident.Hash) bool {
 	return true
 }
 
-func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, e *wire.Error) {
+// rowRefused takes the server's refusal of a payload. Another process may have sealed the row anew meanwhile: what is
+// refused then is not what the row stands for.
+func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, payload []byte, e *wire.Error) {
 	r := c.mem.rooms[room]
 	if r == nil {
 		return
 	}
 	w := r.row(id)
-	if w == nil || w.state != rowSealed {
+	if w == nil || w.state != rowSealed || !bytes.Equal(w.payload, payload) {
 		return
 	}
 	switch {

@@ -135,20 +135,26 @@ func (c *Client) Resolve(ctx context.Context, name string) (ident.RoomID, error)
 	if name == "" {
 		return ident.RoomID{}, refuse(Usage, "", "a room's name is missing")
 	}
-	return call[ident.RoomID](ctx, c, func(c *Core, call uint64) {
-		c.await(call, func(c *Core) (bool, any, error) {
-			found := c.named(name)
-			if len(found) == 0 && !c.settled() {
-				return false, nil, nil
-			}
-			switch len(found) {
-			case 0:
-				return true, nil, refuse(NotFound, "snug rooms lists the rooms", "no room is called %q", name)
-			case 1:
-				return true, found[0], nil
-			}
+	return call[ident.RoomID](ctx, c, func(c *Core, call uint64) { c.resolve(call, name, false) })
+}
+
+// resolve answers with the room of this name. Before it says that there is none it asks the server once more: somebody may
+// just have let this device into it.
+func (c *Core) resolve(call uint64, name string, asked bool) {
+	c.await(call, func(c *Core) (bool, any, error) {
+		found := c.named(name)
+		switch {
+		case len(found) == 1:
+			return true, found[0], nil
+		case len(found) > 1:
 			return true, nil, refuse(Usage, "use the room's id", "%d rooms are called %q", len(found), name)
-		})
+		case !c.settled():
+			return false, nil, nil
+		case !asked && c.online():
+			c.listRooms(func(c *Core) { c.resolve(call, name, true) })
+			return true, nil, errLater
+		}
+		return true, nil, refuse(NotFound, "snug rooms lists the rooms", "no room is called %q", name)
 	})
 }
 
@@ -392,22 +398,24 @@ func (c *Client) JoinRoom(ctx context.Context, room ident.RoomID) error {
 // LeaveRoom takes this account out of a room. From a sealed room with others in it the account is gone when another
 // member's device has carried it out; LeaveRoom returns when the server has the request.
 func (c *Client) LeaveRoom(ctx context.Context, room ident.RoomID) error {
-	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) {
-		r := c.mem.rooms[room]
-		switch {
-		case r == nil || r.status == left:
-			c.reply(call, nil, errNoRoom)
-			return
-		case !r.direct.IsZero():
-			c.reply(call, nil, refuse(Refused, "", "a 1:1 room cannot be left"))
-			return
-		case r.kind == OpenToAll:
-			c.leaveOnServer(room)
-		}
-		r.leaving, r.replan, r.dirty = true, true, true
-		c.await(call, func(c *Core) (bool, any, error) { return c.hasLeft(room) })
-	})
+	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) { c.leave(call, room) })
 	return err
+}
+
+func (c *Core) leave(call uint64, room ident.RoomID) {
+	r := c.mem.rooms[room]
+	switch {
+	case r == nil || r.status != joined:
+		c.reply(call, nil, errNoRoom)
+		return
+	case !r.direct.IsZero():
+		c.reply(call, nil, refuse(Refused, "", "a 1:1 room cannot be left"))
+		return
+	case r.kind == OpenToAll:
+		c.leaveOnServer(room)
+	}
+	r.leaving, r.replan, r.dirty = true, true, true
+	c.await(call, func(c *Core) (bool, any, error) { return c.hasLeft(room) })
 }
 
 // hasLeft reports whether the server has been asked to let this account go, durably.

@@ -184,14 +184,19 @@ func (c *Core) caughtUp(r *room) bool {
 	return log.follow == following && r.seq >= log.seq
 }
 
-func (c *Core) listRooms() {
-	c.ask(request{name: "rooms", needs: ready, frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}},
+// listRooms asks for the rooms of this account and the open ones, and goes on with then, which may be nil.
+func (c *Core) listRooms(then func(c *Core)) {
+	c.ask(request{needs: ready, sticky: then != nil,
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}},
 		then: func(c *Core, reply *wire.ServerFrame) {
 			for _, listed := range reply.GetRooms().GetRooms() {
 				c.listedRoom(listed)
 			}
 			k := &c.vol.connection
 			k.listed, k.settleBy = true, c.now.Add(settleTime)
+			if then != nil {
+				then(c)
+			}
 		}})
 }
 

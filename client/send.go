@@ -12,15 +12,17 @@ func (c *Client) Send(ctx context.Context, room ident.RoomID, text string) (Sent
 	if err := CheckText(text); err != nil {
 		return Sent{}, err
 	}
-	return call[Sent](ctx, c, func(c *Core, call uint64) {
-		w, err := c.post(room, text)
-		if err != nil {
-			c.reply(call, nil, err)
-			return
-		}
-		id := w.id
-		c.await(call, func(c *Core) (bool, any, error) { return c.sent(room, id) })
-	})
+	return call[Sent](ctx, c, func(c *Core, call uint64) { c.send(call, room, text) })
+}
+
+func (c *Core) send(call uint64, room ident.RoomID, text string) {
+	w, err := c.post(room, text)
+	if err != nil {
+		c.reply(call, nil, err)
+		return
+	}
+	id := w.id
+	c.await(call, func(c *Core) (bool, any, error) { return c.sent(room, id) })
 }
 
 // sent tells what became of a message of this device.

@@ -211,3 +211,13 @@ func (s *Session) become(a *modelAccount, device ident.DeviceID) *wire.Authentic
 	s.account, s.device = a, device
 	return &wire.Authenticated{Account: a.id(), Device: device.Bytes(), Handle: a.chain.Handle().String(), Owner: a == s.model.accounts[0]}
 }
+
+// Waiting reports whether there are frames for the client.
+func (s *Session) Waiting() bool { return len(s.out) > 0 }
+
+// TakeOne gives the first frame that the server has for the client.
+func (s *Session) TakeOne() []byte {
+	frame := s.out[0]
+	s.out = s.out[1:]
+	return frame
+}

@@ -177,3 +177,11 @@ func (s *Session) listMembers(l *wire.ListMembers) *wire.ServerFrame {
 	}
 	return &wire.ServerFrame{Body: &wire.ServerFrame_Members{Members: members}}
 }
+
+// Rooms gives the ids of all rooms.
+func (m *Model) Rooms() (ids []ident.RoomID) {
+	for _, r := range m.rooms {
+		ids = append(ids, r.id)
+	}
+	return ids
+}

@@ -1,0 +1,116 @@
+package client
+
+import (
+	"fmt"
+
+	"snug/internal/ident"
+)
+
+func (s *Stepper) Register(call uint64, handle string) StepFunc {
+	salt := make([]byte, ident.SaltSize)
+	auth, wrap, err := ident.DerivePassphraseKeysInsecure("passphrase of "+handle, salt, cheap)
+	if err != nil {
+		panic(err)
+	}
+	return s.verb(call, func(c *Core) {
+		c.register(call, registration{handle: ident.Handle(handle), device: "first", salt: salt, params: cheap, auth: auth, wrap: wrap})
+	})
+}
+
+func (s *Stepper) Login(call uint64, handle string) StepFunc {
+	auth, wrap, err := ident.DerivePassphraseKeysInsecure("passphrase of "+handle, make([]byte, ident.SaltSize), cheap)
+	if err != nil {
+		panic(err)
+	}
+	return s.verb(call, func(c *Core) {
+		c.login(call, login{handle: ident.Handle(handle), device: "second", auth: auth, wrap: wrap})
+	})
+}
+
+func (s *Stepper) Logout(call uint64) StepFunc {
+	return s.verb(call, func(c *Core) { c.logout(call, maxLoginTries) })
+}
+
+func (s *Stepper) Send(call uint64, room ident.RoomID, text string) StepFunc {
+	return s.verb(call, func(c *Core) { c.send(call, room, text) })
+}
+
+func (s *Stepper) Leave(call uint64, room ident.RoomID) StepFunc {
+	return s.verb(call, func(c *Core) { c.leave(call, room) })
+}
+
+func (s *Stepper) CreateRoom(call uint64, name string, accounts []ident.AccountID) StepFunc {
+	return s.verb(call, func(c *Core) {
+		c.fetchChains("", accounts, func(c *Core) { c.createRoom(call, CreateRoomOptions{Name: name}, accounts) })
+	})
+}
+
+func (s *Stepper) Direct(call uint64, account ident.AccountID) StepFunc {
+	return s.verb(call, func(c *Core) {
+		c.fetchChains("", []ident.AccountID{account}, func(c *Core) { c.direct(call, account) })
+	})
+}
+
+func (s *Stepper) Change(call uint64, room ident.RoomID, remove bool, accounts ...ident.AccountID) StepFunc {
+	return s.verb(call, func(c *Core) {
+		c.fetchChains("", accounts, func(c *Core) { c.want(call, room, remove, accounts) })
+	})
+}
+
+// View gives what the core knows of its rooms; between steps only.
+type View struct {
+	ID       ident.RoomID
+	Joined   bool
+	Seq      uint64
+	Since    uint64
+	Problem  string
+	Epoch    uint64
+	Roster   string
+	Leaves   int
+	Undone   int // outbox rows, wishes, a pending commit
+	Debug    string
+	Messages []Message
+}
+
+func (s *Stepper) Rooms() (views []View) { return s.core.views() }
+
+func (c *Core) views() (views []View) {
+	for _, id := range c.mem.order {
+		r := c.mem.rooms[id]
+		v := View{ID: id, Joined: r.status == joined, Seq: r.seq, Since: r.since, Problem: r.problem, Undone: len(r.wanted)}
+		for _, w := range r.rows {
+			if w.state != rowFailed {
+				v.Undone++
+			}
+		}
+		if r.pending != nil {
+			v.Undone++
+		}
+		v.Debug = fmt.Sprintf("pending %v, wanted %v, leaving %v asked %d, log %+v, commitAt %v, submitAt %v, replan %v", r.pending != nil, r.wanted,
+			r.leaving, r.leaveAsked, c.vol.logs[id], c.vol.commitAt[id], c.vol.submitAt[id], r.replan)
+		for _, w := range r.rows {
+			v.Debug += fmt.Sprintf("; row kind %d state %d epoch %d", w.kind, w.state, w.epoch)
+		}
+		if r.group != nil {
+			v.Epoch = r.group.Epoch()
+			v.Roster = string(c.roster(r).encode())
+			for range r.group.Members() {
+				v.Leaves++
+			}
+		}
+		views = append(views, v)
+	}
+	return views
+}
+
+// ReadMessages decodes what a store holds of a room.
+func ReadMessages(records map[string][]byte, room ident.RoomID, upTo uint64) (messages []Message) {
+	for seq := uint64(1); seq <= upTo; seq++ {
+		if b, ok := records[keyMessage(room, seq)]; ok {
+			if m, err := decodeMessage(room, seq, b); err == nil {
+				messages = append(messages, *m)
+			}
+		}
+	}
+	return messages
+}
