@@ -68,7 +68,9 @@ func (b *lockedBuffer) Write(p []byte) (int, error) {
 	return b.Buffer.Write(p)
 }
 
-func open(t testing.TB) *house { return openAs(t, wire.RegistrationMode_REGISTRATION_MODE_OPEN, sqlite.Config{}) }
+func open(t testing.TB) *house {
+	return openAs(t, wire.RegistrationMode_REGISTRATION_MODE_OPEN, sqlite.Config{})
+}
 
 func openAs(t testing.TB, mode wire.RegistrationMode, config sqlite.Config) *house {
 	t.Helper()

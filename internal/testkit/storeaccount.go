@@ -1,0 +1,178 @@
+package testkit
+
+import (
+	"slices"
+	"sync/atomic"
+
+	"snug/internal/ident"
+	"snug/internal/server"
+)
+
+func testAccounts(f *fixture) {
+	ctx := f.Context()
+	alice, al := NewAccount(f.T, "alice"), NewAccount(f.T, "ali")
+	for _, n := range []server.NewAccount{alice, al} {
+		owner, err := f.CreateAccount(ctx, n)
+		f.must(err)
+		if owner {
+			f.Error("an account without an invite is the owner")
+		}
+	}
+	taken := NewAccount(f.T, "alice")
+	_, err := f.CreateAccount(ctx, taken)
+	f.refused(handleTaken, err)
+	twice := alice
+	twice.Handle = "alice2"
+	_, err = f.CreateAccount(ctx, twice)
+	f.refused(conflict, err)
+	f.again()
+
+	got, err := f.AccountByHandle(ctx, "alice")
+	f.must(err)
+	if got.ID != alice.ID || string(got.Chain) != string(alice.Chain) || string(got.Auth) != string(alice.Auth) || got.Argon2 != alice.Argon2 {
+		f.Errorf("got %+v, want %+v", got, alice.Account)
+	}
+	for _, handle := range []string{"alic", "Alice", "alice%", "%", "", "alic_"} {
+		_, err := f.AccountByHandle(ctx, handle)
+		f.refused(notFound, err)
+	}
+	list, err := f.Accounts(ctx, "ali", 10)
+	f.must(err)
+	if len(list) != 1 || list[0].Handle != "alice" {
+		f.Errorf("accounts after ali: %+v, want alice", list)
+	}
+	_, err = f.Account(ctx, ident.AccountID{1})
+	f.refused(notFound, err)
+}
+
+func testInvites(f *fixture) {
+	ctx := f.Context()
+	invite := func(b byte, owner bool, expires int64) ident.InviteHash {
+		h := ident.InviteHash{b}
+		f.must(f.CreateInvite(ctx, server.NewInvite{Hash: h, Owner: owner, ExpiresAt: expires}))
+		return h
+	}
+	join := func(handle string, h ident.InviteHash) (bool, error) {
+		n := NewAccount(f.T, handle)
+		n.Invite, n.UseInvite = h, true
+		return f.CreateAccount(ctx, n)
+	}
+	former := invite(1, true, 0)
+	owners := invite(2, true, 0)
+	_, err := join("eve", former)
+	f.refused(inviteInvalid, err)
+	owner, err := join("alice", owners)
+	f.must(err)
+	if has, err := f.HasOwner(ctx); !owner || !has || err != nil {
+		f.Errorf("owner %v, has owner %v, %v", owner, has, err)
+	}
+	_, err = join("eve", owners)
+	f.refused(inviteInvalid, err)
+	_, err = join("eve", invite(3, false, 1000)) // accounts are made at 1000
+	f.refused(inviteInvalid, err)
+	_, err = join("alice", invite(4, false, 1001))
+	f.refused(handleTaken, err)
+	f.again()
+
+	// A refusal has not used the invite up; of many at once it lets one in.
+	var won atomic.Int32
+	together(8, func(i int) {
+		if _, err := join("bob"+string(rune('0'+i)), ident.InviteHash{4}); err == nil {
+			won.Add(1)
+		}
+	})
+	if won.Load() != 1 {
+		f.Errorf("%d accounts came by one invite, want 1", won.Load())
+	}
+}
+
+func testDevices(f *fixture) {
+	ctx := f.Context()
+	first := f.account()
+	second := f.device(first.Account)
+	a, err := f.Account(ctx, first.Account)
+	f.must(err)
+	stale := server.ChainChange{Account: a.ID, Before: []byte("older"), After: []byte("newer")}
+	f.refused(conflict, f.Enrol(ctx, stale, server.Device{ID: ident.DeviceID{1}, Key: ident.PublicKey{1}, Account: a.ID}, server.KeyPackages{}))
+	stolen := server.ChainChange{Account: a.ID, Before: a.Chain, After: append(slices.Clone(a.Chain), 'y')}
+	f.refused(conflict, f.Enrol(ctx, stolen, server.Device{ID: ident.DeviceID{2}, Key: first.Key, Account: a.ID}, server.KeyPackages{}))
+	if after, err := f.Account(ctx, a.ID); err != nil || string(after.Chain) != string(a.Chain) {
+		f.Errorf("a refused enrolment changed the chain (%v)", err)
+	}
+	f.revoke(second)
+	f.again()
+	d, err := f.DeviceByKey(ctx, second.Key)
+	f.must(err)
+	if d.ID != second.ID || !d.Revoked || d.Account != first.Account || d.Handle != first.Handle {
+		f.Errorf("got %+v, want the revoked %+v", d, second)
+	}
+	if d, err = f.Device(ctx, first.ID); err != nil || d.Revoked || d.Key != first.Key {
+		f.Errorf("got %+v, %v", d, err)
+	}
+	_, err = f.Device(ctx, ident.DeviceID{9})
+	f.refused(notFound, err)
+}
+
+func testKeyPackages(f *fixture) {
+	ctx := f.Context()
+	bob := f.account()
+	tablet := f.device(bob.Account)
+	put := func(d server.Device, p server.KeyPackages) int {
+		f.Helper()
+		n, err := f.PutKeyPackages(ctx, d.ID, p)
+		f.must(err)
+		return n
+	}
+	if n := put(bob, server.KeyPackages{OneTime: [][]byte{[]byte("1"), []byte("2")}, LastResort: []byte("last")}); n != 2 {
+		f.Errorf("%d one-time packages, want 2", n)
+	}
+	if n := put(bob, server.KeyPackages{OneTime: [][]byte{[]byte("3")}, Replace: true}); n != 1 {
+		f.Errorf("%d one-time packages after replacing, want 1", n)
+	}
+	put(tablet, server.KeyPackages{OneTime: [][]byte{[]byte("t")}})
+	claim := func() (got []string) {
+		f.Helper()
+		claimed, err := f.ClaimKeyPackages(ctx, []ident.AccountID{bob.Account}, []ident.DeviceID{bob.ID, {7}}, 100)
+		f.must(err)
+		for _, p := range claimed {
+			got = append(got, string(p.Bytes))
+		}
+		return got
+	}
+	for _, want := range [][]string{{"3", "t"}, {"last"}, {"last"}} {
+		if got := claim(); !slices.Equal(got, want) {
+			f.Errorf("claimed %q, want %q", got, want)
+		}
+		f.again()
+	}
+	f.revoke(bob)
+	if got := claim(); got != nil {
+		f.Errorf("claimed %q of a revoked device", got)
+	}
+	// One package is never handed out twice.
+	many := make([][]byte, 40)
+	for i := range many {
+		many[i] = []byte{byte(i)}
+	}
+	put(tablet, server.KeyPackages{OneTime: many})
+	got := make([]string, len(many))
+	together(len(many), func(i int) {
+		if p, err := f.ClaimKeyPackages(ctx, nil, []ident.DeviceID{tablet.ID}, 1); err == nil && len(p) == 1 {
+			got[i] = string(p[0].Bytes)
+		}
+	})
+	slices.Sort(got)
+	if len(slices.Compact(got)) != len(many) {
+		f.Errorf("%d packages were claimed by %d", len(slices.Compact(got)), len(many))
+	}
+}
+
+func testPeers(f *fixture) {
+	alice, bob, eve := f.account(), f.account(), f.account()
+	f.room(alice, bob)
+	peers, err := f.Peers(f.Context(), alice.Account)
+	f.must(err)
+	if len(peers) != 2 || !slices.Contains(peers, bob.Account) || slices.Contains(peers, eve.Account) {
+		f.Errorf("peers are %v, want alice and bob", peers)
+	}
+}
