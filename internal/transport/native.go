@@ -1,3 +1,5 @@
+//go:build !js
+
 // Package transport holds the implementations of client.Transport: Native for terminals and bots, over mutual TLS and a
 // WebSocket. Begin with ParseAddress and NewNative.
 package transport
@@ -131,7 +133,9 @@ func (c *conn) OnMessage(socket *gws.Conn, m *gws.Message) {
 }
 
 // OnClose is gws.Event's.
-func (c *conn) OnClose(_ *gws.Conn, err error) { c.end(fmt.Errorf("the connection has ended: %w", err)) }
+func (c *conn) OnClose(_ *gws.Conn, err error) {
+	c.end(fmt.Errorf("the connection has ended: %w", err))
+}
 
 func (c *conn) end(cause error) {
 	c.once.Do(func() {
