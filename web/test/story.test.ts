@@ -180,7 +180,7 @@ describe.runIf(browserPresent() && (existsSync(binary) || (console.warn(`NOT RUN
   test("a sealed room of several is made, and its member reads it", async () => {
     await alice.page.getByRole("button", { name: "New room" }).first().click();
     await alice.page.getByLabel("Name").fill("Kitchen table");
-    await alice.page.getByLabel("bob").check();
+    await alice.page.getByRole("checkbox", { name: "bob" }).check();
     await alice.page.getByRole("button", { name: "Make the room" }).click();
     await alice.page.getByRole("heading", { name: "Kitchen table" }).waitFor();
     await say(alice.page, `Who brings bread? ${canary}`);
