@@ -1,12 +1,41 @@
 # Snug. `make run` starts a server from a fresh checkout, `make test` proves it.
-.PHONY: test
+.PHONY: build run test generate web
 
-test:
+GO_FILES  := $(shell git ls-files --cached --others --exclude-standard -- '*.go' go.mod go.sum '*.txt')
+PAGE      := web/dist/index.html
+PAGE_FILES := $(shell git ls-files --cached --others --exclude-standard -- web/src web/public web/index.html 'web/*.ts' 'web/*.js' web/compress.mjs web/package.json)
+CORE_FILES := $(filter-out %_test.go,$(filter cmd/snug-wasm/% client/% mls/% internal/% go.%,$(GO_FILES)))
+
+build: build/snug
+
+build/snug: $(PAGE) $(GO_FILES)
+	go build -trimpath -ldflags='-s -w' -o $@ ./cmd/snug
+
+run: build/snug
+	build/snug serve
+
+# The page: the core as WebAssembly, the client around it, and both compressed. Only what has changed is built again.
+web: $(PAGE)
+
+web/node_modules/.package-lock.json: web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	touch $@
+
+build/snug.wasm: $(CORE_FILES)
+	GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' -o $@ ./cmd/snug-wasm
+	touch $@
+
+$(PAGE): web/node_modules/.package-lock.json build/snug.wasm $(PAGE_FILES)
+	rm -rf web/dist/*
+	cd web && npx vite build --logLevel warn && node compress.mjs
+
+test: $(PAGE)
 	go vet ./...
+	GOOS=js GOARCH=wasm go vet ./cmd/snug-wasm ./internal/idb ./internal/transport ./internal/bridge
 	go test ./...
 	cd proto/gen && go vet ./... && go test ./...
+	cd web && npx svelte-check --tsconfig ./tsconfig.json --fail-on-warnings && npx vitest run
 
-.PHONY: generate
 generate:
 	cd proto/gen && go run .
 

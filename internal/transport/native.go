@@ -1,3 +1,5 @@
+//go:build !js
+
 // Package transport holds the implementations of client.Transport: Native for terminals and bots, over mutual TLS and a
 // WebSocket. Begin with ParseAddress and NewNative.
 package transport

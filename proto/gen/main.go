@@ -1,4 +1,5 @@
-// Command gen compiles proto/snug/v1 to Go. It needs no protoc: the compiler and the generator are libraries.
+// Command gen compiles the .proto files below proto/snug to Go, and those of the bridge to TypeScript too. It needs no
+// protoc: the compiler and the generator are libraries.
 //
 //	cd proto/gen && go run .
 //
@@ -27,12 +28,14 @@ import (
 	_ "github.com/aperturerobotics/protobuf-go-lite/features/unmarshal"
 )
 
-// A target is one folder of .proto files and the Go package that they become.
-type target struct{ from, to string }
+// A target is one folder of .proto files, the folder of the Go package that they become and, where not empty, the
+// TypeScript file.
+type target struct{ from, to, typescript string }
 
 // targets lie below the root of the repository.
 var targets = []target{
 	{from: "proto/snug/v1", to: "internal/wire"},
+	{from: "proto/snug/bridge/v1", to: "internal/bridge", typescript: "web/src/core/protocol.ts"},
 }
 
 func main() {
@@ -45,7 +48,7 @@ func main() {
 			os.Exit(1)
 		}
 		for name, text := range files {
-			if err := os.WriteFile(filepath.Join(*root, t.to, name), text, 0o644); err != nil {
+			if err := os.WriteFile(filepath.Join(*root, name), text, 0o644); err != nil {
 				fmt.Fprintln(os.Stderr, "gen:", err)
 				os.Exit(1)
 			}
@@ -53,7 +56,7 @@ func main() {
 	}
 }
 
-// generate returns the Go files of one target by name.
+// generate returns the files of one target by their path below the root.
 func generate(root string, t target) (map[string][]byte, error) {
 	dir := filepath.Join(root, t.from)
 	sources, err := filepath.Glob(filepath.Join(dir, "*.proto"))
@@ -82,7 +85,10 @@ func generate(root string, t target) (map[string][]byte, error) {
 	}
 	files := make(map[string][]byte)
 	for _, file := range response.File {
-		files[filepath.Base(file.GetName())] = bytes.TrimLeft([]byte(file.GetContent()), "\n")
+		files[filepath.Join(t.to, filepath.Base(file.GetName()))] = bytes.TrimLeft([]byte(file.GetContent()), "\n")
+	}
+	if t.typescript != "" {
+		files[t.typescript] = typescript(request.ProtoFile)
 	}
 	return files, nil
 }

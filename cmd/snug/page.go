@@ -1,0 +1,9 @@
+package main
+
+import "snug/web"
+
+func init() {
+	if files, built := web.FS(); built {
+		webPage = files
+	}
+}

@@ -1,0 +1,111 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"snug/client"
+	"snug/internal/ident"
+)
+
+func (s *Server) state() isPacket_Body {
+	state := new(State)
+	if me, ok := s.core.Me(); ok {
+		state.Me = toMe(me)
+	}
+	s.mu.Lock()
+	state.Connection = s.connection
+	s.mu.Unlock()
+	return &Packet_State{State: state}
+}
+
+func (s *Server) register(ctx context.Context, r *Register) (isPacket_Body, error) {
+	me, err := s.core.Register(ctx, client.RegisterOptions{
+		Handle: r.GetHandle(), Passphrase: r.GetPassphrase(), Invite: r.GetInvite(), DeviceName: r.GetDeviceName(), Progress: s.progress,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Packet_Me{Me: toMe(me)}, nil
+}
+
+func (s *Server) login(ctx context.Context, l *Login) (isPacket_Body, error) {
+	me, err := s.core.Login(ctx, client.LoginOptions{
+		Handle: l.GetHandle(), Passphrase: l.GetPassphrase(), DeviceName: l.GetDeviceName(), Progress: s.progress,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Packet_Me{Me: toMe(me)}, nil
+}
+
+func (s *Server) progress(step string) {
+	s.post(&Packet{Body: &Packet_Progress{Progress: &Progress{Step: step}}})
+	// The page paints the step before the core takes the processor for a second: in a browser the two share a thread
+	// until the message has left.
+	time.Sleep(time.Millisecond)
+}
+
+// reconnect wakes a core that can be woken; others try again by their own clock.
+func (s *Server) reconnect() error {
+	if core, ok := s.core.(interface{ Reconnect() }); ok {
+		core.Reconnect()
+	}
+	return nil
+}
+
+func (s *Server) suggestPassphrase() (isPacket_Body, error) {
+	words, err := ident.GeneratePassphrase(s.rand)
+	if err != nil {
+		return nil, err
+	}
+	return &Packet_Passphrase{Passphrase: &Passphrase{Words: words}}, nil
+}
+
+func judgePassphrase(passphrase string) (isPacket_Body, error) {
+	judgement := new(Judgement)
+	if err := ident.CheckPassphrase(passphrase); err != nil {
+		judgement.Problem = err.Error()
+		if weak, ok := errors.AsType[*ident.WeakPassphraseError](err); ok {
+			judgement.Problem = weak.Reason
+		}
+	}
+	return &Packet_Judgement{Judgement: judgement}, nil
+}
+
+func (s *Server) listAccounts(ctx context.Context) (isPacket_Body, error) {
+	accounts, err := s.core.Accounts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer := new(Accounts)
+	for _, a := range accounts {
+		answer.Accounts = append(answer.Accounts, &Account{
+			Account: a.ID.String(), Handle: a.Handle, Online: a.Online, SeenAt: milliseconds(a.SeenAt),
+		})
+	}
+	return &Packet_Accounts{Accounts: answer}, nil
+}
+
+func (s *Server) createInvite(ctx context.Context) (isPacket_Body, error) {
+	invite, err := s.core.Invite(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Packet_Invite{Invite: &Invite{Code: invite.Code, ExpiresAt: milliseconds(invite.ExpiresAt)}}, nil
+}
+
+func toMe(me client.Me) *Me {
+	return &Me{
+		Account: me.Account.String(), Handle: me.Handle, Device: me.Device.String(), DeviceName: me.DeviceName, Owner: me.Owner,
+	}
+}
+
+// milliseconds since 1970; 0 for the zero time, which is no time.
+func milliseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}

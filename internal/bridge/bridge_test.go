@@ -1,0 +1,219 @@
+package bridge_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"snug/client"
+	"snug/internal/bridge"
+	"snug/internal/ident"
+)
+
+// core is a bridge.Core that remembers what it was asked and answers as it is told. It is a client that never ran, for
+// its subscriptions, with the verbs replaced.
+type core struct {
+	*client.Client
+	mu    sync.Mutex
+	said  []string
+	err   error
+	block chan struct{}
+}
+
+func (c *core) Post(ctx context.Context, room ident.RoomID, text string) (ident.MessageID, error) {
+	time.Sleep(time.Duration(10-len(text)) * time.Millisecond) // the longer, the sooner: order must not come from luck
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.said = append(c.said, text)
+	return ident.MessageID{1}, c.err
+}
+
+func (c *core) Accounts(ctx context.Context) ([]client.Account, error) {
+	if c.block != nil {
+		select {
+		case <-c.block:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if c.err != nil {
+		return nil, c.err
+	}
+	return []client.Account{{Handle: "alice", Online: true}, {Handle: "bob", SeenAt: time.UnixMilli(5)}}, nil
+}
+
+// port is the page's end.
+type port struct {
+	calls   chan []byte
+	packets chan []byte
+}
+
+func newPort() *port {
+	return &port{calls: make(chan []byte, 100), packets: make(chan []byte, 1000)}
+}
+
+func (p *port) Post(packet []byte) { p.packets <- packet }
+
+func (p *port) Receive(ctx context.Context) ([]byte, error) {
+	select {
+	case call, ok := <-p.calls:
+		if !ok {
+			return nil, errors.New("the page is gone")
+		}
+		return call, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+func (p *port) call(t *testing.T, call *bridge.Call) {
+	t.Helper()
+	b, err := call.MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.calls <- b
+}
+
+func (p *port) packet(t *testing.T) *bridge.Packet {
+	t.Helper()
+	packet := new(bridge.Packet)
+	if err := packet.UnmarshalVT(<-p.packets); err != nil {
+		t.Fatal(err)
+	}
+	return packet
+}
+
+type zeros struct{}
+
+func (zeros) Read(b []byte) (int, error) { return len(b), nil }
+
+// serve runs a bridge over a core until the test ends, which it must do cleanly.
+func serve(t *testing.T, c *core) *port {
+	t.Helper()
+	c.Client = new(client.Client) // its subscriptions end at once
+	p := newPort()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	server := bridge.New(c, p, zeros{})
+	go func() { ended <- server.Serve(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Serve ended with %v, want the context's error", err)
+		}
+	})
+	return p
+}
+
+func TestEveryCallIsAnsweredOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := serve(t, &core{})
+		for id := uint64(1); id <= 3; id++ {
+			p.call(t, &bridge.Call{Id: id, Body: &bridge.Call_ListAccounts{ListAccounts: &bridge.ListAccounts{}}})
+		}
+		answered := make(map[uint64]bool)
+		for range 3 {
+			packet := p.packet(t)
+			if got := packet.GetAccounts().GetAccounts(); len(got) != 2 || got[1].SeenAt != 5 || got[0].SeenAt != 0 {
+				t.Errorf("call %d is answered with %v", packet.Id, packet.Body)
+			}
+			answered[packet.Id] = true
+		}
+		if len(answered) != 3 {
+			t.Errorf("answered %v, want 1, 2 and 3", answered)
+		}
+	})
+}
+
+func TestPostsKeepTheirOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := &core{}
+		p := serve(t, c)
+		want := []string{"a", "bb", "ccc", "dddd"}
+		for i, text := range want {
+			p.call(t, &bridge.Call{Id: uint64(i + 1), Body: &bridge.Call_Post{Post: &bridge.Post{Room: ident.RoomID{1}.String(), Text: text}}})
+		}
+		for i := range want {
+			if packet := p.packet(t); packet.Id != uint64(i+1) || packet.GetPosted().GetId() != (ident.MessageID{1}).String() {
+				t.Errorf("packet %d is %v", i, packet)
+			}
+		}
+		if fmt.Sprint(c.said) != fmt.Sprint(want) {
+			t.Errorf("said %v, want %v", c.said, want)
+		}
+	})
+}
+
+// TestASlowCallHoldsUpNobody: one call waits, others are answered, and the end of the page ends it.
+func TestASlowCallHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := serve(t, &core{block: make(chan struct{})})
+		p.call(t, &bridge.Call{Id: 1, Body: &bridge.Call_ListAccounts{ListAccounts: &bridge.ListAccounts{}}})
+		p.call(t, &bridge.Call{Id: 2, Body: &bridge.Call_GetState{GetState: &bridge.GetState{}}})
+		if packet := p.packet(t); packet.Id != 2 || packet.GetState().GetMe() != nil {
+			t.Errorf("first answer is %v, want that of call 2, signed out", packet)
+		}
+	})
+}
+
+func TestRefusals(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		err  error
+		want bridge.Refusal
+	}{
+		{"typed", &client.Error{Code: client.Refused, Message: "m", Hint: "h"}, bridge.Refusal{Code: bridge.RefusalCode_REFUSAL_CODE_REFUSED, Message: "m", Hint: "h"}},
+		{"wrapped", fmt.Errorf("w: %w", &client.Error{Code: client.Unreachable, Message: "m"}), bridge.Refusal{Code: bridge.RefusalCode_REFUSAL_CODE_UNREACHABLE, Message: "m"}},
+		{"other", errors.New("disk on fire"), bridge.Refusal{Code: bridge.RefusalCode_REFUSAL_CODE_FAILED, Message: "disk on fire"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			p := serve(t, &core{err: test.err})
+			p.call(t, &bridge.Call{Id: 7, Body: &bridge.Call_ListAccounts{ListAccounts: &bridge.ListAccounts{}}})
+			if got := p.packet(t); got.Id != 7 || !got.GetRefusal().EqualVT(&test.want) {
+				t.Errorf("got %v, want %v", got, &test.want)
+			}
+		})
+	}
+}
+
+// TestHostileCalls: nothing that a page sends stops the bridge, and what has an id is answered.
+func TestHostileCalls(t *testing.T) {
+	p := serve(t, &core{})
+	for _, junk := range [][]byte{nil, {0}, {0xff, 0xff, 0xff}, {0x08}, {0x12, 0x05}, []byte("text")} {
+		p.calls <- junk
+	}
+	for id, call := range []*bridge.Call{
+		{},
+		{Body: nil},
+		{Body: &bridge.Call_Retry{Retry: &bridge.Retry{Room: "no room", Id: "no id"}}},
+		{Body: &bridge.Call_ListMessages{}},
+		{Body: &bridge.Call_JoinRoom{JoinRoom: &bridge.JoinRoom{Room: "\x00"}}},
+		{Body: &bridge.Call_Post{Post: &bridge.Post{Room: "../.."}}},
+	} {
+		call.Id = uint64(id + 1)
+		p.call(t, call)
+		if got := p.packet(t); got.Id != call.Id || got.GetRefusal() == nil {
+			t.Errorf("call %d is answered with %v, want a refusal", id, got)
+		}
+	}
+}
+
+func TestPassphrases(t *testing.T) {
+	p := serve(t, &core{})
+	p.call(t, &bridge.Call{Id: 1, Body: &bridge.Call_SuggestPassphrase{SuggestPassphrase: &bridge.SuggestPassphrase{}}})
+	words := p.packet(t).GetPassphrase().GetWords()
+	for passphrase, weak := range map[string]bool{"password": true, "": true, "orbit velvet tundra mosaic harpoon": false} {
+		p.call(t, &bridge.Call{Id: 2, Body: &bridge.Call_JudgePassphrase{JudgePassphrase: &bridge.JudgePassphrase{Passphrase: passphrase}}})
+		if got := p.packet(t).GetJudgement().GetProblem(); (got != "") != weak {
+			t.Errorf("%q is judged %q", passphrase, got)
+		}
+	}
+	if words == "" {
+		t.Error("no passphrase was suggested")
+	}
+}

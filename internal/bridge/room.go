@@ -1,0 +1,75 @@
+package bridge
+
+import (
+	"context"
+
+	"snug/client"
+	"snug/internal/ident"
+)
+
+func (s *Server) listRooms(ctx context.Context) (isPacket_Body, error) {
+	rooms, err := s.core.Rooms(ctx)
+	if err != nil {
+		return nil, err
+	}
+	answer := new(Rooms)
+	for _, r := range rooms {
+		answer.Rooms = append(answer.Rooms, toRoom(r))
+	}
+	return &Packet_Rooms{Rooms: answer}, nil
+}
+
+func (s *Server) openDirect(ctx context.Context, handle string) (isPacket_Body, error) {
+	id, err := s.core.Direct(ctx, handle)
+	if err != nil {
+		return nil, err
+	}
+	room, err := s.core.Room(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return &Packet_Room{Room: toRoom(room)}, nil
+}
+
+func (s *Server) createRoom(ctx context.Context, c *CreateRoom) (isPacket_Body, error) {
+	room, err := s.core.CreateRoom(ctx, client.CreateRoomOptions{Name: c.GetName(), Open: c.GetOpen(), Handles: c.GetHandles()})
+	if err != nil {
+		return nil, err
+	}
+	return &Packet_Room{Room: toRoom(room)}, nil
+}
+
+func (s *Server) listMembers(ctx context.Context, room string) (isPacket_Body, error) {
+	id, err := ident.ParseRoomID(room)
+	if err != nil {
+		return nil, err
+	}
+	members, err := s.core.Members(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	answer := new(Members)
+	for _, m := range members {
+		answer.Members = append(answer.Members, &Member{
+			Account: m.Account.String(), Handle: m.Handle, Role: m.Role, Devices: uint32(m.Devices),
+		})
+	}
+	return &Packet_Members{Members: answer}, nil
+}
+
+func toRoom(r client.Room) *Room {
+	room := &Room{
+		Room: r.ID.String(), Name: r.Name, Direct: r.Direct, Joined: r.Joined, Members: uint32(r.Members),
+		Seq: r.Seq, ServerSeq: r.ServerSeq, Unread: uint32(r.Unread), Problem: r.Problem,
+	}
+	switch r.Kind {
+	case client.Sealed:
+		room.Kind = RoomKind_ROOM_KIND_SEALED
+	case client.OpenToAll:
+		room.Kind = RoomKind_ROOM_KIND_OPEN
+	}
+	if r.Last != nil {
+		room.Last = toMessage(*r.Last)
+	}
+	return room
+}

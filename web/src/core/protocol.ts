@@ -1,0 +1,604 @@
+// Code generated from the bridge's .proto file by proto/gen. DO NOT EDIT.
+
+import { codec, type Codec } from "./codec";
+
+export type RefusalCode = "unspecified" | "refused" | "not_found" | "unreachable" | "usage" | "failed";
+const namesRefusalCode = ["unspecified", "refused", "not_found", "unreachable", "usage", "failed"] as const;
+
+export type RoomKind = "unspecified" | "sealed" | "open";
+const namesRoomKind = ["unspecified", "sealed", "open"] as const;
+
+export type MessageKind = "unspecified" | "text" | "notice" | "gap";
+const namesMessageKind = ["unspecified", "text", "notice", "gap"] as const;
+
+export type MessageState = "unspecified" | "pending" | "sent" | "failed";
+const namesMessageState = ["unspecified", "pending", "sent", "failed"] as const;
+
+export interface Call {
+  // Chosen by the page, not 0, unique among its unanswered calls.
+  id: number;
+  body: CallBody | undefined;
+}
+
+export type CallBody =
+  | { kind: "getState"; value: GetState }
+  | { kind: "register"; value: Register }
+  | { kind: "login"; value: Login }
+  | { kind: "logout"; value: Logout }
+  | { kind: "suggestPassphrase"; value: SuggestPassphrase }
+  | { kind: "judgePassphrase"; value: JudgePassphrase }
+  | { kind: "reconnect"; value: Reconnect }
+  | { kind: "listAccounts"; value: ListAccounts }
+  | { kind: "createInvite"; value: CreateInvite }
+  | { kind: "listDevices"; value: ListDevices }
+  | { kind: "listRooms"; value: ListRooms }
+  | { kind: "openDirect"; value: OpenDirect }
+  | { kind: "createRoom"; value: CreateRoom }
+  | { kind: "joinRoom"; value: JoinRoom }
+  | { kind: "leaveRoom"; value: LeaveRoom }
+  | { kind: "addMembers"; value: AddMembers }
+  | { kind: "removeMembers"; value: RemoveMembers }
+  | { kind: "listMembers"; value: ListMembers }
+  | { kind: "markRead"; value: MarkRead }
+  | { kind: "post"; value: Post }
+  | { kind: "retry"; value: Retry }
+  | { kind: "discard"; value: Discard }
+  | { kind: "listMessages"; value: ListMessages };
+
+export const Call: Codec<Call> = codec<Call>([
+  { number: 1, name: "id", kind: "number" },
+  { number: 2, name: "getState", kind: "message", of: () => GetState, oneof: "body" },
+  { number: 3, name: "register", kind: "message", of: () => Register, oneof: "body" },
+  { number: 4, name: "login", kind: "message", of: () => Login, oneof: "body" },
+  { number: 5, name: "logout", kind: "message", of: () => Logout, oneof: "body" },
+  { number: 6, name: "suggestPassphrase", kind: "message", of: () => SuggestPassphrase, oneof: "body" },
+  { number: 11, name: "judgePassphrase", kind: "message", of: () => JudgePassphrase, oneof: "body" },
+  { number: 7, name: "reconnect", kind: "message", of: () => Reconnect, oneof: "body" },
+  { number: 8, name: "listAccounts", kind: "message", of: () => ListAccounts, oneof: "body" },
+  { number: 9, name: "createInvite", kind: "message", of: () => CreateInvite, oneof: "body" },
+  { number: 10, name: "listDevices", kind: "message", of: () => ListDevices, oneof: "body" },
+  { number: 20, name: "listRooms", kind: "message", of: () => ListRooms, oneof: "body" },
+  { number: 21, name: "openDirect", kind: "message", of: () => OpenDirect, oneof: "body" },
+  { number: 22, name: "createRoom", kind: "message", of: () => CreateRoom, oneof: "body" },
+  { number: 23, name: "joinRoom", kind: "message", of: () => JoinRoom, oneof: "body" },
+  { number: 24, name: "leaveRoom", kind: "message", of: () => LeaveRoom, oneof: "body" },
+  { number: 25, name: "addMembers", kind: "message", of: () => AddMembers, oneof: "body" },
+  { number: 26, name: "removeMembers", kind: "message", of: () => RemoveMembers, oneof: "body" },
+  { number: 27, name: "listMembers", kind: "message", of: () => ListMembers, oneof: "body" },
+  { number: 28, name: "markRead", kind: "message", of: () => MarkRead, oneof: "body" },
+  { number: 40, name: "post", kind: "message", of: () => Post, oneof: "body" },
+  { number: 41, name: "retry", kind: "message", of: () => Retry, oneof: "body" },
+  { number: 42, name: "discard", kind: "message", of: () => Discard, oneof: "body" },
+  { number: 43, name: "listMessages", kind: "message", of: () => ListMessages, oneof: "body" },
+]);
+
+export interface Packet {
+  // The call's id; 0 for an event.
+  id: number;
+  body: PacketBody | undefined;
+}
+
+export type PacketBody =
+  | { kind: "refusal"; value: Refusal }
+  | { kind: "done"; value: Done }
+  | { kind: "state"; value: State }
+  | { kind: "me"; value: Me }
+  | { kind: "passphrase"; value: Passphrase }
+  | { kind: "accounts"; value: Accounts }
+  | { kind: "invite"; value: Invite }
+  | { kind: "devices"; value: Devices }
+  | { kind: "judgement"; value: Judgement }
+  | { kind: "rooms"; value: Rooms }
+  | { kind: "room"; value: Room }
+  | { kind: "members"; value: Members }
+  | { kind: "messages"; value: Messages }
+  | { kind: "posted"; value: Posted }
+  | { kind: "progress"; value: Progress }
+  | { kind: "connectionChanged"; value: Connection }
+  | { kind: "roomsChanged"; value: Rooms }
+  | { kind: "messagesChanged"; value: Messages }
+  | { kind: "accountsChanged"; value: AccountsChanged }
+  | { kind: "signedOut"; value: SignedOut }
+  | { kind: "resync"; value: Resync };
+
+export const Packet: Codec<Packet> = codec<Packet>([
+  { number: 1, name: "id", kind: "number" },
+  { number: 2, name: "refusal", kind: "message", of: () => Refusal, oneof: "body" },
+  { number: 3, name: "done", kind: "message", of: () => Done, oneof: "body" },
+  { number: 4, name: "state", kind: "message", of: () => State, oneof: "body" },
+  { number: 5, name: "me", kind: "message", of: () => Me, oneof: "body" },
+  { number: 6, name: "passphrase", kind: "message", of: () => Passphrase, oneof: "body" },
+  { number: 7, name: "accounts", kind: "message", of: () => Accounts, oneof: "body" },
+  { number: 8, name: "invite", kind: "message", of: () => Invite, oneof: "body" },
+  { number: 9, name: "devices", kind: "message", of: () => Devices, oneof: "body" },
+  { number: 10, name: "judgement", kind: "message", of: () => Judgement, oneof: "body" },
+  { number: 20, name: "rooms", kind: "message", of: () => Rooms, oneof: "body" },
+  { number: 21, name: "room", kind: "message", of: () => Room, oneof: "body" },
+  { number: 22, name: "members", kind: "message", of: () => Members, oneof: "body" },
+  { number: 40, name: "messages", kind: "message", of: () => Messages, oneof: "body" },
+  { number: 41, name: "posted", kind: "message", of: () => Posted, oneof: "body" },
+  { number: 60, name: "progress", kind: "message", of: () => Progress, oneof: "body" },
+  { number: 61, name: "connectionChanged", kind: "message", of: () => Connection, oneof: "body" },
+  { number: 62, name: "roomsChanged", kind: "message", of: () => Rooms, oneof: "body" },
+  { number: 63, name: "messagesChanged", kind: "message", of: () => Messages, oneof: "body" },
+  { number: 64, name: "accountsChanged", kind: "message", of: () => AccountsChanged, oneof: "body" },
+  { number: 65, name: "signedOut", kind: "message", of: () => SignedOut, oneof: "body" },
+  { number: 66, name: "resync", kind: "message", of: () => Resync, oneof: "body" },
+]);
+
+export type Resync = Record<string, never>;
+
+export const Resync: Codec<Resync> = codec<Resync>([]);
+
+// Done answers a call that has nothing more to say than that it was carried out.
+export type Done = Record<string, never>;
+
+export const Done: Codec<Done> = codec<Done>([]);
+
+// Refusal answers a call that was not carried out.
+export interface Refusal {
+  code: RefusalCode;
+  // What is wrong, for a person.
+  message: string;
+  // What to do about it; may be empty.
+  hint: string;
+}
+
+export const Refusal: Codec<Refusal> = codec<Refusal>([
+  { number: 1, name: "code", kind: "enum", names: namesRefusalCode },
+  { number: 2, name: "message", kind: "string" },
+  { number: 3, name: "hint", kind: "string" },
+]);
+
+// GetState asks what the page shows first. Answered with State; needs no network.
+export type GetState = Record<string, never>;
+
+export const GetState: Codec<GetState> = codec<GetState>([]);
+
+export interface State {
+  // Absent where nobody is signed in.
+  me: Me | undefined;
+  connection: Connection | undefined;
+}
+
+export const State: Codec<State> = codec<State>([
+  { number: 1, name: "me", kind: "message", of: () => Me },
+  { number: 2, name: "connection", kind: "message", of: () => Connection },
+]);
+
+export interface Me {
+  account: string;
+  handle: string;
+  device: string;
+  deviceName: string;
+  owner: boolean;
+}
+
+export const Me: Codec<Me> = codec<Me>([
+  { number: 1, name: "account", kind: "string" },
+  { number: 2, name: "handle", kind: "string" },
+  { number: 3, name: "device", kind: "string" },
+  { number: 4, name: "deviceName", kind: "string" },
+  { number: 5, name: "owner", kind: "boolean" },
+]);
+
+export interface Connection {
+  online: boolean;
+  // Why not online; empty while the first attempt is under way.
+  problem: string;
+  // When the next attempt begins; 0 when it is under way.
+  retryAt: number;
+}
+
+export const Connection: Codec<Connection> = codec<Connection>([
+  { number: 1, name: "online", kind: "boolean" },
+  { number: 2, name: "problem", kind: "string" },
+  { number: 3, name: "retryAt", kind: "number" },
+]);
+
+// Register makes an account with this device. Progress events come while it runs.
+export interface Register {
+  handle: string;
+  passphrase: string;
+  invite: string;
+  deviceName: string;
+}
+
+export const Register: Codec<Register> = codec<Register>([
+  { number: 1, name: "handle", kind: "string" },
+  { number: 2, name: "passphrase", kind: "string" },
+  { number: 3, name: "invite", kind: "string" },
+  { number: 4, name: "deviceName", kind: "string" },
+]);
+
+// Login enrols this device in an account that exists. Progress events come while it runs.
+export interface Login {
+  handle: string;
+  passphrase: string;
+  deviceName: string;
+}
+
+export const Login: Codec<Login> = codec<Login>([
+  { number: 1, name: "handle", kind: "string" },
+  { number: 2, name: "passphrase", kind: "string" },
+  { number: 3, name: "deviceName", kind: "string" },
+]);
+
+export interface Progress {
+  step: string;
+}
+
+export const Progress: Codec<Progress> = codec<Progress>([
+  { number: 1, name: "step", kind: "string" },
+]);
+
+// Logout revokes this device and forgets everything that it holds. Answered with Done.
+export type Logout = Record<string, never>;
+
+export const Logout: Codec<Logout> = codec<Logout>([]);
+
+export interface SignedOut {
+  reason: string;
+}
+
+export const SignedOut: Codec<SignedOut> = codec<SignedOut>([
+  { number: 1, name: "reason", kind: "string" },
+]);
+
+// SuggestPassphrase asks for a new passphrase of six words.
+export type SuggestPassphrase = Record<string, never>;
+
+export const SuggestPassphrase: Codec<SuggestPassphrase> = codec<SuggestPassphrase>([]);
+
+export interface Passphrase {
+  words: string;
+}
+
+export const Passphrase: Codec<Passphrase> = codec<Passphrase>([
+  { number: 1, name: "words", kind: "string" },
+]);
+
+// JudgePassphrase asks whether a chosen passphrase is strong enough. Answered with Judgement; needs no network.
+export interface JudgePassphrase {
+  passphrase: string;
+}
+
+export const JudgePassphrase: Codec<JudgePassphrase> = codec<JudgePassphrase>([
+  { number: 1, name: "passphrase", kind: "string" },
+]);
+
+export interface Judgement {
+  // Why it is too weak and what to do; empty for one that passes.
+  problem: string;
+}
+
+export const Judgement: Codec<Judgement> = codec<Judgement>([
+  { number: 1, name: "problem", kind: "string" },
+]);
+
+// Reconnect asks that the next attempt begin now. Answered with Done.
+export type Reconnect = Record<string, never>;
+
+export const Reconnect: Codec<Reconnect> = codec<Reconnect>([]);
+
+// ListAccounts asks for the people of the server. Answered with Accounts.
+export type ListAccounts = Record<string, never>;
+
+export const ListAccounts: Codec<ListAccounts> = codec<ListAccounts>([]);
+
+export interface Account {
+  account: string;
+  handle: string;
+  online: boolean;
+  // 0 for now or never.
+  seenAt: number;
+}
+
+export const Account: Codec<Account> = codec<Account>([
+  { number: 1, name: "account", kind: "string" },
+  { number: 2, name: "handle", kind: "string" },
+  { number: 3, name: "online", kind: "boolean" },
+  { number: 4, name: "seenAt", kind: "number" },
+]);
+
+export interface Accounts {
+  accounts: Account[];
+}
+
+export const Accounts: Codec<Accounts> = codec<Accounts>([
+  { number: 1, name: "accounts", kind: "message", of: () => Account, repeated: true },
+]);
+
+export type AccountsChanged = Record<string, never>;
+
+export const AccountsChanged: Codec<AccountsChanged> = codec<AccountsChanged>([]);
+
+// CreateInvite asks for a one-time code with which somebody may register. Answered with Invite.
+export type CreateInvite = Record<string, never>;
+
+export const CreateInvite: Codec<CreateInvite> = codec<CreateInvite>([]);
+
+export interface Invite {
+  code: string;
+  expiresAt: number;
+}
+
+export const Invite: Codec<Invite> = codec<Invite>([
+  { number: 1, name: "code", kind: "string" },
+  { number: 2, name: "expiresAt", kind: "number" },
+]);
+
+// ListDevices asks for the devices of this account. Answered with Devices.
+export type ListDevices = Record<string, never>;
+
+export const ListDevices: Codec<ListDevices> = codec<ListDevices>([]);
+
+export interface Device {
+  device: string;
+  name: string;
+  enrolledAt: number;
+  // The one that asks.
+  current: boolean;
+}
+
+export const Device: Codec<Device> = codec<Device>([
+  { number: 1, name: "device", kind: "string" },
+  { number: 2, name: "name", kind: "string" },
+  { number: 3, name: "enrolledAt", kind: "number" },
+  { number: 4, name: "current", kind: "boolean" },
+]);
+
+export interface Devices {
+  devices: Device[];
+}
+
+export const Devices: Codec<Devices> = codec<Devices>([
+  { number: 1, name: "devices", kind: "message", of: () => Device, repeated: true },
+]);
+
+export interface Room {
+  room: string;
+  kind: RoomKind;
+  name: string;
+  // The other's handle; 1:1 rooms only.
+  direct: string;
+  joined: boolean;
+  members: number;
+  // Processed by this device, and the log's end on the server.
+  seq: number;
+  serverSeq: number;
+  unread: number;
+  last: Message | undefined;
+  // Why the room does not work; empty where it does.
+  problem: string;
+}
+
+export const Room: Codec<Room> = codec<Room>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "kind", kind: "enum", names: namesRoomKind },
+  { number: 3, name: "name", kind: "string" },
+  { number: 4, name: "direct", kind: "string" },
+  { number: 5, name: "joined", kind: "boolean" },
+  { number: 6, name: "members", kind: "number" },
+  { number: 7, name: "seq", kind: "number" },
+  { number: 8, name: "serverSeq", kind: "number" },
+  { number: 9, name: "unread", kind: "number" },
+  { number: 10, name: "last", kind: "message", of: () => Message },
+  { number: 11, name: "problem", kind: "string" },
+]);
+
+// ListRooms asks for the rooms of this account and all open ones. Answered with Rooms.
+export type ListRooms = Record<string, never>;
+
+export const ListRooms: Codec<ListRooms> = codec<ListRooms>([]);
+
+export interface Rooms {
+  rooms: Room[];
+}
+
+export const Rooms: Codec<Rooms> = codec<Rooms>([
+  { number: 1, name: "rooms", kind: "message", of: () => Room, repeated: true },
+]);
+
+// OpenDirect asks for the 1:1 room with somebody, which is made if it does not exist. Answered with Room.
+export interface OpenDirect {
+  handle: string;
+}
+
+export const OpenDirect: Codec<OpenDirect> = codec<OpenDirect>([
+  { number: 1, name: "handle", kind: "string" },
+]);
+
+// CreateRoom is answered with Room.
+export interface CreateRoom {
+  name: string;
+  open: boolean;
+  handles: string[];
+}
+
+export const CreateRoom: Codec<CreateRoom> = codec<CreateRoom>([
+  { number: 1, name: "name", kind: "string" },
+  { number: 2, name: "open", kind: "boolean" },
+  { number: 3, name: "handles", kind: "string", repeated: true },
+]);
+
+export interface JoinRoom {
+  room: string;
+}
+
+export const JoinRoom: Codec<JoinRoom> = codec<JoinRoom>([
+  { number: 1, name: "room", kind: "string" },
+]);
+
+export interface LeaveRoom {
+  room: string;
+}
+
+export const LeaveRoom: Codec<LeaveRoom> = codec<LeaveRoom>([
+  { number: 1, name: "room", kind: "string" },
+]);
+
+export interface AddMembers {
+  room: string;
+  handles: string[];
+}
+
+export const AddMembers: Codec<AddMembers> = codec<AddMembers>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "handles", kind: "string", repeated: true },
+]);
+
+export interface RemoveMembers {
+  room: string;
+  handles: string[];
+}
+
+export const RemoveMembers: Codec<RemoveMembers> = codec<RemoveMembers>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "handles", kind: "string", repeated: true },
+]);
+
+// ListMembers is answered with Members.
+export interface ListMembers {
+  room: string;
+}
+
+export const ListMembers: Codec<ListMembers> = codec<ListMembers>([
+  { number: 1, name: "room", kind: "string" },
+]);
+
+export interface Member {
+  account: string;
+  handle: string;
+  // owner, admin, member or reader.
+  role: string;
+  devices: number;
+}
+
+export const Member: Codec<Member> = codec<Member>([
+  { number: 1, name: "account", kind: "string" },
+  { number: 2, name: "handle", kind: "string" },
+  { number: 3, name: "role", kind: "string" },
+  { number: 4, name: "devices", kind: "number" },
+]);
+
+export interface Members {
+  members: Member[];
+}
+
+export const Members: Codec<Members> = codec<Members>([
+  { number: 1, name: "members", kind: "message", of: () => Member, repeated: true },
+]);
+
+// MarkRead says that a person has seen the room. Answered with Done.
+export interface MarkRead {
+  room: string;
+}
+
+export const MarkRead: Codec<MarkRead> = codec<MarkRead>([
+  { number: 1, name: "room", kind: "string" },
+]);
+
+export interface Message {
+  room: string;
+  // 0 while pending.
+  seq: number;
+  id: string;
+  // The sender's handle.
+  from: string;
+  account: string;
+  device: string;
+  deviceName: string;
+  at: number;
+  kind: MessageKind;
+  text: string;
+  // The cause of a gap.
+  gap: string;
+  state: MessageState;
+  // Why it failed.
+  problem: string;
+  own: boolean;
+}
+
+export const Message: Codec<Message> = codec<Message>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "seq", kind: "number" },
+  { number: 3, name: "id", kind: "string" },
+  { number: 4, name: "from", kind: "string" },
+  { number: 5, name: "account", kind: "string" },
+  { number: 6, name: "device", kind: "string" },
+  { number: 7, name: "deviceName", kind: "string" },
+  { number: 8, name: "at", kind: "number" },
+  { number: 9, name: "kind", kind: "enum", names: namesMessageKind },
+  { number: 10, name: "text", kind: "string" },
+  { number: 11, name: "gap", kind: "string" },
+  { number: 12, name: "state", kind: "enum", names: namesMessageState },
+  { number: 13, name: "problem", kind: "string" },
+  { number: 14, name: "own", kind: "boolean" },
+]);
+
+export interface Messages {
+  messages: Message[];
+}
+
+export const Messages: Codec<Messages> = codec<Messages>([
+  { number: 1, name: "messages", kind: "message", of: () => Message, repeated: true },
+]);
+
+// Post is answered with Posted as soon as the message is durable on this device; MessageChanged tells of its fate.
+export interface Post {
+  room: string;
+  text: string;
+}
+
+export const Post: Codec<Post> = codec<Post>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "text", kind: "string" },
+]);
+
+export interface Posted {
+  id: string;
+}
+
+export const Posted: Codec<Posted> = codec<Posted>([
+  { number: 1, name: "id", kind: "string" },
+]);
+
+// Retry sends a failed message again.
+export interface Retry {
+  room: string;
+  id: string;
+}
+
+export const Retry: Codec<Retry> = codec<Retry>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "id", kind: "string" },
+]);
+
+// Discard forgets a failed message.
+export interface Discard {
+  room: string;
+  id: string;
+}
+
+export const Discard: Codec<Discard> = codec<Discard>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "id", kind: "string" },
+]);
+
+// ListMessages reads a stretch of a room in ascending order: the last `limit` messages with seq < before, where before
+// is not 0, or the first `limit` with seq > after, where after is not 0; else the newest, pending ones included. Answered
+// with Messages.
+export interface ListMessages {
+  room: string;
+  before: number;
+  after: number;
+  limit: number;
+}
+
+export const ListMessages: Codec<ListMessages> = codec<ListMessages>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "before", kind: "number" },
+  { number: 3, name: "after", kind: "number" },
+  { number: 4, name: "limit", kind: "number" },
+]);

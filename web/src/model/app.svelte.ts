@@ -1,0 +1,186 @@
+// The whole page: who is signed in, what is open, and the core's events handed to whom they concern.
+
+import type { Core, CoreEvent } from "../core/core";
+import { explain } from "../core/refusal";
+import type { Connection, Device, Invite, Me, Message, Room } from "../core/protocol";
+import { People } from "./account.svelte";
+import { Composer } from "./composer.svelte";
+import { Timeline } from "./message.svelte";
+import { Rooms } from "./room.svelte";
+import { Welcome } from "./welcome.svelte";
+
+export type Phase = "starting" | "welcome" | "main" | "dead";
+
+export class App {
+  phase = $state<Phase>("starting");
+  me = $state.raw<Me | undefined>(undefined);
+  connection = $state.raw<Connection>({ online: false, problem: "", retryAt: 0 });
+  // Why the core died, or why this device was signed out.
+  cause = $state("");
+  timeline = $state.raw<Timeline | undefined>(undefined);
+  // The last message that came while the room was open, for those who listen instead of look.
+  heard = $state.raw<Message | undefined>(undefined);
+  // A passing word: what failed that has no place of its own.
+  toast = $state("");
+
+  readonly rooms: Rooms;
+  readonly people: People;
+  readonly composer = new Composer();
+  readonly welcome: Welcome;
+  // The room that is open.
+  readonly room: Room | undefined = $derived.by(() => (this.timeline === undefined ? undefined : this.rooms.get(this.timeline.room)));
+
+  #core: Core;
+  // The page is in front of somebody.
+  #attentive = true;
+
+  constructor(core: Core, deviceName: string, invite: string) {
+    this.#core = core;
+    this.rooms = new Rooms(core);
+    this.people = new People(core);
+    this.welcome = new Welcome(core, deviceName, invite);
+    core.onevent = (event) => this.#event(event);
+    core.ondeath = (cause) => {
+      this.cause = cause;
+      this.phase = "dead";
+    };
+  }
+
+  async start(): Promise<void> {
+    try {
+      const state = await this.#core.call("getState", {});
+      if (state.connection !== undefined) this.#connected(state.connection);
+      if (state.me === undefined) this.phase = "welcome";
+      else await this.signedIn(state.me);
+    } catch (thrown) {
+      this.cause = explain(thrown).message;
+      this.phase = "dead";
+    }
+  }
+
+  async signedIn(me: Me): Promise<void> {
+    this.me = me;
+    this.cause = "";
+    this.phase = "main";
+    await Promise.all([this.rooms.load(), this.people.load()]);
+  }
+
+  async open(room: string): Promise<void> {
+    if (this.timeline?.room === room) return;
+    this.timeline?.close();
+    const timeline = new Timeline(this.#core, room);
+    const known = this.rooms.get(room);
+    if (known !== undefined && known.unread > 0) timeline.unreadAfter = Math.max(0, known.seq - known.unread);
+    this.timeline = timeline;
+    this.heard = undefined;
+    await timeline.open();
+    this.#read();
+  }
+
+  close(): void {
+    this.timeline?.close();
+    this.timeline = undefined;
+  }
+
+  // openDirect opens the 1:1 room with somebody, which may have to be made.
+  async openDirect(handle: string): Promise<void> {
+    await this.attempt(async () => this.open((await this.rooms.direct(handle)).room));
+  }
+
+  // attempt does something whose failure is told by a toast; true where it worked.
+  async attempt(act: () => Promise<unknown>): Promise<boolean> {
+    try {
+      await act();
+      return true;
+    } catch (thrown) {
+      const { message, hint } = explain(thrown);
+      this.toast = hint === "" ? message : `${message}: ${hint}`;
+      return false;
+    }
+  }
+
+  attend(attentive: boolean): void {
+    this.#attentive = attentive;
+    this.#read();
+  }
+
+  async invite(): Promise<Invite> {
+    return this.#core.call("createInvite", {});
+  }
+
+  async devices(): Promise<Device[]> {
+    return (await this.#core.call("listDevices", {})).devices;
+  }
+
+  async reconnect(): Promise<void> {
+    await this.attempt(() => this.#core.call("reconnect", {}));
+  }
+
+  async signOut(): Promise<void> {
+    await this.#core.call("logout", {});
+    this.#forget("");
+  }
+
+  #event(event: CoreEvent): void {
+    switch (event.kind) {
+      case "progress":
+        this.welcome.progress(event.value.step);
+        return;
+      case "connectionChanged":
+        this.#connected(event.value);
+        return;
+      case "roomsChanged":
+        this.rooms.changed(event.value.rooms);
+        this.#read();
+        return;
+      case "messagesChanged":
+        this.timeline?.changed(event.value.messages);
+        this.#hear(event.value.messages);
+        return;
+      case "accountsChanged":
+        this.people.changed();
+        return;
+      case "signedOut":
+        this.#forget(event.value.reason);
+        return;
+      case "resync":
+        void this.#readAgain();
+    }
+  }
+
+  #connected(connection: Connection): void {
+    const back = connection.online && !this.connection.online;
+    this.connection = connection;
+    this.people.reachable = connection.online;
+    if (!back || this.phase !== "main") return;
+    void this.people.load();
+    if (!this.rooms.loaded) void this.rooms.load();
+  }
+
+  async #readAgain(): Promise<void> {
+    if (this.phase !== "main") return;
+    await Promise.all([this.rooms.load(), this.people.load(), this.timeline?.open()]);
+  }
+
+  #hear(messages: readonly Message[]): void {
+    const theirs = messages.filter((message) => message.room === this.timeline?.room && message.kind === "text" && !message.own);
+    if (theirs.length > 0) this.heard = theirs.at(-1);
+  }
+
+  // read marks the open room as read while somebody looks at it.
+  #read(): void {
+    if (this.#attentive && this.timeline?.loaded === true && (this.room?.unread ?? 0) > 0) void this.rooms.markRead(this.timeline.room);
+  }
+
+  #forget(reason: string): void {
+    this.close();
+    this.me = undefined;
+    this.rooms.list = [];
+    this.rooms.loaded = false;
+    this.people.list = [];
+    this.cause = reason;
+    this.welcome.passphrase = "";
+    void this.welcome.choose("in");
+    this.phase = "welcome";
+  }
+}

@@ -1,0 +1,104 @@
+// One room's timeline: what is loaded of it, what is under way, and where a reader stands.
+
+import type { Core } from "../core/core";
+import { explain } from "../core/refusal";
+import type { Message } from "../core/protocol";
+import { compare, keyOf, rowsOf, type Row } from "./row";
+
+// How many messages one step back into a room's history brings.
+const page = 60;
+
+export class Timeline {
+  readonly room: string;
+  messages = $state.raw<Message[]>([]);
+  // Nothing comes before the first message.
+  whole = $state(false);
+  loading = $state(false);
+  loaded = $state(false);
+  problem = $state("");
+  // Set while the last change put messages before the others: the view keeps its place by the end.
+  shifted = $state(false);
+  unreadAfter = $state(0);
+  rows: Row[] = $derived(rowsOf(this.messages, this.whole, this.unreadAfter));
+
+  #core: Core;
+  #closed = false;
+
+  constructor(core: Core, room: string) {
+    this.#core = core;
+    this.room = room;
+  }
+
+  // open loads the newest messages, or loads them again after events were lost.
+  async open(): Promise<void> {
+    await this.#load(0);
+  }
+
+  // older loads what comes before; it does nothing while it is at it, and at the beginning.
+  async older(): Promise<void> {
+    const first = this.messages.find((message) => message.seq !== 0);
+    if (this.loading || this.whole || first === undefined) return;
+    await this.#load(first.seq);
+  }
+
+  // changed takes in messages of this room that are new or have a new state.
+  changed(messages: readonly Message[]): void {
+    const ours = messages.filter((message) => message.room === this.room);
+    if (ours.length > 0) this.#merge(ours, false);
+  }
+
+  // post says something: it is in the timeline when it is durable on this device.
+  async post(text: string): Promise<void> {
+    await this.#core.call("post", { room: this.room, text });
+  }
+
+  async retry(message: Message): Promise<void> {
+    await this.#tell(this.#core.call("retry", { room: this.room, id: message.id }));
+  }
+
+  async discard(message: Message): Promise<void> {
+    await this.#tell(
+      this.#core.call("discard", { room: this.room, id: message.id }).then(() => {
+        this.messages = this.messages.filter((other) => keyOf(other) !== keyOf(message));
+      }),
+    );
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #load(before: number): Promise<void> {
+    this.loading = true;
+    this.problem = "";
+    try {
+      const { messages } = await this.#core.call("listMessages", { room: this.room, before, after: 0, limit: page });
+      if (this.#closed) return;
+      const placed = messages.filter((message) => message.seq !== 0);
+      this.#merge(messages, before !== 0);
+      if (placed.length < page) this.whole = true;
+      this.loaded = true;
+    } catch (thrown) {
+      const { message, hint } = explain(thrown);
+      this.problem = hint === "" ? message : `${message}: ${hint}`;
+    } finally {
+      this.loading = false;
+    }
+  }
+
+  async #tell(attempt: Promise<unknown>): Promise<void> {
+    try {
+      await attempt;
+      this.problem = "";
+    } catch (thrown) {
+      this.problem = explain(thrown).message;
+    }
+  }
+
+  #merge(news: readonly Message[], before: boolean): void {
+    const byKey = new Map(this.messages.map((message) => [keyOf(message), message]));
+    for (const message of news) byKey.set(keyOf(message), message);
+    this.shifted = before;
+    this.messages = [...byKey.values()].sort(compare);
+  }
+}

@@ -1,0 +1,103 @@
+// The rooms of this account and the open ones of the server.
+
+import type { Core } from "../core/core";
+import { explain } from "../core/refusal";
+import type { Member, Room } from "../core/protocol";
+import { oneLine } from "./text";
+
+export class Rooms {
+  list = $state.raw<Room[]>([]);
+  loaded = $state(false);
+  problem = $state("");
+  sorted: Room[] = $derived([...this.list].sort(byActivity));
+  unread: number = $derived(this.list.reduce((sum, room) => sum + room.unread, 0));
+
+  #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  async load(): Promise<void> {
+    try {
+      this.list = (await this.#core.call("listRooms", {})).rooms;
+      this.problem = "";
+      this.loaded = true;
+    } catch (thrown) {
+      this.problem = explain(thrown).message;
+    }
+  }
+
+  get(id: string): Room | undefined {
+    return this.list.find((room) => room.room === id);
+  }
+
+  changed(rooms: readonly Room[]): void {
+    const byId = new Map(this.list.map((room) => [room.room, room]));
+    for (const room of rooms) byId.set(room.room, room);
+    this.list = [...byId.values()];
+  }
+
+  async direct(handle: string): Promise<Room> {
+    const known = this.list.find((room) => room.direct === handle);
+    if (known !== undefined) return known;
+    const room = await this.#core.call("openDirect", { handle });
+    this.changed([room]);
+    return room;
+  }
+
+  async create(name: string, open: boolean, handles: readonly string[]): Promise<Room> {
+    const room = await this.#core.call("createRoom", { name, open, handles: [...handles] });
+    this.changed([room]);
+    return room;
+  }
+
+  async join(room: string): Promise<void> {
+    await this.#core.call("joinRoom", { room });
+    await this.load();
+  }
+
+  async leave(room: string): Promise<void> {
+    await this.#core.call("leaveRoom", { room });
+    await this.load();
+  }
+
+  async members(room: string): Promise<Member[]> {
+    return (await this.#core.call("listMembers", { room })).members;
+  }
+
+  async add(room: string, handles: readonly string[]): Promise<void> {
+    await this.#core.call("addMembers", { room, handles: [...handles] });
+  }
+
+  async remove(room: string, handle: string): Promise<void> {
+    await this.#core.call("removeMembers", { room, handles: [handle] });
+  }
+
+  async markRead(room: string): Promise<void> {
+    try {
+      await this.#core.call("markRead", { room });
+    } catch {
+      // It stays unread, which is what the list goes on to show.
+    }
+  }
+}
+
+// titleOf is a room's name for people.
+export function titleOf(room: Room): string {
+  return room.direct !== "" ? room.direct : oneLine(room.name) || "Unnamed room";
+}
+
+// audienceOf says who can read a room.
+export function audienceOf(room: Room): string {
+  if (room.kind === "open") return "Open: everybody on this server can read it, and so can the server";
+  if (room.direct !== "") return `Sealed: only you and ${room.direct} can read it`;
+  if (room.members <= 1) return "Sealed: only you can read it so far";
+  return `Sealed: only its ${room.members} members can read it`;
+}
+
+function byActivity(a: Room, b: Room): number {
+  if (a.joined !== b.joined) return a.joined ? -1 : 1;
+  const difference = (b.last?.at ?? 0) - (a.last?.at ?? 0);
+  return difference !== 0 ? difference : titleOf(a).localeCompare(titleOf(b));
+}

@@ -1,0 +1,70 @@
+// Chromium for the tests, and pages in it that fail a test by anything they print as an error or refuse by policy.
+
+import { existsSync, mkdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+
+const executable = process.env["SNUG_CHROMIUM"] ?? "/usr/bin/chromium";
+
+// browserPresent says loudly where there is none; with SNUG_REQUIRE set that is a failure.
+export function browserPresent(): boolean {
+  if (existsSync(executable)) return true;
+  const message = `NOT RUN: the browser tests need Chromium: apt-get install chromium, or set SNUG_CHROMIUM (looked for ${executable})`;
+  if ((process.env["SNUG_REQUIRE"] ?? "") !== "") throw new Error(message);
+  console.warn(message);
+  return false;
+}
+
+export function launch(): Promise<Browser> {
+  return chromium.launch({
+    executablePath: executable,
+    headless: true,
+    args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+  });
+}
+
+export interface Watched {
+  page: Page;
+  context: BrowserContext;
+  // What went wrong so far; the tests want it empty.
+  wrong: string[];
+}
+
+export interface Look {
+  width?: number;
+  height?: number;
+  dark?: boolean;
+  touch?: boolean;
+}
+
+// open gives a page of its own: storage, handle and all.
+export async function open(browser: Browser, look: Look = {}): Promise<Watched> {
+  const context = await browser.newContext({
+    viewport: { width: look.width ?? 1280, height: look.height ?? 800 },
+    colorScheme: look.dark === true ? "dark" : "light",
+    hasTouch: look.touch ?? false,
+    locale: "en-GB",
+    permissions: ["clipboard-read", "clipboard-write"],
+  });
+  const page = await context.newPage();
+  const wrong: string[] = [];
+  page.on("console", (message) => {
+    // A server that is away is some tests' very point, and a browser cannot be kept from saying so.
+    if (message.type() === "error" && !/ERR_CONNECTION_REFUSED|WebSocket connection to/.test(message.text())) wrong.push(message.text());
+  });
+  page.on("pageerror", (error) => wrong.push(String(error)));
+  await page.addInitScript(() => {
+    document.addEventListener("securitypolicyviolation", (event) => {
+      console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber} ${event.sample}`);
+    });
+  });
+  return { page, context, wrong };
+}
+
+const shots = process.env["SNUG_SHOTS"] ?? join(tmpdir(), "snug-shots");
+
+export async function shoot(page: Page, name: string): Promise<void> {
+  mkdirSync(shots, { recursive: true });
+  await page.screenshot({ path: join(shots, `${name}.png`) });
+}

@@ -1,0 +1,193 @@
+// A core that is scripted and lives in memory: it answers as the real one does, so that the page can be tried and
+// looked at by itself. It stands in for the worker's script and is in no product.
+
+import { Call, Packet, type CallBody, type Message, type PacketBody, type Room } from "../../src/core/protocol";
+
+const scope = self as unknown as DedicatedWorkerGlobalScope;
+const minute = 60_000;
+const now = Date.now();
+const me = { account: "a-alice", handle: "alice", device: "d-alice", deviceName: "Chrome on Linux", owner: true };
+const script = new URL(self.location.href).searchParams;
+
+let signedIn = script.has("in") || self.name.includes("in");
+let online = true;
+const accounts = [
+  { account: "a-alice", handle: "alice", online: true, seenAt: 0 },
+  { account: "a-bob", handle: "bob", online: true, seenAt: 0 },
+  { account: "a-carol", handle: "carol.m", online: true, seenAt: 0 },
+  { account: "a-dave", handle: "dave", online: false, seenAt: now - 50 * minute },
+  { account: "a-erin", handle: "erin_the_third", online: false, seenAt: now - 26 * 60 * minute },
+  { account: "a-oskar", handle: "oskar", online: false, seenAt: now - 4 * 24 * 60 * minute },
+];
+const messages = new Map<string, Message[]>();
+const rooms = new Map<string, Room>();
+let lastId = 0;
+
+function message(room: string, from: string, at: number, text: string, more: Partial<Message> = {}): Message {
+  const list = messages.get(room) ?? [];
+  messages.set(room, list);
+  const account = accounts.find((a) => a.handle === from)?.account ?? "";
+  const seq = more.seq ?? list.length + 1;
+  const said: Message = { room, seq, id: `m-${++lastId}`, from, account, device: `d-${from}`, deviceName: "Chrome", at, kind: "text", text, gap: "", state: "sent", problem: "", own: from === me.handle, ...more };
+  list.push(said);
+  return said;
+}
+
+function room(id: string, kind: "sealed" | "open", name: string, more: Partial<Room> = {}): Room {
+  const list = messages.get(id) ?? [];
+  const made: Room = { room: id, kind, name, direct: "", joined: true, members: 2, seq: list.length, serverSeq: list.length, unread: 0, last: list.at(-1), problem: "", ...more };
+  rooms.set(id, made);
+  return made;
+}
+
+for (let i = 0; i < 300; i++) {
+  message("r-lobby", ["bob", "carol.m", "alice", "dave"][i % 7 % 4] ?? "bob", now - (400 - i) * 47 * minute, `Line ${i + 1} of a long history, so that there is something to scroll through.`);
+}
+message("r-lobby", "dave", now - 70 * minute, "The boiler is fixed. Thanks to whoever left the biscuits 🍪");
+message("r-bob", "", now - 27 * 60 * minute, "bob came in", { kind: "notice" });
+message("r-bob", "bob", now - 26 * 60 * minute, "Did you get the keys from Marta?");
+message("r-bob", "alice", now - 26 * 60 * minute + minute, "Yes! She left them with the neighbour.");
+message("r-bob", "alice", now - 26 * 60 * minute + 2 * minute, "The red door, second floor. Ring twice, the bell is shy.");
+message("r-bob", "bob", now - 42 * minute, "Perfect. I'll be there around seven, and I'm bringing the good bread.");
+message("r-bob", "bob", now - 41 * minute, "Also, a thing I wrote down for later:\n\n  1. olive oil\n  2. candles\n  3. that cheese you like, if they have it");
+message("r-bob", "alice", now - 12 * minute, "You are a treasure. Come hungry.");
+message("r-bob", "", now - 11 * minute, "", { kind: "gap", gap: "it was sent before this device joined the room" });
+message("r-bob", "bob", now - 3 * minute, "שלום, and this line turns around \u202Eevil\u202C without turning its neighbours. مرحبا");
+message("r-team", "carol.m", now - 25 * minute, "Minutes of Thursday are in. Could someone look over the budget line before it goes out?");
+message("r-team", "erin_the_third", now - 9 * minute, "On it.");
+room("r-lobby", "open", "Lobby", { members: 6 });
+room("r-bob", "sealed", "@bob", { direct: "bob" });
+room("r-team", "sealed", "Allotment committee", { members: 4, unread: 2 });
+room("r-notices", "open", "Notices", { joined: false, members: 3 });
+
+function post(id: number, body: PacketBody): void {
+  const packet = Packet.encode({ id, body });
+  scope.postMessage(packet, [packet.buffer]);
+}
+
+function changed(...list: Message[]): void {
+  post(0, { kind: "messagesChanged", value: { messages: list } });
+}
+
+function roomChanged(id: string): void {
+  const made = rooms.get(id);
+  const list = messages.get(id) ?? [];
+  if (made === undefined) return;
+  const next = { ...made, seq: list.length, serverSeq: list.length, last: list.at(-1) };
+  rooms.set(id, next);
+  post(0, { kind: "roomsChanged", value: { rooms: [next] } });
+}
+
+function setOnline(to: boolean): void {
+  online = to;
+  post(0, { kind: "connectionChanged", value: { online: to, problem: to ? "" : "the server does not answer", retryAt: to ? 0 : Date.now() + 8000 } });
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+const refuse = (message: string, hint: string): PacketBody => ({ kind: "refusal", value: { code: "refused", message, hint } });
+const done: PacketBody = { kind: "done", value: {} };
+
+// Words in a message make things happen: the tests' way of pulling strings.
+async function say(roomId: string, text: string, id: number): Promise<void> {
+  const said = message(roomId, "alice", Date.now(), text, { seq: 0, state: "pending" });
+  post(id, { kind: "posted", value: { id: said.id } });
+  changed(said);
+  roomChanged(roomId);
+  if (text.includes("/offline")) setOnline(false);
+  if (text.includes("/die")) scope.postMessage("the script said so");
+  if (text.includes("/answer")) {
+    await pause(300);
+    changed(message(roomId, "bob", Date.now(), "An answer, as asked."));
+    roomChanged(roomId);
+  }
+  await pause(150);
+  if (!online) return;
+  Object.assign(said, text.includes("/fail") ? { state: "failed", problem: "you are not a member of this room" } : { state: "sent", seq: (messages.get(roomId) ?? []).length });
+  changed(said);
+  roomChanged(roomId);
+}
+
+async function answer(id: number, body: CallBody): Promise<PacketBody | undefined> {
+  switch (body.kind) {
+    case "getState":
+      return { kind: "state", value: { me: signedIn ? me : undefined, connection: { online: true, problem: "", retryAt: 0 } } };
+    case "suggestPassphrase":
+      return { kind: "passphrase", value: { words: "harbour velvet onion lantern quiet maple" } };
+    case "judgePassphrase":
+      return { kind: "judgement", value: { problem: body.value.passphrase.length < 12 ? "it needs 12 characters or more" : "" } };
+    case "register":
+    case "login":
+      post(0, { kind: "progress", value: { step: "stretching the passphrase" } });
+      await pause(600);
+      if (body.value.handle === "taken") return refuse("the handle taken is taken", "choose another one");
+      if (body.value.passphrase.includes("wrong")) return refuse("unknown handle or wrong passphrase", "look at both again");
+      signedIn = true;
+      return { kind: "me", value: me };
+    case "logout":
+      signedIn = false;
+      return done;
+    case "reconnect":
+      setOnline(true);
+      for (const [roomId, list] of messages) {
+        for (const said of list.filter((m) => m.state === "pending")) {
+          Object.assign(said, { state: "sent", seq: list.length });
+          changed(said);
+          roomChanged(roomId);
+        }
+      }
+      return done;
+    case "listAccounts":
+      return { kind: "accounts", value: { accounts } };
+    case "createInvite":
+      return { kind: "invite", value: { code: "k7f3-9qmd-2xwz-h4tn", expiresAt: now + 7 * 24 * 60 * minute } };
+    case "listDevices":
+      return { kind: "devices", value: { devices: [{ device: "d-alice", name: "Chrome on Linux", enrolledAt: now - 100 * minute, current: true }, { device: "d-2", name: "Terminal on desk", enrolledAt: now - 3000 * minute, current: false }] } };
+    case "listRooms":
+      return { kind: "rooms", value: { rooms: [...rooms.values()] } };
+    case "openDirect":
+      return { kind: "room", value: room(`r-${body.value.handle}`, "sealed", `@${body.value.handle}`, { direct: body.value.handle }) };
+    case "createRoom":
+      if (body.value.name === "Lobby") return refuse("the name Lobby is taken", "choose another one");
+      return { kind: "room", value: room(`r-${body.value.name}`, body.value.open ? "open" : "sealed", body.value.name, { members: body.value.handles.length + 1 }) };
+    case "joinRoom":
+      rooms.set(body.value.room, { ...(rooms.get(body.value.room) as Room), joined: true });
+      return done;
+    case "leaveRoom":
+      rooms.delete(body.value.room);
+      return done;
+    case "markRead":
+      rooms.set(body.value.room, { ...(rooms.get(body.value.room) as Room), unread: 0 });
+      roomChanged(body.value.room);
+      return done;
+    case "listMembers":
+      return { kind: "members", value: { members: accounts.slice(0, 4).map((a, i) => ({ account: a.account, handle: a.handle, role: i === 0 ? "owner" : "member", devices: 1 + (i % 2) })) } };
+    case "addMembers":
+    case "removeMembers":
+      return done;
+    case "post":
+      void say(body.value.room, body.value.text, id);
+      return undefined;
+    case "retry":
+    case "discard": {
+      const list = messages.get(body.value.room) ?? [];
+      const said = list.find((m) => m.id === body.value.id);
+      if (said !== undefined && body.kind === "retry") {
+        Object.assign(said, { state: "sent", seq: list.length, problem: "" });
+        changed(said);
+      }
+      return done;
+    }
+    case "listMessages": {
+      const list = (messages.get(body.value.room) ?? []).filter((m) => body.value.before === 0 || (m.seq !== 0 && m.seq < body.value.before));
+      await pause(30);
+      return { kind: "messages", value: { messages: list.slice(-body.value.limit) } };
+    }
+  }
+}
+
+scope.onmessage = async (event: MessageEvent<Uint8Array>) => {
+  const call = Call.decode(event.data);
+  if (call.body === undefined) return;
+  const body = await answer(call.id, call.body);
+  if (body !== undefined) post(call.id, body);
+};

@@ -1,0 +1,246 @@
+// The page by itself, over the scripted core: what it shows, how it behaves, and how it looks.
+
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { browserPresent, launch, open, shoot, type Watched } from "./browser";
+import { serveFake, type Served } from "./serve";
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+interface Finding {
+  id: string;
+  nodes: { html: string; failureSummary?: string }[];
+}
+
+// audit runs axe-core beside the page's own scripts, where the page's policy does not reach.
+async function audit(page: Page): Promise<string[]> {
+  // A parsed copy of the page would say nothing of its colours: axe is brought in as the debugger brings things in.
+  await page.evaluate(axeSource);
+  const findings = await page.evaluate(async () => (await (globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } }).axe.run()).violations);
+  return findings.map((finding) => `${finding.id}: ${finding.nodes.map((node) => `${node.html} ${node.failureSummary ?? ""}`).join("\n  ")}`);
+}
+
+describe.runIf(browserPresent())("the page", () => {
+  let browser: Browser;
+  let inside: Served;
+  let outside: Served;
+
+  beforeAll(async () => {
+    inside = await serveFake(true);
+    outside = await serveFake(false);
+    browser = await launch();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    inside?.close();
+    outside?.close();
+  });
+
+  async function main(look: Parameters<typeof open>[1] = {}): Promise<Watched> {
+    const watched = await open(browser, look);
+    await watched.page.goto(inside.origin);
+    await watched.page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
+    return watched;
+  }
+
+  async function enter(page: Page, name: RegExp): Promise<void> {
+    await page.getByRole("navigation").getByRole("button", { name }).click();
+    await page.getByRole("textbox", { name: /^Message to/ }).waitFor();
+    await page.waitForTimeout(200);
+  }
+
+  test("signs up by link, and takes the code out of the address bar", async () => {
+    const { page, context, wrong } = await open(browser);
+    await page.goto(`${outside.origin}/#invite=k7f3-9qmd`);
+    await page.getByRole("heading", { name: "Come on in" }).waitFor();
+    expect(new URL(page.url()).hash).toBe("");
+    expect(await page.getByText("You are invited").count()).toBe(1);
+    await page.getByText("harbour").waitFor();
+    await shoot(page, "welcome-light");
+    expect(await audit(page)).toEqual([]);
+    await page.getByLabel("Handle").fill("taken");
+    await page.getByRole("button", { name: "Make my account" }).click();
+    await page.getByText("keep your passphrase first").waitFor();
+    await page.getByLabel("I have written it down").check();
+    await page.getByRole("button", { name: "Make my account" }).click();
+    await page.getByText("stretching the passphrase").waitFor();
+    await page.getByText("the handle taken is taken").waitFor();
+    await shoot(page, "welcome-refused");
+    expect(await page.getByLabel("Invite").inputValue()).toBe("k7f3-9qmd");
+    await page.getByLabel("Handle").fill("alice");
+    await page.getByRole("button", { name: "Make my account" }).click();
+    await page.getByRole("heading", { name: "Make yourself at home" }).waitFor();
+    await shoot(page, "home-light");
+    expect(await audit(page)).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("refuses a weak passphrase of one's own, and a wrong one", async () => {
+    const { page, context, wrong } = await open(browser, { dark: true });
+    await page.goto(outside.origin);
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.getByLabel("Handle").fill("alice");
+    await page.getByLabel("Passphrase", { exact: true }).fill("wrong one");
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await page.getByText("unknown handle or wrong passphrase").waitFor();
+    await shoot(page, "sign-in-dark");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Make an account" }).click();
+    await page.getByRole("button", { name: "Choose my own instead" }).click();
+    await page.getByLabel("Passphrase", { exact: true }).fill("short");
+    await page.getByText("it needs 12 characters or more").waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("shows a room, and a message from pending to sent", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /bob/);
+    await shoot(page, "room-light");
+    expect(await audit(page)).toEqual([]);
+    expect(await page.getByText("�evil").count()).toBe(1);
+    await page.keyboard.type("first line");
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.type("second line /answer");
+    await page.keyboard.press("Enter");
+    await page.getByText("Sending…").waitFor();
+    await page.getByText("Sending…").waitFor({ state: "detached" });
+    await page.getByRole("region", { name: "Messages" }).getByText("An answer, as asked.").waitFor();
+    expect(await page.getByRole("log").textContent()).toContain("bob: An answer, as asked.");
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("shows what failed with its cause, sends it again, discards it", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /bob/);
+    await page.keyboard.type("one /fail");
+    await page.keyboard.press("Enter");
+    await page.getByText("Not sent: you are not a member of this room").waitFor();
+    await shoot(page, "failed-light");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Send again" }).click();
+    await page.getByText("Not sent").waitFor({ state: "detached" });
+    await page.getByRole("textbox").fill("two /fail");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Discard" }).click();
+    await page.getByRole("region", { name: "Messages" }).getByText("two /fail").waitFor({ state: "detached" });
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("keeps what is written while there is no connection", async () => {
+    const { page, context, wrong } = await main({ dark: true });
+    await enter(page, /bob/);
+    await page.keyboard.type("Written in a tunnel /offline");
+    await page.keyboard.press("Enter");
+    await page.getByText("No connection").waitFor();
+    await page.getByText("Waiting for the connection").waitFor();
+    await shoot(page, "offline-dark");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Try now" }).click();
+    await page.getByText("Waiting for the connection").waitFor({ state: "detached" });
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("loads older messages on the way up, keeps its place, and jumps back", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /Lobby/);
+    const scroller = page.getByRole("region", { name: "Messages" });
+    await page.getByText("The boiler is fixed").last().waitFor();
+    expect(await scroller.evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight)).toBeLessThan(4);
+    expect(await page.getByRole("listitem").count()).toBeLessThan(60);
+    for (let i = 0; i < 60; i++) {
+      await scroller.hover();
+      await page.mouse.wheel(0, -900);
+      await page.waitForTimeout(40);
+      if ((await page.getByText("Line 1 of a long history").count()) > 0) break;
+    }
+    await page.getByText("Line 1 of a long history").waitFor();
+    await shoot(page, "history-top");
+    await page.getByRole("button", { name: "To the newest" }).click();
+    await page.getByRole("region", { name: "Messages" }).getByText("The boiler is fixed").waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("makes a sealed room, shows its people, and leaves it", async () => {
+    const { page, context, wrong } = await main();
+    await page.getByRole("button", { name: "New room" }).first().click();
+    await page.getByLabel("Name").fill("Reading circle");
+    await page.getByLabel("carol.m").check();
+    await shoot(page, "create-light");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Make the room" }).click();
+    await page.getByRole("heading", { name: "Reading circle" }).waitFor();
+    await page.getByText("only its 2 members can read it").first().waitFor();
+    await page.getByRole("button", { name: "About this room" }).click();
+    await page.getByRole("button", { name: "Remove carol.m" }).waitFor();
+    await shoot(page, "details-light");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Leave" }).click();
+    await page.getByRole("button", { name: "Leave the room" }).click();
+    await page.getByRole("heading", { name: "Make yourself at home" }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("joins an open room, keeps a draft per room, invites, signs out", async () => {
+    const { page, context, wrong } = await main({ dark: true });
+    await page.getByRole("navigation").getByRole("button", { name: /Notices/ }).click();
+    await page.getByRole("button", { name: "Join", exact: true }).click();
+    await page.getByRole("textbox").fill("a draft");
+    await enter(page, /bob/);
+    expect(await page.getByRole("textbox").inputValue()).toBe("");
+    await shoot(page, "room-dark");
+    expect(await audit(page)).toEqual([]);
+    await enter(page, /Notices/);
+    expect(await page.getByRole("textbox").inputValue()).toBe("a draft");
+    await page.getByRole("button", { name: "Invite somebody" }).click();
+    expect(await page.getByLabel("Link").inputValue()).toBe(`${inside.origin}/#invite=k7f3-9qmd-2xwz-h4tn`);
+    await page.getByRole("button", { name: "Copy link" }).click();
+    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("#invite=k7f3");
+    await shoot(page, "invite-dark");
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: /signing out/ }).click();
+    await page.getByText("Terminal on desk").waitFor();
+    await shoot(page, "you-dark");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Sign out…" }).click();
+    await page.getByRole("button", { name: "Sign out", exact: true }).click();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("is two screens on a phone", async () => {
+    const { page, context, wrong } = await main({ width: 360, height: 720, touch: true });
+    await shoot(page, "phone-rooms");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("navigation").getByRole("button", { name: /Allotment/ }).click();
+    await page.getByText("On it.").last().waitFor();
+    await page.waitForTimeout(200);
+    await shoot(page, "phone-room");
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Back to the rooms" }).click();
+    await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("says so when the worker has died", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /bob/);
+    await page.keyboard.type("/die");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Snug has stopped in this tab" }).waitFor();
+    await shoot(page, "dead-light");
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+});

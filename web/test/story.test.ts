@@ -1,0 +1,253 @@
+// The story over the real binary: one server, two people in two browsers, no word readable on the way.
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { browserPresent, launch, open, shoot, type Watched } from "./browser";
+
+const binary = process.env["SNUG_BINARY"] ?? new URL("../../build/snug", import.meta.url).pathname;
+
+interface Ready {
+  http: string;
+  owner_invite?: string;
+}
+
+class Server {
+  readonly data = mkdtempSync(join(tmpdir(), "snug-story-"));
+  ready: Ready = { http: "" };
+  #process: ChildProcess | undefined;
+  #http = "127.0.0.1:0";
+  log = "";
+
+  async start(): Promise<void> {
+    const child = spawn(binary, ["serve", "--json", "--data", this.data, "--tls", "127.0.0.1:0", "--http", this.#http]);
+    this.#process = child;
+    child.stderr?.on("data", (chunk: Buffer) => (this.log += chunk.toString()));
+    const began = performance.now();
+    this.ready = await new Promise<Ready>((resolve, reject) => {
+      createInterface({ input: child.stdout }).once("line", (line) => resolve(JSON.parse(line) as Ready));
+      child.once("exit", (code) => reject(new Error(`the server ended with ${code}: ${this.log}`)));
+    });
+    console.log(`server: start to ready in ${(performance.now() - began).toFixed(0)} ms`);
+    // Started again, it is at the same address.
+    this.#http = this.ready.http;
+  }
+
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#process;
+    if (child === undefined || child.exitCode !== null) return;
+    const gone = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await gone;
+  }
+
+  // holds tells whether a text lies anywhere in what the server keeps or has said.
+  holds(text: string): boolean {
+    const files = readdirSync(this.data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
+    return this.log.includes(text) || files.some((entry) => readFileSync(join(entry.parentPath, entry.name)).includes(text));
+  }
+
+  get origin(): string {
+    return `http://${this.ready.http}`;
+  }
+}
+
+async function signUp(page: Page, link: string, handle: string): Promise<string> {
+  await page.goto(link);
+  await page.getByRole("heading", { name: "Come on in" }).waitFor();
+  await page.getByLabel("Handle").fill(handle);
+  await page.getByLabel("I have written it down").check();
+  const passphrase = await page.getByLabel("Passphrase", { exact: true }).inputValue();
+  expect(passphrase.split(" ")).toHaveLength(6);
+  await page.getByRole("button", { name: "Make my account" }).click();
+  await page.getByRole("heading", { name: "Make yourself at home" }).waitFor();
+  return passphrase;
+}
+
+async function enter(page: Page, room: RegExp): Promise<void> {
+  await page.getByRole("navigation").getByRole("button", { name: room }).click();
+  await page.getByRole("textbox", { name: /^Message to/ }).waitFor();
+}
+
+async function say(page: Page, text: string): Promise<void> {
+  await page.getByRole("textbox", { name: /^Message to/ }).fill(text);
+  await page.keyboard.press("Enter");
+}
+
+const said = (page: Page, text: string) => page.getByRole("region", { name: "Messages" }).getByText(text, { exact: true });
+
+// settled: the message is in the room's log.
+async function settled(page: Page): Promise<void> {
+  await page.getByText("Sending…").waitFor({ state: "detached" });
+  await page.getByText("Waiting for the connection").waitFor({ state: "detached" });
+  expect(await page.getByText("Not sent").count()).toBe(0);
+}
+
+const canary = "heliotrope-canary-7141";
+
+describe.runIf(browserPresent() && (existsSync(binary) || (console.warn(`NOT RUN: ${binary} is missing: make build`), false)))("the story", () => {
+  const server = new Server();
+  let browser: Browser;
+  let alice: Watched;
+  let bob: Watched;
+  const passphrases: string[] = [];
+
+  beforeAll(async () => {
+    await server.start();
+    browser = await launch();
+    alice = await open(browser);
+    bob = await open(browser, { dark: true });
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await server.stop("SIGTERM");
+    rmSync(server.data, { recursive: true, force: true });
+  });
+
+  test("the page is usable soon", async () => {
+    const { page, context, wrong } = await open(browser);
+    const began = performance.now();
+    await page.goto(server.origin);
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    const cold = performance.now() - began;
+    const again = performance.now();
+    await page.reload();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    console.log(`page: usable in ${cold.toFixed(0)} ms cold, ${(performance.now() - again).toFixed(0)} ms warm`);
+    expect(cold).toBeLessThan(2000);
+    expect(await context.cookies()).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("the owner signs up by the printed link, and says something in the open room", async () => {
+    const { page } = alice;
+    passphrases.push(await signUp(page, `${server.origin}/#invite=${server.ready.owner_invite ?? ""}`, "alice"));
+    await page.getByRole("navigation").getByRole("button").first().click();
+    await page.getByRole("textbox", { name: /^Message to/ }).waitFor();
+    await say(page, "Is anybody here?");
+    await said(page, "Is anybody here?").waitFor();
+    await settled(page);
+    await shoot(page, "story-open");
+    expect(alice.wrong).toEqual([]);
+  });
+
+  test("a used invite is refused, a fresh one works, and open history is readable", async () => {
+    const { page } = bob;
+    await page.goto(`${server.origin}/#invite=${server.ready.owner_invite ?? ""}`);
+    await page.getByLabel("Handle").fill("bob");
+    await page.getByLabel("I have written it down").check();
+    await page.getByRole("button", { name: "Make my account" }).click();
+    await page.locator(".problem").waitFor();
+    await shoot(page, "story-used-invite");
+
+    await alice.page.getByRole("button", { name: "Invite somebody" }).first().click();
+    const link = await alice.page.getByLabel("Link").inputValue();
+    await alice.page.keyboard.press("Escape");
+    await page.goto("about:blank");
+    passphrases.push(await signUp(page, link, "bob"));
+    await page.getByRole("navigation").getByRole("button").first().click();
+    await said(page, "Is anybody here?").waitFor();
+    expect(bob.wrong).toEqual([]);
+  });
+
+  test("two people talk in a sealed room of two", async () => {
+    await alice.page.getByRole("region", { name: "People" }).getByRole("button", { name: /bob/ }).click();
+    await alice.page.getByRole("heading", { name: "bob", exact: true }).waitFor();
+    await say(alice.page, `Good evening ${canary}`);
+    await settled(alice.page);
+    await enter(bob.page, /alice/);
+    await said(bob.page, `Good evening ${canary}`).waitFor();
+    for (let i = 1; i <= 5; i++) {
+      await say(bob.page, `bob says ${i}`);
+      await say(alice.page, `alice says ${i}`);
+    }
+    for (let i = 1; i <= 5; i++) {
+      await said(alice.page, `bob says ${i}`).waitFor();
+      await said(bob.page, `alice says ${i}`).waitFor();
+    }
+    await settled(alice.page);
+    await settled(bob.page);
+    await shoot(alice.page, "story-direct-light");
+    await shoot(bob.page, "story-direct-dark");
+    expect([...alice.wrong, ...bob.wrong]).toEqual([]);
+  });
+
+  test("a sealed room of several is made, and its member reads it", async () => {
+    await alice.page.getByRole("button", { name: "New room" }).first().click();
+    await alice.page.getByLabel("Name").fill("Kitchen table");
+    await alice.page.getByRole("checkbox", { name: "bob" }).check();
+    await alice.page.getByRole("button", { name: "Make the room" }).click();
+    await alice.page.getByRole("heading", { name: "Kitchen table" }).waitFor();
+    await say(alice.page, `Who brings bread? ${canary}`);
+    await settled(alice.page);
+    await enter(bob.page, /Kitchen table/);
+    await said(bob.page, `Who brings bread? ${canary}`).waitFor();
+    await bob.page.getByRole("button", { name: "About this room" }).click();
+    await bob.page.getByRole("dialog").getByText("alice").waitFor();
+    await shoot(bob.page, "story-details");
+    await bob.page.keyboard.press("Escape");
+    expect([...alice.wrong, ...bob.wrong]).toEqual([]);
+  });
+
+  test("what is written while the server is away is kept, and sent once when it is back", async () => {
+    await server.stop("SIGKILL");
+    await say(alice.page, "Written in the dark");
+    await alice.page.getByText("Waiting for the connection").waitFor();
+    await alice.page.getByText("No connection").waitFor();
+    await shoot(alice.page, "story-offline");
+    await server.start();
+    const retry = alice.page.getByRole("button", { name: "Try now" });
+    if (await retry.isVisible()) await retry.click();
+    await said(bob.page, "Written in the dark").waitFor({ timeout: 45_000 });
+    await settled(alice.page);
+    expect(await said(bob.page, "Written in the dark").count()).toBe(1);
+    expect(await said(alice.page, "Written in the dark").count()).toBe(1);
+    expect([...alice.wrong, ...bob.wrong]).toEqual([]);
+  });
+
+  test("a reload forgets nothing, and a second tab shows the same", async () => {
+    await alice.page.reload();
+    await enter(alice.page, /bob/);
+    await said(alice.page, "bob says 5").waitFor();
+    const second = await alice.context.newPage();
+    await second.goto(server.origin);
+    await enter(second, /bob/);
+    await said(second, "bob says 5").waitFor();
+    await say(second, "from the second tab");
+    await said(alice.page, "from the second tab").waitFor();
+    await settled(second);
+    await say(alice.page, "from the first tab");
+    await said(second, "from the first tab").waitFor();
+    await second.close();
+    expect(alice.wrong).toEqual([]);
+  });
+
+  test("signing out forgets, a wrong passphrase is refused, the right one signs in", async () => {
+    const { page } = bob;
+    await page.getByRole("button", { name: /signing out/ }).click();
+    await page.getByRole("button", { name: "Sign out…" }).click();
+    await page.getByRole("button", { name: "Sign out", exact: true }).click();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    await page.getByLabel("Handle").fill("bob");
+    await page.getByLabel("Passphrase", { exact: true }).fill("not the words that it was");
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await page.locator(".problem").waitFor();
+    await shoot(page, "story-wrong-passphrase");
+    await page.getByLabel("Passphrase", { exact: true }).fill(passphrases[1] ?? "");
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await page.getByRole("heading", { name: "Make yourself at home" }).waitFor();
+    expect(bob.wrong).toEqual([]);
+  });
+
+  test("the server holds no word of it", () => {
+    expect(statSync(server.data).isDirectory()).toBe(true);
+    expect(server.holds("Is anybody here?")).toBe(true);
+    expect(server.holds(canary)).toBe(false);
+    for (const passphrase of passphrases) expect(server.holds(passphrase)).toBe(false);
+  });
+});
