@@ -65,7 +65,7 @@ func (s *Server) dispatchRoom(ctx context.Context, call *Call) (isPacket_Body, e
 	case *Call_LeaveRoom:
 		return s.withRoom(body.LeaveRoom.GetRoom(), func(room ident.RoomID) error { return s.core.LeaveRoom(ctx, room) })
 	case *Call_MarkRead:
-		return s.withRoom(body.MarkRead.GetRoom(), func(room ident.RoomID) error { return s.core.MarkRead(ctx, room) })
+		return s.withRoom(body.MarkRead.GetRoom(), func(room ident.RoomID) error { return s.core.MarkRead(ctx, room, 0) })
 	case *Call_AddMembers:
 		return s.withRoom(body.AddMembers.GetRoom(), func(room ident.RoomID) error {
 			return s.core.AddMembers(ctx, room, body.AddMembers.GetHandles()...)
