@@ -28,7 +28,8 @@ func (c *Core) tryWelcome(id ident.RoomID) {
 	if event == nil || !c.online() {
 		return
 	}
-	if r != nil && r.status == joined && r.seq >= event.Seq {
+	if r != nil && (r.status == joined || r.status == left) && r.seq >= event.Seq {
+		// It was dealt with, by this process or by another one.
 		c.takeWelcome(id, event.Seq)
 		return
 	}
