@@ -36,6 +36,11 @@ test: $(PAGE)
 	cd proto/gen && go vet ./... && go test ./...
 	cd web && npx svelte-check --tsconfig ./tsconfig.json --fail-on-warnings && npx vitest run
 
+# The race detector over what has goroutines; it needs a C compiler.
+.PHONY: race
+race:
+	go test -race -short ./client/... ./internal/server/... ./internal/transport ./internal/bridge ./mtls
+
 generate:
 	cd proto/gen && go run .
 

@@ -16,7 +16,7 @@ type Me struct {
 	Handle     string
 	Device     ident.DeviceID
 	DeviceName string
-	// Owner may invite, and makes the server's open rooms.
+	// Owner owns the server and may invite.
 	Owner bool
 }
 

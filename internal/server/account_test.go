@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -314,9 +315,18 @@ func TestOpenRoom(t *testing.T) {
 		t.Error("leaving is refused")
 	}
 	bob.refused(forbidden, say(bob, bob.key, "out"))
-	bob.refused(forbidden, &wire.ClientFrame{Body: &wire.ClientFrame_CreateRoom{CreateRoom: &wire.CreateRoom{
-		Room: bytes.Repeat([]byte("r"), 16), Kind: wire.RoomKind_ROOM_KIND_OPEN, Name: "garden",
-	}}})
+	// Anybody makes open rooms, but not many: they stand in everybody's list.
+	garden := func(i int) *wire.ClientFrame {
+		return &wire.ClientFrame{Body: &wire.ClientFrame_CreateRoom{CreateRoom: &wire.CreateRoom{
+			Room: bytes.Repeat([]byte{byte('a' + i)}, 16), Kind: wire.RoomKind_ROOM_KIND_OPEN, Name: fmt.Sprintf("garden %d", i),
+		}}}
+	}
+	for i := range 10 {
+		if bob.ask(garden(i)).GetRoom() == nil {
+			t.Errorf("open room %d is refused", i)
+		}
+	}
+	bob.refused(wire.ErrorCode_ERROR_CODE_RATE_LIMITED, garden(10))
 }
 
 // TestWelcomeWaits: a welcome is handed out on every connection until it is taken.

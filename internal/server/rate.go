@@ -22,6 +22,8 @@ type limits struct {
 	rooms   *rate[ident.AccountID]
 	invites *rate[ident.AccountID]
 	claims  *rate[ident.AccountID]
+	// openRooms stand in everybody's list: somebody who makes many is a nuisance to all.
+	openRooms *rate[ident.AccountID]
 }
 
 func newLimits(now func() time.Time) *limits {
@@ -32,6 +34,7 @@ func newLimits(now func() time.Time) *limits {
 		rooms:         newRate[ident.AccountID](now, 100, time.Second),
 		invites:       newRate[ident.AccountID](now, 50, time.Minute),
 		claims:        newRate[ident.AccountID](now, 2*maxClaim, 100*time.Millisecond),
+		openRooms:     newRate[ident.AccountID](now, 10, time.Hour),
 	}
 }
 

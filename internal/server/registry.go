@@ -13,6 +13,7 @@ type registry struct {
 		sync.Mutex
 		all       map[*session]bool
 		byAccount map[ident.AccountID]map[*session]bool
+		came      int // since turnover was asked last
 	}
 }
 
@@ -27,6 +28,16 @@ func (r *registry) add(n *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mu.all[n] = true
+	r.mu.came++
+}
+
+// turnover is how many sessions have begun since it was called last.
+func (r *registry) turnover() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	came := r.mu.came
+	r.mu.came = 0
+	return came
 }
 
 func (r *registry) identify(n *session, d *Device) {

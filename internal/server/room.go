@@ -78,7 +78,7 @@ func (n *session) createRoom(ctx context.Context, m *wire.CreateRoom) (*wire.Ser
 	if r.ID, err = ident.RoomIDFromBytes(m.Room); err != nil {
 		return nil, errBadRoomID
 	}
-	if err := checkRoom(m, d); err != nil {
+	if err := checkRoom(m); err != nil {
 		return nil, err
 	}
 	if len(m.DirectWith) > 0 {
@@ -86,7 +86,11 @@ func (n *session) createRoom(ctx context.Context, m *wire.CreateRoom) (*wire.Ser
 			return nil, errBadAccount
 		}
 	}
-	if err := n.server.limits.rooms.take(d.Account); err != nil {
+	limit := n.server.limits.rooms
+	if m.Kind == wire.RoomKind_ROOM_KIND_OPEN {
+		limit = n.server.limits.openRooms
+	}
+	if err := limit.take(d.Account); err != nil {
 		return nil, err
 	}
 	room, err := n.server.Store.CreateRoom(ctx, r)
@@ -97,7 +101,7 @@ func (n *session) createRoom(ctx context.Context, m *wire.CreateRoom) (*wire.Ser
 	return room.frame(), nil
 }
 
-func checkRoom(m *wire.CreateRoom, d *Device) error {
+func checkRoom(m *wire.CreateRoom) error {
 	open := m.Kind == wire.RoomKind_ROOM_KIND_OPEN
 	switch {
 	case !open && m.Kind != wire.RoomKind_ROOM_KIND_SEALED:
@@ -106,8 +110,6 @@ func checkRoom(m *wire.CreateRoom, d *Device) error {
 		return badRequest("an open room has a name of 1 to 64 bytes")
 	case !open && m.Name != "":
 		return badRequest("a sealed room's name belongs inside it")
-	case open && !d.Owner:
-		return Refuse(wire.ErrorCode_ERROR_CODE_FORBIDDEN, "only the server's owner makes open rooms")
 	}
 	return nil
 }

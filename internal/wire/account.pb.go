@@ -195,7 +195,7 @@ func (x *Register) GetSignature() []byte {
 type Registered struct {
 	unknownFields []byte
 	Authenticated *Authenticated `protobuf:"bytes,1,opt,name=authenticated,proto3" json:"authenticated,omitempty"`
-	// The account may make invites and create open rooms, and is the server's owner.
+	// The account is the server's owner, and may make invites.
 	Owner bool `protobuf:"varint,2,opt,name=owner,proto3" json:"owner,omitempty"`
 }
 
