@@ -46,7 +46,7 @@ var rules = []rule{
 	},
 	{
 		name: "the core runs in a browser", from: []string{"snug/client", "snug/internal/bridge"},
-		never: []string{"net/http", "crypto/tls", "crypto/x509", "database/sql", "os/exec", "encoding/json"}, transitive: true,
+		never: []string{"net/http", "crypto/tls", "crypto/x509", "database/sql", "os/exec", "encoding/json", "log/slog"}, transitive: true,
 		why: "each is paid for in the download, and none works there",
 	},
 	{

@@ -2,10 +2,8 @@ package main
 
 import (
 	"context"
-
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"sync"
 	"syscall/js"
@@ -40,7 +38,7 @@ func run(ctx context.Context) error {
 		Transport: transport.NewPage(js.Global().Get("location").Get("origin").String()),
 		Now:       time.Now,
 		Rand:      ident.Random(),
-		Log:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
+		Log:       console{},
 		Agent:     agent,
 	})
 	if err != nil {
@@ -60,6 +58,19 @@ func run(ctx context.Context) error {
 		err = errors.New("the core has ended")
 	}
 	return err
+}
+
+// console is client.Logger over the browser's: log/slog would add 0.1 MiB to the download.
+type console struct{}
+
+// Warn is client.Logger's.
+func (console) Warn(message string, args ...any) {
+	js.Global().Get("console").Call("warn", "snug: "+message, fmt.Sprint(args...))
+}
+
+// Error is client.Logger's.
+func (console) Error(message string, args ...any) {
+	js.Global().Get("console").Call("error", "snug: "+message, fmt.Sprint(args...))
 }
 
 // port is bridge.Port over the worker's object of the same name.
