@@ -4,8 +4,10 @@ import (
 	"bufio"
 	"context"
 	"flag"
+	"fmt"
 	"strings"
 
+	"snug/client"
 	"snug/internal/ident"
 	"snug/internal/wire"
 )
@@ -31,14 +33,14 @@ func chat(ctx context.Context, c *call, d *device) error {
 	}
 	t := newTail(c, d, nil, false)
 	t.only = room
-	r, err := d.Room(ctx, room)
+	r, err := d.Room(finding, room)
 	if err != nil {
 		return err
 	}
-	if err := printLast(ctx, c, d, room, chatShows); err != nil {
+	c.introduce(r)
+	if t.printed[room], err = printLast(finding, c, d, room, chatShows); err != nil {
 		return err
 	}
-	t.printed[room] = r.Seq
 
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -57,6 +59,19 @@ func chat(ctx context.Context, c *call, d *device) error {
 	}
 }
 
+// introduce says who can read what will be typed.
+func (c *call) introduce(r client.Room) {
+	switch {
+	case c.json:
+	case r.Kind == client.OpenToAll:
+		c.say("%s is open: everybody on this server can read it. ctrl-D leaves.", safe(r.Name))
+	case r.Direct != "":
+		c.say("sealed: only you and @%s can read this. ctrl-D leaves.", r.Direct)
+	default:
+		c.say("%s is sealed: only its %d members can read it. ctrl-D leaves.", safe(r.Name), r.Members)
+	}
+}
+
 // sayLines sends each line of standard input, in order, until it ends.
 func sayLines(ctx context.Context, c *call, d *device, room ident.RoomID) error {
 	lines := bufio.NewScanner(c.in)
@@ -65,6 +80,10 @@ func sayLines(ctx context.Context, c *call, d *device, room ident.RoomID) error 
 		text := lines.Text()
 		if strings.TrimSpace(text) == "" {
 			continue
+		}
+		if isTerminal(c.in) && isTerminal(c.out) {
+			// What was typed goes from the screen: it comes back in its place among what others say.
+			fmt.Fprint(c.out, "\x1b[1A\x1b[2K")
 		}
 		sending, cancel := context.WithTimeout(ctx, c.timeout)
 		_, err := d.Send(sending, room, text)

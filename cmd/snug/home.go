@@ -210,10 +210,34 @@ func withDevice(act func(ctx context.Context, c *call, d *device) error) action 
 		if err != nil {
 			return err
 		}
+		quiet := d.tellProblems(c)
 		err = act(ctx, c, d)
+		quiet()
 		if closing := d.Close(); err == nil {
 			err = closing
 		}
 		return err
+	}
+}
+
+// tellProblems tells a person when the server cannot be reached, so that nobody waits without knowing what for. The
+// function that it returns ends that.
+func (d *device) tellProblems(c *call) (end func()) {
+	events := d.Events()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		told := ""
+		for event := range events.C {
+			changed, ok := event.(client.ConnectionChanged)
+			if ok && !changed.Online && changed.Problem != "" && changed.Problem != told {
+				told = changed.Problem
+				c.say("%s; trying again", told)
+			}
+		}
+	}()
+	return func() {
+		events.Close()
+		<-ended
 	}
 }

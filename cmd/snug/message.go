@@ -63,22 +63,22 @@ func (c *call) printMessage(m client.Message, room string) error {
 	switch m.Kind {
 	case client.Gap:
 		object.Gap = m.Gap
-		line = fmt.Sprintf("— %d cannot be shown: %s", m.Seq, safe(m.Gap))
+		line = c.style(faint, fmt.Sprintf("— %d cannot be shown: %s", m.Seq, safe(m.Gap)))
 	case client.Notice:
 		object.Notice = m.Text
-		line = "— " + safe(m.Text)
+		line = c.style(faint, "— "+safe(m.Text))
 	default:
 		object.ID, object.From, object.Device, object.Text = m.ID.String(), m.From, m.Device.String(), &m.Text
-		line = fmt.Sprintf("@%s: %s", m.From, safeLines(m.Text, "       "))
+		line = c.style(hue(m.From), "@"+m.From) + " " + safeLines(m.Text, "      ")
 	}
 	if m.State != client.Delivered && m.Kind == client.Text {
 		object.State = string(m.State)
-		line += "  (" + string(m.State) + ")"
+		line += c.style(faint, "  ("+string(m.State)+")")
 	}
 	if room != "" {
-		line = "[" + safe(room) + "] " + line
+		line = c.style(faint, "["+safe(room)+"]") + " " + line
 	}
-	return c.print(object, "%s %s", m.At.Local().Format("15:04"), line)
+	return c.print(object, "%s %s", c.style(faint, m.At.Local().Format("15:04")), line)
 }
 
 // findRoom is the room that an argument names. A 1:1 room is made where make is set and there is none.
@@ -154,7 +154,8 @@ func historyFlags(set *flag.FlagSet) action {
 		if err := catchUp(ctx, c, d, room); err != nil {
 			return err
 		}
-		return printLast(ctx, c, d, room, *limit)
+		_, err = printLast(ctx, c, d, room, *limit)
+		return err
 	})
 }
 
@@ -171,16 +172,17 @@ func catchUp(ctx context.Context, c *call, d *device, room ident.RoomID) error {
 	return err
 }
 
-// printLast prints the last entries of a room, page by page from the oldest of them.
-func printLast(ctx context.Context, c *call, d *device, room ident.RoomID, limit int) error {
+// printLast prints the last entries of a room, the oldest of them first, and returns the seq of the last one.
+func printLast(ctx context.Context, c *call, d *device, room ident.RoomID, limit int) (last uint64, err error) {
 	messages, err := d.History(ctx, room, client.HistoryOptions{Limit: limit})
 	if err != nil {
-		return err
+		return 0, err
 	}
 	for _, m := range messages {
 		if err := c.printMessage(m, ""); err != nil {
-			return err
+			return 0, err
 		}
+		last = max(last, m.Seq)
 	}
-	return nil
+	return last, nil
 }

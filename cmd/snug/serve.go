@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io/fs"
 	"log/slog"
 	"net"
 
@@ -44,9 +43,6 @@ type serveOptions struct {
 	debug                         bool
 }
 
-// webPage is the web client that is built into the binary; nil where it was not.
-var webPage fs.FS
-
 // serve runs a server until the context ends.
 func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 	mode, err := registrationMode(o.registration)
@@ -78,7 +74,7 @@ func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	s, err := server.New(ctx, server.Config{
-		Store: store, Registration: mode, ID: identity.Fingerprint(), Page: webPage, Rand: ident.Random(), Log: o.log(c),
+		Store: store, Registration: mode, ID: identity.Fingerprint(), Page: page(), Rand: ident.Random(), Log: o.log(c),
 	})
 	if err == nil {
 		err = announce(ctx, c, s, ports, identity)

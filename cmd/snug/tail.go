@@ -160,11 +160,6 @@ func (t *tail) handle(ctx context.Context, event client.Event) error {
 		}
 	case client.RoomChanged:
 	case client.Resync:
-	case client.ConnectionChanged:
-		if !event.Online && event.Problem != "" {
-			t.c.say("offline: %s", event.Problem)
-		}
-		return nil
 	case client.SignedOut:
 		return &client.Error{Code: client.Refused, Message: event.Reason}
 	default:

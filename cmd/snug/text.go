@@ -1,6 +1,8 @@
 package main
 
 import (
+	"hash/fnv"
+	"os"
 	"strings"
 	"unicode"
 )
@@ -32,4 +34,25 @@ func safeLines(text, indent string) string {
 		lines[i] = safe(lines[i])
 	}
 	return strings.Join(lines, "\n"+indent)
+}
+
+// The styles of a terminal (ECMA-48, Section 8.3.117), as far as we use them.
+const faint = "2"
+
+// hues are colours that can be read on dark and on light.
+var hues = []string{"1;32", "1;33", "1;34", "1;35", "1;36"}
+
+// hue is a person's colour, always the same one.
+func hue(handle string) string {
+	h := fnv.New32a()
+	h.Write([]byte(handle))
+	return hues[h.Sum32()%uint32(len(hues))]
+}
+
+// style dresses text up where a person reads it on a terminal; NO_COLOR keeps it plain.
+func (c *call) style(style, text string) string {
+	if !isTerminal(c.out) || os.Getenv("NO_COLOR") != "" {
+		return text
+	}
+	return "\x1b[" + style + "m" + text + "\x1b[0m"
 }

@@ -40,8 +40,9 @@ type call struct {
 	verb    *verb
 }
 
-// defaultTimeout is how long a verb waits for the server, in all: long enough for a server to restart.
-const defaultTimeout = 30 * time.Second
+// defaultTimeout is how long a verb waits for the server, in all: long enough for a server to restart, short enough for a
+// person to wait.
+const defaultTimeout = 20 * time.Second
 
 // verbs are all verbs, in the order in which help lists them.
 func verbs() []*verb {
