@@ -29,12 +29,17 @@ $(PAGE): web/node_modules/.package-lock.json build/snug.wasm $(PAGE_FILES)
 	rm -rf web/dist/*
 	cd web && npx vite build --logLevel warn && node compress.mjs
 
-test: $(PAGE)
+test: build/snug
 	go vet ./...
 	GOOS=js GOARCH=wasm go vet ./cmd/snug-wasm ./internal/idb ./internal/transport ./internal/bridge
 	go test ./...
 	cd proto/gen && go vet ./... && go test ./...
-	cd web && npx svelte-check --tsconfig ./tsconfig.json --fail-on-warnings && npx vitest run
+	cd web && npx svelte-check --tsconfig ./tsconfig.json --fail-on-warnings && npx vitest run && npx vitest run --config test/vitest.config.ts
+
+# The README's pictures, of this build; they need Chromium and tmux.
+.PHONY: pictures
+pictures: build/snug
+	cd web && SNUG_PICTURES=$(CURDIR)/docs/images npx vitest run --config test/vitest.config.ts first
 
 # The race detector over what has goroutines; it needs a C compiler.
 .PHONY: race

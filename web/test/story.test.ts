@@ -1,95 +1,14 @@
 // The story over the real binary: one server, two people in two browsers, no word readable on the way.
 
-import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { createInterface } from "node:readline";
-import type { Browser, Page } from "playwright-core";
+import { statSync } from "node:fs";
+import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browserPresent, launch, open, shoot, type Watched } from "./browser";
-
-const binary = process.env["SNUG_BINARY"] ?? new URL("../../build/snug", import.meta.url).pathname;
-
-interface Ready {
-  http: string;
-  owner_invite?: string;
-}
-
-class Server {
-  readonly data = mkdtempSync(join(tmpdir(), "snug-story-"));
-  ready: Ready = { http: "" };
-  #process: ChildProcess | undefined;
-  #http = "127.0.0.1:0";
-  log = "";
-
-  async start(): Promise<void> {
-    const child = spawn(binary, ["serve", "--json", "--data", this.data, "--tls", "127.0.0.1:0", "--http", this.#http]);
-    this.#process = child;
-    child.stderr?.on("data", (chunk: Buffer) => (this.log += chunk.toString()));
-    const began = performance.now();
-    this.ready = await new Promise<Ready>((resolve, reject) => {
-      createInterface({ input: child.stdout }).once("line", (line) => resolve(JSON.parse(line) as Ready));
-      child.once("exit", (code) => reject(new Error(`the server ended with ${code}: ${this.log}`)));
-    });
-    console.log(`server: start to ready in ${(performance.now() - began).toFixed(0)} ms`);
-    // Started again, it is at the same address.
-    this.#http = this.ready.http;
-  }
-
-  async stop(signal: NodeJS.Signals): Promise<void> {
-    const child = this.#process;
-    if (child === undefined || child.exitCode !== null) return;
-    const gone = new Promise((resolve) => child.once("exit", resolve));
-    child.kill(signal);
-    await gone;
-  }
-
-  // holds tells whether a text lies anywhere in what the server keeps or has said.
-  holds(text: string): boolean {
-    const files = readdirSync(this.data, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-    return this.log.includes(text) || files.some((entry) => readFileSync(join(entry.parentPath, entry.name)).includes(text));
-  }
-
-  get origin(): string {
-    return `http://${this.ready.http}`;
-  }
-}
-
-async function signUp(page: Page, link: string, handle: string): Promise<string> {
-  await page.goto(link);
-  await page.getByRole("heading", { name: "Come on in" }).waitFor();
-  await page.getByLabel("Handle").fill(handle);
-  await page.getByLabel("I have written it down").check();
-  const passphrase = await page.getByLabel("Passphrase", { exact: true }).inputValue();
-  expect(passphrase.split(" ")).toHaveLength(6);
-  await page.getByRole("button", { name: "Make my account" }).click();
-  await page.getByRole("heading", { name: "Make yourself at home" }).waitFor();
-  return passphrase;
-}
-
-async function enter(page: Page, room: RegExp): Promise<void> {
-  await page.getByRole("navigation").getByRole("button", { name: room }).click();
-  await page.getByRole("textbox", { name: /^Message to/ }).waitFor();
-}
-
-async function say(page: Page, text: string): Promise<void> {
-  await page.getByRole("textbox", { name: /^Message to/ }).fill(text);
-  await page.keyboard.press("Enter");
-}
-
-const said = (page: Page, text: string) => page.getByRole("region", { name: "Messages" }).getByText(text, { exact: true });
-
-// settled: the message is in the room's log.
-async function settled(page: Page): Promise<void> {
-  await page.getByText("Sending…").waitFor({ state: "detached" });
-  await page.getByText("Waiting for the connection").waitFor({ state: "detached" });
-  expect(await page.getByText("Not sent").count()).toBe(0);
-}
+import { launch, open, shoot, type Watched } from "./browser";
+import { enter, present, said, say, Server, settled, signUp } from "./people";
 
 const canary = "heliotrope-canary-7141";
 
-describe.runIf(browserPresent() && (existsSync(binary) || (console.warn(`NOT RUN: ${binary} is missing: make build`), false)))("the story", () => {
+describe.runIf(present())("the story", () => {
   const server = new Server();
   let browser: Browser;
   let alice: Watched;
@@ -104,8 +23,7 @@ describe.runIf(browserPresent() && (existsSync(binary) || (console.warn(`NOT RUN
   });
   afterAll(async () => {
     await browser?.close();
-    await server.stop("SIGTERM");
-    rmSync(server.data, { recursive: true, force: true });
+    await server.end();
   });
 
   test("the page is usable soon", async () => {
