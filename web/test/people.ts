@@ -89,10 +89,10 @@ export async function say(page: Page, text: string): Promise<void> {
 
 export const said = (page: Page, text: string) => page.getByRole("region", { name: "Messages" }).getByText(text, { exact: true });
 
-// settled: the message is in the room's log.
+// settled: all messages are in the room's log.
 export async function settled(page: Page): Promise<void> {
-  await page.getByText("Sending…").waitFor({ state: "detached" });
-  await page.getByText("Waiting for the connection").waitFor({ state: "detached" });
+  const waiting = page.getByText(/^(Sending…|Waiting for the connection)$/);
+  await expect.poll(() => waiting.count(), { timeout: 45_000 }).toBe(0);
   expect(await page.getByText("Not sent").count()).toBe(0);
 }
 
