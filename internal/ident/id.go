@@ -10,9 +10,6 @@ import (
 // random, or that are hashes for which only second preimages matter (2^128).
 const idSize = 16
 
-// idTextSize is the length of an id's text: 128 bits, five to a character.
-const idTextSize = 26
-
 // text is how ids and codes are written: lower-case base32 without padding. It
 // survives being read aloud, typed, used as a file name, in a shell and in a URL.
 var text = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
