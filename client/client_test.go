@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"log/slog"
 	"os"
 	"testing"
@@ -28,9 +29,15 @@ type person struct {
 // start runs a client on the disk until the test ends or stop is called.
 func start(t *testing.T, net *testkit.Net, disk *testkit.Disk, proves bool) *person {
 	t.Helper()
+	return startWith(t, net, disk, proves, rand.Reader)
+}
+
+// startWith is start with randomness of the test's.
+func startWith(t *testing.T, net *testkit.Net, disk *testkit.Disk, proves bool, random io.Reader) *person {
+	t.Helper()
 	store := disk.Open()
 	c, err := client.Open(t.Context(), client.Config{Store: store, Transport: net.Transport(proves), Now: time.Now,
-		Rand: rand.Reader, Agent: "test", Log: testLog()})
+		Rand: random, Agent: "test", Log: testLog()})
 	if err != nil {
 		t.Fatal(err)
 	}

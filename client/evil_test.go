@@ -2,6 +2,7 @@ package client_test
 
 import (
 	"bytes"
+	"crypto/rand"
 	"fmt"
 	"slices"
 	"strings"
@@ -284,4 +285,91 @@ func TestRemovedMemberReadsNothing(t *testing.T) {
 		}
 		equal(t, carol.texts(room.ID), []string{"alice: all of us", "alice: without bob"})
 	})
+}
+
+// cuckoo is randomness whose next 16 bytes somebody has chosen.
+type cuckoo struct{ egg []byte }
+
+func (c *cuckoo) Read(b []byte) (int, error) {
+	if len(b) == len(c.egg) {
+		n := copy(b, c.egg)
+		c.egg = nil
+		return n, nil
+	}
+	return rand.Read(b)
+}
+
+// TestCuckooRoom has the server and a stranger together put a group of the stranger's in the place of a room: same id,
+// further on in its epochs, all its devices enrolled as they should be. Who is in the room keeps the group that they had,
+// and says nothing to the stranger.
+func TestCuckooRoom(t *testing.T) {
+	for _, direct := range []bool{true, false} {
+		t.Run(fmt.Sprintf("direct=%v", direct), func(t *testing.T) {
+			world(t, func(t *testing.T, net *testkit.Net) { cuckooRoom(t, net, direct) })
+		})
+	}
+}
+
+func cuckooRoom(t *testing.T, net *testkit.Net, direct bool) {
+	alice, _, room := pair(t, net)
+	if !direct {
+		made, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "garden", Handles: []string{"bob"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		room = made.ID
+		wait()
+	}
+	random := &cuckoo{}
+	mallory := startWith(t, net, testkit.NewDisk(), true, random)
+	if _, err := mallory.Register(t.Context(), client.RegisterOptions{Handle: "mallory", Passphrase: passphrase, DeviceName: "m"}); err != nil {
+		t.Fatal(err)
+	}
+	register(t, net, "carol", true)
+	before, err := alice.Members(alice.ctx(), room)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys := groupRecords(alice.disk)
+	offered := false
+	net.Do(func(m *testkit.Model) {
+		m.Forget(room)
+		m.Tamper = func(_ ident.DeviceID, frame *wire.ServerFrame) []*wire.ServerFrame {
+			if welcome := frame.GetWelcome(); welcome != nil && bytes.Equal(welcome.Room, room[:]) {
+				offered = true
+				welcome.Seq += 100
+			}
+			return []*wire.ServerFrame{frame}
+		}
+	})
+	random.egg = room.Bytes()
+	nest, err := mallory.CreateRoom(mallory.ctx(), client.CreateRoomOptions{Name: "garden", Handles: []string{"carol"}})
+	if err != nil || nest.ID != room {
+		t.Fatalf("mallory made %v, %v, want a room with the id of another", nest.ID, err)
+	}
+	for range 3 { // on to later epochs than the real room has seen
+		if err := mallory.RemoveMembers(mallory.ctx(), room, "carol"); err != nil {
+			t.Fatal(err)
+		}
+		if err := mallory.AddMembers(mallory.ctx(), room, "carol"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := mallory.AddMembers(mallory.ctx(), room, "alice"); err != nil {
+		t.Fatal(err)
+	}
+	wait()
+	if !offered {
+		t.Fatal("the server did not hand out mallory's welcome")
+	}
+	after, err := alice.Members(alice.ctx(), room)
+	if err != nil || !slices.Equal(after, before) {
+		t.Errorf("the room has %v, %v, want %v as before", after, err, before)
+	}
+	if !bytes.Equal(groupRecords(alice.disk), keys) {
+		t.Error("alice's group has changed")
+	}
+	if r, err := alice.Room(alice.ctx(), room); err != nil || r.Problem == "" {
+		t.Errorf("the room is %+v, %v, want a problem that says what was tried", r, err)
+	}
 }

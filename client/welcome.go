@@ -41,8 +41,8 @@ func (c *Core) tryWelcome(id ident.RoomID) {
 	if r == nil {
 		r = c.newRoom(id, Sealed, refused)
 	}
-	if err == nil && r.status == joined && group.Epoch() <= c.group(r).Epoch() {
-		err = errors.New("client: the room was further already")
+	if err == nil && r.status == joined {
+		err = c.checkReturn(r, group)
 	}
 	if err != nil {
 		c.cfg.log.Warn("refused a welcome", "room", id, "error", err)
@@ -109,6 +109,24 @@ func (c *Core) join(id ident.RoomID, event *wire.WelcomeEvent) (group *mls.Group
 		return nil, nil, err
 	}
 	return group, used, c.checkJoined(id, roster)
+}
+
+// checkReturn says what is wrong with a Welcome into a room that this device is in, as far as it knows. It has been
+// removed and added again then, which the log does not show it; or a server lets a group of somebody else's pass for the
+// room. Only who could have done the former is believed: an owner or admin of the room as it was, and never in a room of
+// two, which nobody is removed from.
+func (c *Core) checkReturn(r *room, group *mls.Group) error {
+	inviter, known := group.Inviter()
+	rank, member := c.roster(r).role(leafOf(inviter).account)
+	switch {
+	case group.Epoch() <= c.group(r).Epoch():
+		return errors.New("client: the room was further already")
+	case c.roster(r).direct:
+		return errors.New("client: nobody is let into a 1:1 room again")
+	case !known || !member || rank > roleAdmin:
+		return errors.New("client: let into a known room by somebody who could not have done so")
+	}
+	return nil
 }
 
 // checkJoined says what is wrong with a roster for who is about to join by it.

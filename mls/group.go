@@ -11,6 +11,8 @@ type Group struct {
 	cfg Config
 	*epoch
 	saved savedState
+	// inviter is who signed the Welcome that this value was joined by; nil otherwise.
+	inviter *Member
 }
 
 // CreateOptions says what a new group is like.
@@ -106,6 +108,16 @@ func (g *Group) Member(i LeafIndex) (Member, bool) { return g.tree.member(i) }
 func (g *Group) OwnLeaf() Member {
 	m, _ := g.tree.member(g.own)
 	return m
+}
+
+// Inviter returns the member that signed the Welcome of this Group, as its leaf was then: whoever is asked to replace a
+// group by another under the same id wants to know on whose word. It is known of the value that Join returned, and not
+// saved.
+func (g *Group) Inviter() (Member, bool) {
+	if g.inviter == nil {
+		return Member{}, false
+	}
+	return *g.inviter, true
 }
 
 // EpochAuthenticator is a value that is equal for all members that are in the same state (RFC 9420, Section 8.7).

@@ -171,7 +171,8 @@ func (j *joining) enter(member memberSecret) (*Group, error) {
 	if !j.suite.checkMAC(e.secrets.confirmation, e.context.confirmedTranscriptHash, j.info.confirmationTag) {
 		return nil, ErrVerify
 	}
-	g := &Group{cfg: j.cfg, epoch: e}
+	inviter, _ := j.tree.member(j.info.signer)
+	g := &Group{cfg: j.cfg, epoch: e, inviter: &inviter}
 	if err := g.checkSigner(); err != nil {
 		return nil, err
 	}

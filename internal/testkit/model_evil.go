@@ -1,6 +1,8 @@
 package testkit
 
 import (
+	"slices"
+
 	"snug/internal/ident"
 	"snug/internal/wire"
 )
@@ -17,6 +19,11 @@ func (m *Model) ClaimFor(device ident.DeviceID) *wire.KeyPackage {
 func (m *Model) Chain(account ident.AccountID) []byte {
 	a := m.accountByID(account[:])
 	return a.chain.Marshal()
+}
+
+// Forget makes the server act as if a room had never been, so that somebody can make another one under its id.
+func (m *Model) Forget(room ident.RoomID) {
+	m.rooms = slices.DeleteFunc(m.rooms, func(r *modelRoom) bool { return r.id == room })
 }
 
 // LetIn hands a room's whole log to the devices of an account that were ever in it.
