@@ -41,12 +41,12 @@ func (c *Core) tryWelcome(id ident.RoomID) {
 	if r == nil {
 		r = c.newRoom(id, Sealed, refused)
 	}
-	if err == nil && r.status == joined {
+	if err == nil {
 		err = c.checkReturn(r, group)
 	}
 	if err != nil {
 		c.cfg.log.Warn("refused a welcome", "room", id, "error", err)
-		if r.status != joined {
+		if r.status != joined && r.status != making {
 			r.status = refused
 		}
 		r.setProblem("this device was let into a room that does not stand up to the checks: " + err.Error())
@@ -111,11 +111,17 @@ func (c *Core) join(id ident.RoomID, event *wire.WelcomeEvent) (group *mls.Group
 	return group, used, c.checkJoined(id, roster)
 }
 
-// checkReturn says what is wrong with a Welcome into a room that this device is in, as far as it knows. It has been
-// removed and added again then, which the log does not show it; or a server lets a group of somebody else's pass for the
-// room. Only who could have done the former is believed: an owner or admin of the room as it was, and never in a room of
-// two, which nobody is removed from.
+// checkReturn says what is wrong with a Welcome into a room that this device makes or is in, as far as it knows. It has
+// been removed and added again then, which the log does not show it; or a server lets a group of somebody else's pass for
+// the room. Only who could have done the former is believed: an owner or admin of the room as it was, and never in a room
+// of two, which nobody is removed from, or in one that nobody else can have heard of.
 func (c *Core) checkReturn(r *room, group *mls.Group) error {
+	if r.status == making {
+		return errors.New("client: let into a room that this device is making")
+	}
+	if r.status != joined {
+		return nil
+	}
 	inviter, known := group.Inviter()
 	rank, member := c.roster(r).role(leafOf(inviter).account)
 	switch {
@@ -175,6 +181,7 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	r.leaving, r.leaveAsked, r.wanted, r.replan, r.dirty = false, 0, nil, true, true
 	r.heal = heal{due: true, at: c.now}
 	roster := c.roster(r)
+	r.direct = ident.AccountID{}
 	if roster.direct {
 		r.direct = otherMember(roster, c.mem.account.me.Account)
 	}
