@@ -6,9 +6,9 @@ go 1.26.0
 // no dependencies in what we link. By hand we would write 2,000 lines of codec.
 require github.com/aperturerobotics/protobuf-go-lite v0.14.0
 
-// Argon2id for passphrases (RFC 9106) and ChaCha20-Poly1305, which the standard library does not have. We
-// would have to write 500 lines of it and of BLAKE2b ourselves. By the Go team; it
-// needs x/sys to know the processor.
+// Argon2id for passphrases (RFC 9106), and for mls ChaCha20-Poly1305, which the standard library has only inside of
+// crypto/hpke and crypto/tls. We would have to write 500 lines of it and of BLAKE2b ourselves. By the Go team; it needs
+// x/sys to know the processor.
 require golang.org/x/crypto v0.58.0
 
 // WebSockets: 22 KiB per idle TLS connection, half of what other libraries take; MIT, one maintainer (lxzan) and regular
@@ -39,3 +39,7 @@ require (
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
 )
+
+// asking for a passphrase on a terminal without showing it: by the Go team, on x/sys alone. Instead we would write the
+// system calls of each platform.
+require golang.org/x/term v0.47.0

@@ -166,6 +166,7 @@ func (c *Core) advanceLeaving(r *room) {
 		r.rows = append(r.rows, w)
 		c.saveRow(r, w)
 	}
+	c.submitSealed(r)
 }
 
 // leaveOnServer ends a room in which this device is alone, or membership of an open one.

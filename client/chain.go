@@ -147,6 +147,9 @@ func (c *Core) learnChains(chains *wire.Chains, asked []ident.AccountID) (rest [
 	return nil
 }
 
+// chainsName names the request by which this device catches up with the chains of those that it knows.
+const chainsName = "chains"
+
 // refreshChains asks for the chains of everybody in the sealed rooms: devices may have come and gone meanwhile.
 func (c *Core) refreshChains() {
 	seen := map[ident.AccountID]bool{c.mem.account.me.Account: true}
@@ -163,5 +166,5 @@ func (c *Core) refreshChains() {
 			}
 		}
 	}
-	c.fetchChains("chains", accounts, func(*Core) {})
+	c.fetchChains(chainsName, accounts, func(*Core) {})
 }

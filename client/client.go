@@ -15,7 +15,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -35,10 +34,23 @@ type Config struct {
 	// Rand is the source of every key, id and jitter: crypto/rand.Reader outside of tests.
 	Rand io.Reader
 	// Log is optional. It gets ids and error texts, never handles, names or content.
-	Log *slog.Logger
+	Log Logger
 	// Agent is the program's name and version for the operator's eyes, such as "snug/0.1 (terminal)".
 	Agent string
 }
+
+// Logger is what *slog.Logger has of use here. The package does not import log/slog, which would bring encoding/json into
+// every browser's download.
+type Logger interface {
+	Warn(message string, args ...any)
+	Error(message string, args ...any)
+}
+
+// silence is the Logger of who wants none.
+type silence struct{}
+
+func (silence) Warn(string, ...any)  {}
+func (silence) Error(string, ...any) {}
 
 // Client is one device. Its methods are safe from any goroutine; those that need the core wait for Run to be running.
 type Client struct {
@@ -71,7 +83,7 @@ func Open(ctx context.Context, cfg Config) (*Client, error) {
 		return nil, errors.New("client: Config needs Store, Transport, Now, Rand and Agent")
 	}
 	if cfg.Log == nil {
-		cfg.Log = slog.New(slog.DiscardHandler)
+		cfg.Log = silence{}
 	}
 	c := &Client{cfg: cfg, stretch: ident.DerivePassphraseKeys, params: ident.DefaultPassphraseParams,
 		calls: make(chan verb), stopped: make(chan struct{})}

@@ -56,7 +56,7 @@ func start(t *testing.T, net *testkit.Net, disk *testkit.Disk, proves bool) *per
 	return p
 }
 
-func testLog() *slog.Logger {
+func testLog() client.Logger {
 	if !testing.Verbose() {
 		return nil
 	}

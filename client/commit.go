@@ -61,10 +61,7 @@ func (c *Core) dropPending(r *room) {
 // startCommit makes the planned commit and stores it. It is sent once it is durable.
 func (c *Core) startCommit(r *room, p *plan) {
 	group := c.group(r)
-	options := mls.CommitOptions{Now: c.now, Pending: func(proposal *mls.ReceivedProposal) bool {
-		account, ok := c.leaveProposal(group, proposal)
-		return ok && slices.Contains(p.leaving, account)
-	}}
+	options := mls.CommitOptions{Now: c.now, Pending: c.leavesOnly(group, p)}
 	envelope := new(wire.CommitEnvelope)
 	for _, l := range p.add {
 		keyPackage, err := mls.ParseKeyPackage(c.vol.packages[l.device].keyPackage)
@@ -97,6 +94,23 @@ func (c *Core) startCommit(r *room, p *plan) {
 		delete(c.vol.packages, l.device)
 	}
 	c.savePending(r, id, staged, envelope)
+}
+
+// leavesOnly chooses the pending proposals by which the plan's accounts go. Two devices of one account may have asked for
+// the same removal.
+func (c *Core) leavesOnly(group *mls.Group, p *plan) func(*mls.ReceivedProposal) bool {
+	taken := make(map[mls.LeafIndex]*mls.ReceivedProposal)
+	return func(proposal *mls.ReceivedProposal) bool {
+		account, ok := c.leaveProposal(group, proposal)
+		if !ok || !slices.Contains(p.leaving, account) {
+			return false
+		}
+		target := proposal.Proposal.(*mls.Remove).Removed
+		if taken[target] == nil {
+			taken[target] = proposal
+		}
+		return taken[target] == proposal
+	}
 }
 
 func (c *Core) savePending(r *room, id ident.MessageID, staged *mls.StagedCommit, envelope *wire.CommitEnvelope) {

@@ -74,7 +74,7 @@ func (c *Core) settled() bool {
 	if !c.now.Before(k.settleBy) {
 		return true
 	}
-	if len(c.vol.welcomes) > 0 {
+	if len(c.vol.welcomes) > 0 || c.asking(chainsName) {
 		return false
 	}
 	for id, log := range c.vol.logs {

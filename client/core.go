@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"log/slog"
 	"maps"
 	"math"
 	"time"
@@ -18,7 +17,7 @@ type coreConfig struct {
 	rand         io.Reader
 	agent        string
 	provesDevice bool
-	log          *slog.Logger
+	log          Logger
 }
 
 // Core is the state machine: Step turns one input into one output. What it knows is of two kinds. memory is a cache of
@@ -164,14 +163,21 @@ func (c *Core) dispatch(in input) {
 // matter after which crash or in which order.
 func (c *Core) advance() {
 	c.advanceConnection()
-	if c.mem.account != nil {
-		for _, id := range c.mem.order {
-			if room := c.mem.rooms[id]; room != nil {
-				c.advanceRoom(room)
+	// What one pass makes possible, such as following a room that was just joined, is done in the next.
+	for range 4 {
+		asked := c.vol.nextID
+		if c.mem.account != nil {
+			for _, id := range c.mem.order {
+				if room := c.mem.rooms[id]; room != nil {
+					c.advanceRoom(room)
+				}
 			}
 		}
+		c.advanceWaits()
+		if c.vol.nextID == asked {
+			break
+		}
 	}
-	c.advanceWaits()
 	if c.vol.connection.phase >= greeting {
 		c.sendRequests()
 	}

@@ -17,16 +17,26 @@ type Device struct {
 	Current bool
 }
 
-// Devices lists the enrolled devices of this account, as the newest chain says that this device has seen.
+// Devices lists the enrolled devices of this account, by age. It waits for the server's answer, unless that cannot be
+// reached.
 func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 	return call[[]Device](ctx, c, func(c *Core, call uint64) {
-		me := c.mem.account.me
-		var devices []Device
-		for _, d := range c.chain(me.Account).Devices() {
-			devices = append(devices, Device{ID: d.ID, Name: d.Name, EnrolledAt: d.Enrolled, Current: d.ID == me.Device})
-		}
-		c.reply(call, devices, nil)
+		c.await(call, func(c *Core) (bool, any, error) {
+			if !c.settled() {
+				return false, nil, nil
+			}
+			return true, c.devices(), nil
+		})
 	})
+}
+
+func (c *Core) devices() []Device {
+	me := c.mem.account.me
+	var devices []Device
+	for _, d := range c.chain(me.Account).Devices() {
+		devices = append(devices, Device{ID: d.ID, Name: d.Name, EnrolledAt: d.Enrolled, Current: d.ID == me.Device})
+	}
+	return devices
 }
 
 // Logout revokes this device and forgets everything that is stored on it. It needs the server: otherwise the device would
@@ -59,6 +69,6 @@ func (c *Core) logout(call uint64, tries int) {
 				return
 			}
 			// Another device has written to the chain.
-			c.fetchChains("chains", []ident.AccountID{me.Account}, func(c *Core) { c.logout(call, tries-1) })
+			c.fetchChains(chainsName, []ident.AccountID{me.Account}, func(c *Core) { c.logout(call, tries-1) })
 		}})
 }

@@ -3,7 +3,6 @@ package client
 import (
 	"context"
 	"io"
-	"log/slog"
 	"time"
 
 	"snug/internal/ident"
@@ -35,7 +34,7 @@ type Reply struct {
 	Err   error
 }
 
-func NewStepper(rand io.Reader, log *slog.Logger) *Stepper {
+func NewStepper(rand io.Reader, log Logger) *Stepper {
 	return &Stepper{core: newCore(coreConfig{rand: rand, agent: "sim", provesDevice: true, log: log})}
 }
 

@@ -139,6 +139,11 @@ func (c *Core) signOut(reason string) {
 	connection := c.vol.connection
 	waits, nextID := c.vol.waits, c.vol.nextID
 	for _, r := range c.vol.requests {
+		if r.name == logoutName {
+			// It was carried out, by whichever way the news came.
+			c.reply(r.call, struct{}{}, nil)
+			continue
+		}
 		c.reply(r.call, nil, refuse(Refused, "", "signed out: %s", reason))
 	}
 	for _, w := range waits {

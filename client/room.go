@@ -41,6 +41,8 @@ type Room struct {
 	ServerSeq uint64
 	// Unread is how many text messages of others have come since this device last wrote or MarkRead was called.
 	Unread int
+	// Read is the place up to which MarkRead was called; in an open room at least where this account joined.
+	Read uint64
 	// Last is the last message that is shown; nil in an empty room.
 	Last *Message
 	// Problem says why the room does not go on; empty while it is healthy.
@@ -427,7 +429,7 @@ func (c *Core) hasLeft(room ident.RoomID) (bool, any, error) {
 	if !r.leaving {
 		return true, nil, refuse(Refused, "", "the server refused: %s", r.problem)
 	}
-	if r.kind == OpenToAll || r.leaveAsked == 0 {
+	if r.kind == OpenToAll || r.leaveAsked != c.group(r).Epoch()+1 {
 		return false, nil, nil
 	}
 	for _, w := range r.rows {
@@ -480,13 +482,27 @@ func listedMembers(listed *wire.Members) []Member {
 	return members
 }
 
-// MarkRead sets the room's Unread to zero, on this device.
-func (c *Client) MarkRead(ctx context.Context, room ident.RoomID) error {
+// MarkRead says that the person has been shown the room up to seq, on this device; 0 means all that is processed. The
+// marker never goes back. Unread becomes zero when nothing is processed after seq.
+func (c *Client) MarkRead(ctx context.Context, room ident.RoomID, seq uint64) error {
 	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) {
-		if r := c.mem.rooms[room]; r != nil && r.unread > 0 {
-			r.unread, r.dirty = 0, true
+		if r := c.mem.rooms[room]; r != nil {
+			c.markRead(r, seq)
 		}
 		c.reply(call, struct{}{}, nil)
 	})
 	return err
+}
+
+// markRead moves the marker of a room forward.
+func (c *Core) markRead(r *room, seq uint64) {
+	if seq == 0 || seq > r.seq {
+		seq = r.seq
+	}
+	if seq > r.read {
+		r.read, r.dirty = seq, true
+	}
+	if seq == r.seq && r.unread > 0 {
+		r.unread, r.dirty = 0, true
+	}
 }

@@ -35,6 +35,7 @@ type room struct {
 	head       ident.Hash
 	problem    string
 	unread     int
+	read       uint64 // up to where the person has been shown the log
 	lastSeq    uint64 // of the last message that is shown
 	members    int    // of an open room, as the server says
 	nextOrder  uint64 // of the outbox
@@ -87,6 +88,7 @@ func (r *room) encode() []byte {
 	e.bytes(r.head[:])
 	e.string(r.problem)
 	e.uint(uint64(r.unread))
+	e.uint(r.read)
 	e.uint(r.lastSeq)
 	e.uint(uint64(r.members))
 	e.uint(r.nextOrder)
@@ -119,6 +121,7 @@ func decodeRoom(b []byte) (*room, error) {
 	r.head = d.hash()
 	r.problem = d.string()
 	r.unread = int(d.uint())
+	r.read = d.uint()
 	r.lastSeq = d.uint()
 	r.members = int(d.uint())
 	r.nextOrder = d.uint()
@@ -258,6 +261,7 @@ func (c *Core) joinedOpen(id ident.RoomID, listed *wire.Room) {
 	}
 	r.status, r.kind, r.name, r.members = joined, OpenToAll, listed.Name, int(listed.Members)
 	r.seq, r.since, r.head, r.problem, r.dirty = listed.Seq, listed.Seq, head, "", true
+	r.leaving, r.read = false, listed.SinceSeq
 	c.vol.shown[id] = r.seq
 }
 
@@ -265,7 +269,7 @@ func (c *Core) joinedOpen(id ident.RoomID, listed *wire.Room) {
 func (c *Core) view(r *room) Room {
 	log := c.vol.logs[r.id]
 	v := Room{ID: r.id, Kind: r.kind, Name: r.name, Joined: r.status == joined, Members: r.members,
-		Seq: r.seq, ServerSeq: max(log.seq, r.seq), Unread: r.unread, Problem: r.problem}
+		Seq: r.seq, ServerSeq: max(log.seq, r.seq), Unread: r.unread, Read: r.read, Problem: r.problem}
 	if r.kind == Sealed {
 		roster := c.roster(r)
 		v.Members = len(roster.members)

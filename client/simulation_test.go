@@ -30,7 +30,7 @@ type sim struct {
 	bytes   *rand.ChaCha8
 	now     time.Time
 	model   *testkit.Model
-	log     *slog.Logger
+	log     client.Logger
 	people  []ident.AccountID
 	devices []*device
 	faults  bool
@@ -411,7 +411,7 @@ func (s *sim) checkRoom(id ident.RoomID, members []*device) {
 	seen := make(map[uint64]client.Message)
 	for _, d := range members {
 		v := d.view(id)
-		if v.Seq != first.Seq || v.Epoch != first.Epoch || v.Roster != first.Roster {
+		if v.Seq != first.Seq || v.Epoch != first.Epoch && v.Epoch*first.Epoch > 0 || v.Roster != first.Roster && v.Epoch*first.Epoch > 0 {
 			s.fatalf("%s is at seq %d epoch %d of %s, %s at seq %d epoch %d", d.name, v.Seq, v.Epoch, id, members[0].name, first.Seq, first.Epoch)
 		}
 		if v.Undone > 0 {

@@ -28,11 +28,10 @@ func (c *Core) tryWelcome(id ident.RoomID) {
 	if event == nil || !c.online() {
 		return
 	}
-	if r != nil && r.status == joined {
-		if r.seq >= event.Seq {
-			c.takeWelcome(id, event.Seq)
-		}
-		return // otherwise it is judged when the log has shown that this device was out of the room
+	if r != nil && (r.status == joined || r.status == left) && r.seq >= event.Seq {
+		// It was dealt with, by this process or by another one.
+		c.takeWelcome(id, event.Seq)
+		return
 	}
 	c.missing = nil
 	group, used, err := c.join(id, event)
@@ -42,9 +41,14 @@ func (c *Core) tryWelcome(id ident.RoomID) {
 	if r == nil {
 		r = c.newRoom(id, Sealed, refused)
 	}
+	if err == nil && r.status == joined && group.Epoch() <= c.group(r).Epoch() {
+		err = errors.New("client: the room was further already")
+	}
 	if err != nil {
 		c.cfg.log.Warn("refused a welcome", "room", id, "error", err)
-		r.status = refused
+		if r.status != joined {
+			r.status = refused
+		}
 		r.setProblem("this device was let into a room that does not stand up to the checks: " + err.Error())
 	} else {
 		c.enter(r, group, event, used)
@@ -137,13 +141,18 @@ func otherMember(roster roster, me ident.AccountID) ident.AccountID {
 	return ident.AccountID{}
 }
 
-// enter makes this device a member.
+// enter makes this device a member. Where it was one already it has been out of the room in between, of which the log
+// shows it nothing.
 func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *mls.KeyPackagePrivate) {
 	head, err := ident.HashFromBytes(event.Head)
 	if err != nil {
 		head = ident.EmptyHead(r.id) // the next entry will tell that the server is wrong
 	}
-	r.kind, r.status, r.group, r.cachedRoster = Sealed, joined, group, nil
+	c.dropGroup(r)
+	r.kind, r.status, r.group = Sealed, joined, group
+	log := c.vol.logs[r.id]
+	log.follow = unfollowed
+	c.vol.logs[r.id] = log
 	r.seq, r.since, r.head, r.problem = event.Seq, event.Seq, head, ""
 	r.leaving, r.leaveAsked, r.wanted, r.replan, r.dirty = false, 0, nil, true, true
 	r.heal = heal{due: true, at: c.now}

@@ -3,7 +3,7 @@ package mls
 import (
 	"crypto"
 	"maps"
-	"strconv"
+	"slices"
 	"time"
 )
 
@@ -11,8 +11,9 @@ import (
 type CommitOptions struct {
 	// ByValue are proposals of the committer. Update is not allowed among them: the path renews the own leaf.
 	ByValue []Proposal
-	// Pending chooses among the pending proposals. Nil takes all that go together: a Remove wins over an Update of the
-	// same leaf, a later proposal over an earlier one, and the own Updates are left out.
+	// Pending chooses among the pending proposals. Nil takes all that go together, and that verifier and policy accept: a Remove wins
+	// over an Update of the same leaf, a later proposal over an earlier one, and the own Updates are left out. A choice is
+	// committed as it is, or refused.
 	Pending func(*ReceivedProposal) bool
 	// NoPath leaves the path out where RFC 9420, Section 12.4 allows it: when there are Adds and pre-shared keys only. The commit is
 	// cheaper and heals nothing.
@@ -31,9 +32,6 @@ type CommitOptions struct {
 
 // Commit computes the commit of the proposals that opts names. It does not change g, and any number of candidates may exist
 // at once: at most one of them can be merged. Save it, send its Message, and Merge it when it has won.
-//
-// All candidates of an epoch are sealed under the same key of the handshake ratchet, with nonces that differ by the random guard of
-// RFC 9420, Section 6.3.1. That is what the guard is for; still, send a second candidate only when the first has lost.
 func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
 	if err := g.checkSigner(); err != nil {
 		return nil, err
@@ -42,14 +40,26 @@ func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, p := range list {
-		if add, ok := p.proposal.(*Add); ok && !add.KeyPackage.LeafNode.Lifetime.valid(opts.Now) {
-			return nil, invalid("7.3", "a key package is not within its lifetime")
-		}
+	b, err := g.prepare(opts, list)
+	if err != nil && opts.Pending == nil && slices.ContainsFunc(list, byReference) {
+		b, err = g.prepare(opts, g.acceptable(list))
 	}
+	if err != nil {
+		return nil, err
+	}
+	return b.stage()
+}
+
+// prepare validates a list of proposals and asks for it, path included.
+func (g *Group) prepare(opts CommitOptions, list []listedProposal) (*committing, error) {
 	tr, err := g.apply(list, g.own)
 	if err != nil {
 		return nil, err
+	}
+	for _, kp := range tr.packages {
+		if !kp.LeafNode.Lifetime.valid(opts.Now) {
+			return nil, invalid("7.3", "a key package is not within its lifetime")
+		}
 	}
 	b := &committing{g: g, opts: opts, tr: tr, signer: g.cfg.Signer}
 	if tr.needsPath() || !opts.NoPath {
@@ -62,14 +72,32 @@ func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
 	if err := tr.finish(); err != nil {
 		return nil, err
 	}
-	if err := g.authorize(tr, true); err != nil {
-		return nil, err
+	return b, g.authorize(tr, true)
+}
+
+func byReference(p listedProposal) bool { return p.ref != nil }
+
+// acceptable keeps, beside the proposals by value, those by reference that can be added one after the other without the list becoming
+// invalid or refused. RFC 9420, Section 12.4 asks for all that are valid; a member that proposes nonsense must not keep
+// the others from committing.
+func (g *Group) acceptable(list []listedProposal) []listedProposal {
+	kept := slices.DeleteFunc(slices.Clone(list), byReference)
+	for _, p := range list {
+		if p.ref == nil {
+			continue
+		}
+		longer := append(slices.Clip(kept), p)
+		tr, err := g.apply(longer, g.own)
+		if err == nil && tr.finish() == nil && g.authorize(tr, true) == nil {
+			kept = longer
+		}
 	}
-	return b.stage()
+	return kept
 }
 
 // A committing is a commit on its way to being staged.
 type committing struct {
+	unprintable
 	g      *Group
 	opts   CommitOptions
 	tr     *transition
@@ -166,17 +194,24 @@ func (b *committing) stage() (*StagedCommit, error) {
 func (b *committing) messages(a *authenticatedContent, next *nextEpoch) (*StagedCommit, error) {
 	staged := b.g.newStagedCommit(b.tr, a, next.epoch)
 	staged.own, staged.signer = true, b.signer
-	var err error
-	if staged.message, _, err = b.g.protect(a); err != nil {
+	message, use, err := b.g.protect(a)
+	if err != nil {
 		return nil, err
 	}
+	staged.message = message
 	if len(b.tr.added) > 0 {
 		for _, kp := range b.tr.packages {
 			staged.refs = append(staged.refs, kp.Ref())
 		}
-		staged.welcome, err = next.welcome(b.tr, b.signer, b.steps, b.path, !b.opts.NoTree)
+		if staged.welcome, err = next.welcome(b.tr, b.signer, b.steps, b.path, !b.opts.NoTree); err != nil {
+			return nil, err
+		}
 	}
-	return staged, err
+	if use != nil {
+		staged.reserved = &use.generation
+		b.g.reserve(use.generation)
+	}
+	return staged, nil
 }
 
 // selectProposals lists what opts asks to commit.
@@ -238,21 +273,13 @@ func (g *Group) compatible(list []listedProposal) []listedProposal {
 	return out
 }
 
-// subject names what a list can contain only one proposal about.
+// subject is exclusive, for Adds too: of two with one signature key, a list can hold one.
 func (p *listedProposal) subject() string {
-	switch v := p.proposal.(type) {
-	case *Update:
-		return "update " + strconv.Itoa(int(p.sender))
-	case *Add:
-		if v.KeyPackage != nil && v.KeyPackage.LeafNode != nil {
-			return "add " + string(v.KeyPackage.LeafNode.SignatureKey)
-		}
-	case *GroupContextExtensions:
-		return "context"
-	case *PreSharedKey:
-		var w writer
-		v.PSK.encode(&w)
-		return "psk " + string(w.b)
+	if add, ok := p.proposal.(*Add); ok && add.KeyPackage != nil && add.KeyPackage.LeafNode != nil {
+		return "add " + string(add.KeyPackage.LeafNode.SignatureKey)
+	}
+	if name := p.exclusive(); name != "" {
+		return name
 	}
 	return "ref " + string(p.ref)
 }

@@ -23,7 +23,8 @@ type Config struct {
 	PSK func(PreSharedKeyID) (Secret, error)
 
 	// Padding returns to which length a plaintext of n bytes is padded with zeros (RFC 9420, Section 15.1). Nil pads to
-	// buckets, so that at most 1/8 is added and a length says little. An answer below n means n.
+	// buckets: 128 bytes, and above that steps of at most 1/8 of the length, so that a length says little. An answer below n
+	// means n.
 	Padding func(n int) int
 }
 
@@ -42,9 +43,9 @@ type MemberVerifier interface {
 
 // A Policy says which commits are allowed.
 type Policy interface {
-	// Authorize returns nil when the commit is allowed. It is called for commits that follow all rules of RFC 9420 and whose
-	// members are verified; an error refuses the commit. It must be a pure function of what it is shown, or the members
-	// will disagree about the group.
+	// Authorize returns nil when the commit is allowed; an error refuses it. It is called for commits whose proposals and
+	// leaves follow the rules of RFC 9420 and whose members are verified, more than once if Commit has to choose among pending
+	// proposals. It must be a pure function of what it is shown, or the members will disagree about the group.
 	Authorize(*CommitContext) error
 }
 

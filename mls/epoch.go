@@ -2,11 +2,13 @@ package mls
 
 import (
 	"bytes"
-	"log/slog"
+	"maps"
+	"slices"
 )
 
 // An epoch is a member's state for one epoch. All but the secret tree and the pending proposals is fixed once it is made.
 type epoch struct {
+	unprintable
 	suite   *suite
 	context groupContext
 	// encoded is the context's encoding, which every message is signed with.
@@ -20,11 +22,10 @@ type epoch struct {
 	confirmationTag []byte
 	ratchets        *secretTree
 	pending         []*pendingProposal
+	// reserved are the generations of the own handshake ratchet that candidate commits are sealed under. They are not part of the
+	// state: each candidate brings its own when it is loaded.
+	reserved map[uint32]struct{}
 }
-
-func (*epoch) String() string       { return redacted }
-func (*epoch) GoString() string     { return redacted }
-func (*epoch) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // A pendingProposal is a proposal that may be committed by reference.
 type pendingProposal struct {
@@ -49,8 +50,17 @@ func (e *epoch) begin(epochSecret Secret) {
 func (e *epoch) clone() *epoch {
 	c := *e
 	c.ratchets = e.ratchets.clone()
-	c.pending = append([]*pendingProposal(nil), e.pending...)
+	c.pending = slices.Clone(e.pending)
+	c.reserved = maps.Clone(e.reserved)
 	return &c
+}
+
+// reserve keeps the generation of a candidate from proposals and other candidates: the members will need its key.
+func (e *epoch) reserve(generation uint32) {
+	if e.reserved == nil {
+		e.reserved = make(map[uint32]struct{})
+	}
+	e.reserved[generation] = struct{}{}
 }
 
 // findPending returns the pending proposal of this reference.

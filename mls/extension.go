@@ -90,6 +90,9 @@ func decodeExtensions(r *reader) Extensions {
 
 // repeats tells whether a type occurs twice, which RFC 9420, Section 13.4 forbids.
 func (e Extensions) repeats() bool {
+	if len(e) < 2 {
+		return false
+	}
 	seen := make(map[ExtensionType]struct{}, len(e))
 	for _, x := range e {
 		seen[x.Type] = struct{}{}

@@ -3,19 +3,15 @@ package mls
 import (
 	"bytes"
 	"iter"
-	"log/slog"
 )
 
 // A Group is one member's view of one group in its current epoch. It is not safe for use from several goroutines at once.
 type Group struct {
+	unprintable
 	cfg Config
 	*epoch
 	saved savedState
 }
-
-func (*Group) String() string       { return "mls.Group" }
-func (*Group) GoString() string     { return "mls.Group" }
-func (*Group) LogValue() slog.Value { return slog.StringValue("mls.Group") }
 
 // CreateOptions says what a new group is like.
 type CreateOptions struct {

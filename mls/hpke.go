@@ -60,6 +60,7 @@ func (s *suite) publicKey(b []byte) (hpke.PublicKey, error) {
 // A privateKey is an HPKE private key with its encoding. The parsed form is made when it is first needed: for ML-KEM that
 // is an expansion of the seed, and most keys of a path are replaced before they open anything.
 type privateKey struct {
+	unprintable
 	secret Secret
 	parsed hpke.PrivateKey
 }
@@ -90,7 +91,7 @@ func (s *suite) newPrivateKey(parsed hpke.PrivateKey) (*privateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &privateKey{b, parsed}, nil
+	return &privateKey{secret: b, parsed: parsed}, nil
 }
 
 // generateKey makes a fresh key pair.

@@ -53,6 +53,7 @@ func (m *welcome) find(keys func(KeyPackageRef) *KeyPackagePrivate) (encryptedGr
 
 // A joining is a Welcome on its way to being a group.
 type joining struct {
+	unprintable
 	cfg     Config
 	opts    JoinOptions
 	suite   *suite

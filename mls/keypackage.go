@@ -3,7 +3,6 @@ package mls
 import (
 	"bytes"
 	"crypto"
-	"log/slog"
 )
 
 // A KeyPackage is what a client publishes so that others can add it to groups while it is away (RFC 9420, Section 10).
@@ -42,6 +41,7 @@ type KeyPackageOptions struct {
 // KeyPackagePrivate is the secret half of a key package, with the key package itself. It is used once, by Join, and then
 // to be deleted (RFC 9420, Section 16.8).
 type KeyPackagePrivate struct {
+	unprintable
 	keyPackage *KeyPackage
 	initKey    Secret
 	leafKey    Secret
@@ -89,7 +89,7 @@ func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, err
 	if err := kp.check(s); err != nil {
 		return nil, nil, err
 	}
-	return kp, &KeyPackagePrivate{kp, initKey.secret, leafKey.secret}, nil
+	return kp, &KeyPackagePrivate{keyPackage: kp, initKey: initKey.secret, leafKey: leafKey.secret}, nil
 }
 
 // renew gives the leaf a fresh encryption key and the signer's signature, and returns the private half.
@@ -146,6 +146,8 @@ func (kp *KeyPackage) check(s *suite) error {
 		return invalid("10", "a key package's leaf does not come from a key package")
 	case bytes.Equal(kp.InitKey, kp.LeafNode.EncryptionKey):
 		return invalid("10.1", "a key package has one key for two uses")
+	case kp.Extensions.repeats():
+		return invalid("13.4", "an extension type occurs twice")
 	}
 	for _, key := range [][]byte{kp.InitKey, kp.LeafNode.EncryptionKey} {
 		if _, err := s.publicKey(key); err != nil {
@@ -259,8 +261,3 @@ func (p *KeyPackagePrivate) check() error {
 	}
 	return nil
 }
-
-func (*KeyPackagePrivate) String() string               { return redacted }
-func (*KeyPackagePrivate) GoString() string             { return redacted }
-func (*KeyPackagePrivate) LogValue() slog.Value         { return slog.StringValue(redacted) }
-func (*KeyPackagePrivate) MarshalText() ([]byte, error) { return []byte(redacted), nil }

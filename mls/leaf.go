@@ -114,6 +114,10 @@ func (l *LeafNode) member(i LeafIndex) Member {
 func (l *LeafNode) check(s *suite, required RequiredCapabilities, context Extensions) error {
 	c := &l.Capabilities
 	switch {
+	case l.Credential.Type != CredentialBasic && l.Credential.Type != CredentialX509:
+		return invalid("5.3", "a credential of an unknown type")
+	case l.Extensions.repeats():
+		return invalid("13.4", "an extension type occurs twice")
 	case !slices.Contains(c.Versions, MLS10):
 		return invalid("7.3", "a leaf does not support the group's version")
 	case !slices.Contains(c.CipherSuites, s.id):

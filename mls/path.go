@@ -78,6 +78,7 @@ func (t *ratchetTree) mergePath(i LeafIndex, steps []pathStep, keys [][]byte) []
 
 // pathSecrets are the secrets of a path from some step upward.
 type pathSecrets struct {
+	unprintable
 	secrets []Secret
 	keys    []*privateKey
 	// commit is commit_secret, the one after the root's.

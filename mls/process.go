@@ -165,6 +165,10 @@ func (g *Group) receive(a *authenticatedContent, generation uint32) (Result, err
 	return staged, nil
 }
 
+// maxPlaintext keeps a sealed message, padding and framing included, below the 2^30 bytes that a vector can hold. It is far above
+// what the delivery of messages allows, and far below what AES-GCM does.
+const maxPlaintext = 1 << 28
+
 // Seal encrypts and signs plaintext for the group. The key is used up: save Delta before the message leaves the device.
 // authenticatedData is readable by the delivery service, and protected by the signature.
 // It returns ErrPendingProposals while proposals wait for a commit.
@@ -173,6 +177,9 @@ func (g *Group) Seal(plaintext, authenticatedData []byte) (message []byte, err e
 		if !p.ignored {
 			return nil, ErrPendingProposals
 		}
+	}
+	if len(plaintext) > maxPlaintext || len(authenticatedData) > maxPlaintext {
+		return nil, invalid("6", "a message that is too long")
 	}
 	if err := g.checkSigner(); err != nil {
 		return nil, err
@@ -212,7 +219,12 @@ func (g *Group) protect(a *authenticatedContent) ([]byte, *keyUse, error) {
 		message, err := g.suite.sealPublic(a, g.secrets.membership, g.encoded)
 		return message, nil, err
 	}
-	use, err := g.ratchets.take(ratchetID{g.own, kindOf(a.content.contentType)})
+	id := ratchetID{g.own, kindOf(a.content.contentType)}
+	var reserved map[uint32]struct{}
+	if id.kind == handshakeRatchet {
+		reserved = g.reserved
+	}
+	use, err := g.ratchets.take(id, reserved)
 	if err != nil {
 		return nil, nil, err
 	}

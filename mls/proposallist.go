@@ -3,6 +3,7 @@ package mls
 import (
 	"bytes"
 	"slices"
+	"strconv"
 )
 
 // A listedProposal is a proposal in a commit.
@@ -130,48 +131,45 @@ func (tr *transition) needsPath() bool {
 
 // checkList holds the list against RFC 9420, Section 12.2.
 func (e *epoch) checkList(list []listedProposal, committer LeafIndex) error {
-	replaced := make(map[LeafIndex]bool)
-	psks := make(map[string]bool)
-	contexts := 0
+	if len(list) > maxLeaves-int(e.tree.size()) {
+		return invalid("", "a group that is too large")
+	}
+	seen := make(map[string]bool)
 	for _, p := range list {
 		if err := e.checkProposal(p.proposal, p.sender); err != nil {
 			return err
 		}
-		switch v := p.proposal.(type) {
-		case *Update:
-			if p.sender == committer {
-				return invalid("12.2", "a commit contains the committer's own update")
-			}
-			if replaced[p.sender] {
-				return invalid("12.2", "two proposals for the same leaf")
-			}
-			replaced[p.sender] = true
-		case *Remove:
-			if v.Removed == committer {
-				return invalid("12.2", "a commit removes its committer")
-			}
-			if replaced[v.Removed] {
-				return invalid("12.2", "two proposals for the same leaf")
-			}
-			replaced[v.Removed] = true
-		case *PreSharedKey:
-			var w writer
-			v.PSK.encode(&w)
-			if psks[string(w.b)] {
-				return invalid("12.2", "the same pre-shared key twice")
-			}
-			psks[string(w.b)] = true
-		case *GroupContextExtensions:
-			contexts++
+		if update, ok := p.proposal.(*Update); ok && update != nil && p.sender == committer {
+			return invalid("12.2", "a commit contains the committer's own update")
 		}
-	}
-	if len(list) > maxLeaves-int(e.tree.size()) {
-		return invalid("", "a group that is too large")
-	}
-	if contexts > 1 {
-		return invalid("12.2", "two proposals for the group context extensions")
+		if remove, ok := p.proposal.(*Remove); ok && remove.Removed == committer {
+			return invalid("12.2", "a commit removes its committer")
+		}
+		name := p.exclusive()
+		if name != "" && seen[name] {
+			return invalid("12.2", "two proposals of which a list can hold one")
+		}
+		seen[name] = true
 	}
 	return nil
+}
+
+// exclusive names what a list can hold only one proposal about, and is empty for others. Whether two Adds are of the same client
+// is seen in the tree.
+func (p *listedProposal) exclusive() string {
+	switch v := p.proposal.(type) {
+	case *Update:
+		return "leaf " + strconv.Itoa(int(p.sender))
+	case *Remove:
+		return "leaf " + strconv.Itoa(int(v.Removed))
+	case *GroupContextExtensions:
+		return "context"
+	case *PreSharedKey:
+		var w writer
+		v.PSK.encode(&w)
+		return "psk " + string(w.b)
+	}
+	return ""
 }
 
 // checkProposal holds one proposal against the part of RFC 9420, Section 12.1 that concerns it alone.

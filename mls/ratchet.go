@@ -16,6 +16,7 @@ const (
 
 // A messageKey is a key and nonce for one message.
 type messageKey struct {
+	unprintable
 	generation uint32
 	key, nonce Secret
 }
@@ -23,6 +24,7 @@ type messageKey struct {
 // A ratchet is one sender's chain of keys (RFC 9420, Section 9.1). It is never changed: each step makes the next one, which the
 // caller keeps if the message turns out to be good.
 type ratchet struct {
+	unprintable
 	// next is the generation of secret.
 	next   uint32
 	secret Secret
@@ -42,7 +44,7 @@ func (r *ratchet) step(s *suite) (messageKey, *ratchet) {
 
 // skip is step for a generation whose keys are not wanted.
 func (r *ratchet) skip(s *suite) *ratchet {
-	return &ratchet{r.next + 1, s.deriveTreeSecret(r.secret, "secret", r.next, s.nh), r.skipped}
+	return &ratchet{next: r.next + 1, secret: s.deriveTreeSecret(r.secret, "secret", r.next, s.nh), skipped: r.skipped}
 }
 
 // open returns the keys of a generation, and the ratchet without them.
@@ -55,7 +57,7 @@ func (r *ratchet) open(s *suite, sender LeafIndex, generation uint32) (messageKe
 			return messageKey{}, nil, &GenerationError{sender, generation, r.next}
 		}
 		rest := slices.Concat(r.skipped[:at], r.skipped[at+1:])
-		return r.skipped[at], &ratchet{r.next, r.secret, rest}, nil
+		return r.skipped[at], &ratchet{next: r.next, secret: r.secret, skipped: rest}, nil
 	}
 	// The last generation of all is never used: there would be no next.
 	if generation-r.next > MaxForward || generation == math.MaxUint32 {
@@ -100,7 +102,7 @@ func (r *ratchet) encode(w *writer) {
 func decodeRatchet(s *suite, r *reader) *ratchet {
 	out := &ratchet{next: r.uint32(), secret: r.opaque()}
 	r.each(func(r *reader) {
-		k := messageKey{r.uint32(), r.opaque(), r.opaque()}
+		k := messageKey{generation: r.uint32(), key: r.opaque(), nonce: r.opaque()}
 		if len(k.key) != s.nk || len(k.nonce) != nonceSize || k.generation >= out.next {
 			r.fail("a skipped key that is none")
 		}

@@ -1,7 +1,5 @@
 package mls
 
-import "log/slog"
-
 // A groupContext is GroupContext of RFC 9420, Section 8.1: what the members of an epoch agree upon.
 type groupContext struct {
 	suite                   CipherSuite
@@ -70,6 +68,7 @@ type (
 // epochSecrets are what a member keeps of the key schedule for one epoch (RFC 9420, Section 8, Table 4), and the init
 // secret for the next. encryption_secret is not among them: the secret tree takes it.
 type epochSecrets struct {
+	unprintable
 	senderData    Secret
 	exporter      Secret
 	external      Secret
@@ -79,10 +78,6 @@ type epochSecrets struct {
 	authenticator Secret
 	init          initSecret
 }
-
-func (epochSecrets) String() string       { return redacted }
-func (epochSecrets) GoString() string     { return redacted }
-func (epochSecrets) LogValue() slog.Value { return slog.StringValue(redacted) }
 
 // all lists the secrets in the order in which they are saved.
 func (e *epochSecrets) all() []*Secret {

@@ -1,15 +1,26 @@
 package mls
 
-import "log/slog"
+import "fmt"
 
 // Secret is bytes that must not be shown. It converts to []byte where they are used; printed, logged or marshalled it
-// is the word "secret".
+// is the word "secret". There is no LogValue: log/slog asks MarshalText or MarshalJSON where there is none, and importing
+// it would bring encoding/json into every browser's download.
 type Secret []byte
 
 const redacted = "secret"
 
 func (Secret) String() string               { return redacted }
 func (Secret) GoString() string             { return redacted }
-func (Secret) LogValue() slog.Value         { return slog.StringValue(redacted) }
+func (Secret) Format(f fmt.State, _ rune)   { f.Write([]byte(redacted)) }
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }
+
+// unprintable makes a struct that embeds it print, log and marshal as "secret". The fields' own methods would not do:
+// package fmt does not call those of unexported fields.
+type unprintable struct{}
+
+func (unprintable) String() string               { return redacted }
+func (unprintable) GoString() string             { return redacted }
+func (unprintable) Format(f fmt.State, _ rune)   { f.Write([]byte(redacted)) }
+func (unprintable) MarshalText() ([]byte, error) { return []byte(redacted), nil }
+func (unprintable) MarshalJSON() ([]byte, error) { return []byte(`"` + redacted + `"`), nil }

@@ -25,6 +25,7 @@ type ratchetID struct {
 // A secretTree holds the unused secrets of an epoch's messages (RFC 9420, Section 9). It begins as its root alone; the nodes down to a
 // sender's leaf are derived when that sender is first heard, and their parents forgotten.
 type secretTree struct {
+	unprintable
 	suite *suite
 	// leaves is the number of leaves, a power of two.
 	leaves   uint32
@@ -54,12 +55,15 @@ func emptySecretTree(s *suite, leaves uint32) *secretTree {
 }
 
 func (t *secretTree) clone() *secretTree {
-	return &secretTree{t.suite, t.leaves, maps.Clone(t.nodes), maps.Clone(t.ratchets), maps.Clone(t.dirtyNodes),
-		maps.Clone(t.dirtyRatchets)}
+	c := *t
+	c.nodes, c.ratchets = maps.Clone(t.nodes), maps.Clone(t.ratchets)
+	c.dirtyNodes, c.dirtyRatchets = maps.Clone(t.dirtyNodes), maps.Clone(t.dirtyRatchets)
+	return &c
 }
 
 // A keyUse is a key that was taken from the tree for one message. The tree is as before until spend is called.
 type keyUse struct {
+	unprintable
 	messageKey
 	tree     *secretTree
 	id       ratchetID
@@ -69,11 +73,17 @@ type keyUse struct {
 	other    *ratchet
 }
 
-// take finds the key for the next message of a ratchet.
-func (t *secretTree) take(id ratchetID) (*keyUse, error) {
+// take finds the key for the next message of a ratchet, past the generations that are reserved.
+func (t *secretTree) take(id ratchetID, reserved map[uint32]struct{}) (*keyUse, error) {
 	u, r, err := t.ratchet(id)
 	if err != nil {
 		return nil, err
+	}
+	for {
+		if _, ok := reserved[r.next]; !ok {
+			break
+		}
+		r = r.skip(t.suite)
 	}
 	// As in ratchet.open, the last generation is never used.
 	if r.next == 1<<32-1 {

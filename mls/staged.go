@@ -3,12 +3,12 @@ package mls
 import (
 	"bytes"
 	"crypto"
-	"log/slog"
 )
 
 // A StagedCommit is a commit that follows the rules, was verified and authorized, and waits for Merge: the next epoch,
 // computed. One made here also has the messages to send.
 type StagedCommit struct {
+	unprintable
 	base     epochName
 	baseTree *ratchetTree
 	// next is nil when the commit removes this member.
@@ -19,6 +19,8 @@ type StagedCommit struct {
 
 	message, welcome []byte
 	refs             []KeyPackageRef
+	// reserved is the generation that an own private message is sealed under.
+	reserved *uint32
 
 	committer         LeafIndex
 	authenticatedData []byte
@@ -27,7 +29,7 @@ type StagedCommit struct {
 	added             []placedLeaf
 	removed           []placedLeaf
 	updated           []placedLeaf
-	// describe is of the base epoch.
+	// described and sender speak of members of the base epoch.
 	described []CommittedProposal
 	sender    Member
 }
@@ -155,10 +157,6 @@ func (c *StagedCommit) EpochAuthenticator() []byte {
 	return c.next.secrets.authenticator
 }
 
-func (*StagedCommit) String() string       { return "mls.StagedCommit" }
-func (*StagedCommit) GoString() string     { return "mls.StagedCommit" }
-func (*StagedCommit) LogValue() slog.Value { return slog.StringValue("mls.StagedCommit") }
-
 // Save returns the candidate in a form that LoadStagedCommit reads. It holds the secrets of the next epoch: keep it sealed, and
 // delete it when it was merged or has lost. Of the tree it holds what the commit changes.
 func (c *StagedCommit) Save() []byte {
@@ -168,6 +166,10 @@ func (c *StagedCommit) Save() []byte {
 	w.uint64(c.base.epoch)
 	w.opaque(c.base.interim)
 	w.present(c.own)
+	w.present(c.reserved != nil)
+	if c.reserved != nil {
+		w.uint32(*c.reserved)
+	}
 	w.opaque(c.message)
 	w.opaque(c.welcome)
 	start := w.open()
@@ -227,7 +229,8 @@ func (c *StagedCommit) decodeDescription(r *reader) {
 	}
 }
 
-// LoadStagedCommit reads what Save wrote; g must be in the epoch in which the commit was made, or ErrStale is returned.
+// LoadStagedCommit reads what Save wrote. After a restart load all candidates that may have been sent before proposing anything,
+// so that no proposal takes the key that a candidate is sealed under. g must be in the epoch in which the commit was made, or ErrStale is returned.
 func LoadStagedCommit(g *Group, b []byte) (*StagedCommit, error) {
 	r := reader{b: bytes.Clone(b)}
 	readVersion(&r)
@@ -236,6 +239,10 @@ func LoadStagedCommit(g *Group, b []byte) (*StagedCommit, error) {
 		return nil, ErrStale
 	}
 	c.own = r.present()
+	if r.present() {
+		generation := r.uint32()
+		c.reserved = &generation
+	}
 	c.message, c.welcome = r.optionalOpaque(), r.optionalOpaque()
 	r.each(func(r *reader) { c.refs = append(c.refs, KeyPackageRef(r.opaque())) })
 	c.decodeDescription(&r)
@@ -246,6 +253,9 @@ func LoadStagedCommit(g *Group, b []byte) (*StagedCommit, error) {
 		return nil, err
 	}
 	c.describeIn(g)
+	if c.reserved != nil {
+		g.reserve(*c.reserved)
+	}
 	return c, nil
 }
 

@@ -19,6 +19,7 @@ type encryptedGroupSecrets struct {
 
 // groupSecrets is GroupSecrets of RFC 9420, Section 12.4.3.1.
 type groupSecrets struct {
+	unprintable
 	joiner joinerSecret
 	// path is the path secret of the lowest node above both the committer and the joiner; nil without a path.
 	path Secret

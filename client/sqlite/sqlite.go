@@ -12,7 +12,6 @@ package sqlite
 
 import (
 	"context"
-	"crypto/rand"
 	"fmt"
 	"io"
 	"sync"
@@ -45,7 +44,7 @@ var _ client.Store = (*Store)(nil)
 
 // Open opens the store at path, or makes it and its key file. The directory must exist.
 func Open(path string) (*Store, error) {
-	key, err := loadKey(path+".key", rand.Reader)
+	key, err := loadKey(path+".key", ident.Random())
 	if err != nil {
 		return nil, err
 	}
@@ -247,7 +246,7 @@ func (s *Store) write(conn *sqlite.Conn, batch client.Batch) error {
 		}
 	}
 	for _, record := range batch.Puts {
-		sealed, err := ident.SealRecord(rand.Reader, s.key, []byte(record.Key), record.Value)
+		sealed, err := ident.SealRecord(ident.Random(), s.key, []byte(record.Key), record.Value)
 		if err != nil {
 			return err
 		}

@@ -18,13 +18,13 @@ func aboutVerbs() []*verb {
 			flags: func(*flag.FlagSet) action { return printVersion },
 		},
 		{
-			name: "help", args: "[VERB]", most: 2, does: "List the verbs, or explain one", example: "help serve",
+			name: "help", args: "[VERB]", most: 2, does: "List the verbs, or explain one", example: "help send",
 			flags: func(*flag.FlagSet) action { return help },
 		},
 	}
 }
 
-func printVersion(_ context.Context, c *call) error {
+func printVersion(ctx context.Context, c *call) error {
 	object := struct {
 		Version string `json:"version"`
 		Go      string `json:"go"`
@@ -35,7 +35,7 @@ func printVersion(_ context.Context, c *call) error {
 	return c.print(object, "snug %s (%s)", object.Version, object.Go)
 }
 
-func help(_ context.Context, c *call) error {
+func help(ctx context.Context, c *call) error {
 	if len(c.args) > 0 {
 		name := strings.Join(c.args, " ")
 		for _, v := range verbs() {
@@ -44,12 +44,19 @@ func help(_ context.Context, c *call) error {
 				return nil
 			}
 		}
-		return usageErrorf("snug help", "there is no verb %q", name)
+		return usageErrorf(didYouMean(name), "there is no verb %q", name)
 	}
 	fmt.Fprint(c.out, "Snug: a private room for talking.\n\nUsage: snug VERB [flags] [arguments]\n\n")
 	for _, v := range verbs() {
 		fmt.Fprintf(c.out, "  %-34s %s\n", strings.TrimSpace(v.name+" "+v.args), v.does)
 	}
-	fmt.Fprint(c.out, "\nBegin with: snug serve\n")
+	fmt.Fprint(c.out, `
+Every verb takes --json: one object per line on standard output, everything else on standard error. Verbs that act for
+you take --home DIR (or SNUG_HOME): one person's device, so that several can live on one machine.
+
+Exit status: 0 done, 1 failed, 2 usage, 3 refused by policy or trust, 4 not found, 5 unreachable or timed out.
+
+Begin with: snug serve
+`)
 	return nil
 }

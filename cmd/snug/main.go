@@ -9,14 +9,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
-)
-
-// The exit statuses, relied on by scripts.
-const (
-	exitDone   = 0
-	exitFailed = 1
-	exitUsage  = 2
 )
 
 func main() {
@@ -38,47 +32,77 @@ func run(ctx context.Context, args []string, s streams) int {
 	if err == nil {
 		err = v.call(ctx, args, s)
 	}
-	if err == nil || errors.Is(err, errHelpShown) {
+	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintf(s.err, "snug: %v\n", err)
-	var usage *usageError
-	if errors.As(err, &usage) {
-		fmt.Fprintf(s.err, "snug: %s\n", usage.hint)
-		return exitUsage
-	}
-	return exitFailed
+	report(s.err, err)
+	return exitCode(err)
 }
 
-// findVerb returns the verb that the command line names, and the arguments after it.
+// findVerb returns the verb that the command line names, of one or two words, and the arguments after it.
 func findVerb(args []string) (*verb, []string, error) {
 	if len(args) == 0 {
 		args = []string{"help"}
 	}
 	switch args[0] {
 	case "-h", "-help", "--help":
-		args = append([]string{"help"}, args[1:]...)
+		args[0] = "help"
 	case "-version", "--version":
-		args = append([]string{"version"}, args[1:]...)
+		args[0] = "version"
 	}
-	for _, v := range verbs() {
-		if v.name == args[0] {
-			return v, args[1:], nil
+	for n := min(2, len(args)); n > 0; n-- {
+		name := strings.Join(args[:n], " ")
+		for _, v := range verbs() {
+			if v.name == name {
+				return v, args[n:], nil
+			}
 		}
 	}
-	return nil, nil, usageErrorf("snug help", "there is no verb %q", args[0])
+	if args[0] == "room" {
+		return nil, nil, usageErrorf("snug help", "which of create, add, remove, join, leave, members?")
+	}
+	return nil, nil, usageErrorf(didYouMean(args[0]), "there is no verb %q", args[0])
 }
 
-// A usageError is a command line that cannot be carried out.
-type usageError struct{ problem, hint string }
-
-// Error says what is wrong with it.
-func (e *usageError) Error() string { return e.problem }
-
-// usageErrorf makes a usageError; try is a command line that would be right.
-func usageErrorf(try, format string, args ...any) error {
-	return &usageError{problem: fmt.Sprintf(format, args...), hint: "try: " + try}
+// didYouMean returns the command line of the verb nearest to word.
+func didYouMean(word string) string {
+	best, least := "help", 3
+	for _, v := range verbs() {
+		if d := distance(word, v.name); d < least {
+			best, least = v.name, d
+		}
+	}
+	return "snug " + best
 }
 
-// errHelpShown ends a verb that was asked for its usage and has printed it.
-var errHelpShown = errors.New("help shown")
+// distance is how many letters must be put in, taken out or exchanged to make b of a.
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		diagonal := row[0]
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			change := diagonal
+			if a[i-1] != b[j-1] {
+				change++
+			}
+			diagonal = row[j]
+			row[j] = min(change, row[j]+1, row[j-1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// report tells a person what went wrong and, where known, what to do about it.
+func report(w io.Writer, err error) {
+	if errors.Is(err, errHelpShown) {
+		return
+	}
+	fmt.Fprintf(w, "snug: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	if hint := hintOf(err); hint != "" {
+		fmt.Fprintf(w, "snug: %s\n", hint)
+	}
+}

@@ -8,9 +8,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
-	"runtime"
 
 	"snug/internal/ident"
 	"snug/internal/server"
@@ -56,9 +53,11 @@ func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	path, err := o.dataPath()
-	if err != nil {
-		return err
+	path := o.data
+	if path == "" {
+		if path, err = dataDir("snug-server"); err != nil {
+			return err
+		}
 	}
 	dir, err := server.OpenDataDir(path)
 	if err != nil {
@@ -100,27 +99,6 @@ func registrationMode(name string) (wire.RegistrationMode, error) {
 		return wire.RegistrationMode_REGISTRATION_MODE_CLOSED, nil
 	}
 	return 0, usageErrorf("snug serve --registration invite", "serve: registration is open, invite or closed, not %q", name)
-}
-
-// dataPath is --data, or where the XDG base directory specification wants it.
-func (o *serveOptions) dataPath() (string, error) {
-	if o.data != "" {
-		return o.data, nil
-	}
-	base := os.Getenv("XDG_DATA_HOME")
-	if !filepath.IsAbs(base) {
-		home, err := os.UserHomeDir()
-		if err != nil {
-			return "", usageErrorf("snug serve --data DIR", "serve: finding your home directory: %v", err)
-		}
-		base = filepath.Join(home, ".local", "share")
-		if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-			if base, err = os.UserConfigDir(); err != nil {
-				return "", err
-			}
-		}
-	}
-	return filepath.Join(base, "snug-server"), nil
 }
 
 func (o *serveOptions) listen(ctx context.Context, identity *mtls.Identity) (ports server.Ports, err error) {

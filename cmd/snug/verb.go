@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 )
 
 // A verb is one thing that the binary does.
@@ -33,12 +34,19 @@ type call struct {
 	streams
 	args []string
 	// json asks for one JSON object per line on out, and nothing else there.
-	json bool
-	verb *verb
+	json    bool
+	home    string
+	timeout time.Duration
+	verb    *verb
 }
 
+// defaultTimeout is how long a verb waits for the server, in all: long enough for a server to restart.
+const defaultTimeout = 30 * time.Second
+
 // verbs are all verbs, in the order in which help lists them.
-func verbs() []*verb { return slices.Concat(serverVerbs(), aboutVerbs()) }
+func verbs() []*verb {
+	return slices.Concat(serverVerbs(), accountVerbs(), roomVerbs(), messageVerbs(), aboutVerbs())
+}
 
 // call reads the command line and carries the verb out.
 func (v *verb) call(ctx context.Context, args []string, s streams) error {
@@ -47,21 +55,44 @@ func (v *verb) call(ctx context.Context, args []string, s streams) error {
 	set.SetOutput(io.Discard)
 	set.BoolVar(&c.json, "json", false, "print one JSON object per line")
 	act := v.flags(set)
-	if err := set.Parse(args); err != nil {
+	var err error
+	if c.args, err = parseInterspersed(set, args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			v.usage(s.out)
 			return errHelpShown
 		}
 		return usageErrorf("snug "+v.example, "%s: %s", v.name, strings.TrimPrefix(err.Error(), "flag provided but "))
 	}
-	c.args = set.Args()
 	if len(c.args) < v.least {
 		return usageErrorf("snug "+v.example, "%s: too few arguments: snug %s %s", v.name, v.name, v.args)
 	}
 	if v.most >= 0 && len(c.args) > v.most {
 		return usageErrorf("snug "+v.example, "%s: %q is one argument too many", v.name, c.args[v.most])
 	}
+	if home := set.Lookup("home"); home != nil {
+		c.home = home.Value.String()
+	}
+	if timeout := set.Lookup("timeout"); timeout != nil {
+		c.timeout = timeout.Value.(flag.Getter).Get().(time.Duration)
+	}
 	return act(ctx, c)
+}
+
+// parseInterspersed reads flags before, between and after arguments; after "--" there are no more flags.
+func parseInterspersed(set *flag.FlagSet, args []string) ([]string, error) {
+	var after, rest []string
+	if i := slices.Index(args, "--"); i >= 0 {
+		args, after = args[:i], args[i+1:]
+	}
+	for {
+		if err := set.Parse(args); err != nil {
+			return nil, err
+		}
+		if args = set.Args(); len(args) == 0 {
+			return append(rest, after...), nil
+		}
+		rest, args = append(rest, args[0]), args[1:]
+	}
 }
 
 // usage prints how the verb is called.
@@ -91,3 +122,6 @@ func (c *call) print(object any, format string, args ...any) error {
 	_, err = c.out.Write(append(line, '\n'))
 	return err
 }
+
+// say tells a person something on the side.
+func (c *call) say(format string, args ...any) { fmt.Fprintf(c.err, "snug: "+format+"\n", args...) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"snug/internal/ident"
 	"snug/internal/wire"
@@ -193,17 +194,22 @@ func (n *session) revoke(ctx context.Context, m *wire.RevokeDevice) (*wire.Serve
 	}
 	n.server.Log.Info("device revoked", "account", d.Account, "device", revoked[0])
 	n.server.announceChain(c)
-	n.server.hangUpDevice(d.Account, revoked[0])
+	n.server.hangUpDevice(d.Account, revoked[0], n)
 	return done(0), nil
 }
 
-// hangUpDevice closes a revoked device's connections; the one that asked for it
-// gets its answer first.
-func (s *Server) hangUpDevice(account ident.AccountID, device ident.DeviceID) {
+// hangUpDevice closes a revoked device's connections. The one that asked for it has a moment to read its answer and go
+// by itself.
+func (s *Server) hangUpDevice(account ident.AccountID, device ident.DeviceID, asker *session) {
 	for _, n := range s.registry.of(account) {
-		if d := n.device.Load(); d != nil && d.ID == device {
-			s.crier.tell(func(context.Context) { n.hangUp(closePolicy, "device revoked") })
+		if d := n.device.Load(); d == nil || d.ID != device {
+			continue
 		}
+		if n == asker {
+			time.AfterFunc(farewell, func() { _ = n.socket.NetConn().Close() })
+			continue
+		}
+		s.crier.tell(func(context.Context) { n.hangUp(closePolicy, "device revoked") })
 	}
 }
 

@@ -38,6 +38,8 @@ const (
 	drainWithin = 6 * time.Second
 	// closeWithin is how long a peer may take to read our last words.
 	closeWithin = 2 * time.Second
+	// farewell is how long a device that has revoked itself may take to go by itself.
+	farewell = time.Second
 
 	// maxGreeting bounds a connection's first message, in bytes.
 	maxGreeting = 1 << 10

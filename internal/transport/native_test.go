@@ -261,3 +261,58 @@ func TestParseAddress(t *testing.T) {
 		}
 	}
 }
+
+// TestMembership has accounts and devices come and go on a real server.
+func TestMembership(t *testing.T) {
+	address := serve(t)
+	homes := []string{t.TempDir(), t.TempDir(), t.TempDir(), t.TempDir()}
+	alice, bob := register(t, homes[0], address, "alice"), register(t, homes[1], address, "bob")
+	carol := register(t, homes[2], address, "carol")
+	made, err := alice.CreateRoom(limit(t), client.CreateRoomOptions{Name: "friends", Handles: []string{"bob", "carol"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	room := made.ID
+	say(t, alice, room, "one")
+	eventually(t, "carol joins", func() bool { _, err := carol.Resolve(limit(t), "friends"); return err == nil })
+	say(t, carol, room, "two")
+	if err := alice.RemoveMembers(limit(t), room, "carol"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "carol is out", func() bool { r, err := carol.Room(limit(t), room); return err == nil && !r.Joined })
+	phone := run(t, homes[3], address)
+	if _, err := phone.Login(limit(t), client.LoginOptions{Handle: "bob", Passphrase: passphrase, DeviceName: "phone"}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "bob's phone is in", func() bool { r, err := phone.Room(limit(t), room); return err == nil && r.Joined })
+	say(t, phone, room, "three")
+	if err := alice.AddMembers(limit(t), room, "carol"); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "carol is in again", func() bool { r, err := carol.Room(limit(t), room); return err == nil && r.Joined })
+	say(t, carol, room, "four")
+	if err := bob.LeaveRoom(limit(t), room); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "bob has left", func() bool { m, err := alice.Members(limit(t), room); return err == nil && len(m) == 2 })
+	say(t, alice, room, "five")
+	if got, want := history(t, alice, room), []string{"one", "two", "three", "four", "five"}; !slices.Equal(got, want) {
+		t.Errorf("alice has %q, want %q", got, want)
+	}
+	if got, want := history(t, carol, room), []string{"one", "two", "four", "five"}; !slices.Equal(got, want) {
+		t.Errorf("carol has %q, want %q", got, want)
+	}
+	if err := phone.Logout(limit(t)); err != nil {
+		t.Error(err)
+	}
+}
+
+func eventually(t *testing.T, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(15 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+		if is() {
+			return
+		}
+	}
+	t.Fatalf("not in time: %s", what)
+}

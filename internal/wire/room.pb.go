@@ -65,7 +65,7 @@ type Room struct {
 	// This device may append.
 	Joined bool `protobuf:"varint,7,opt,name=joined,proto3" json:"joined,omitempty"`
 	// Sealed rooms: the seq of the commit by which this device came in (0: it made the room). Entries before it are not
-	// handed out to it.
+	// handed out to it. Open rooms: the last seq when this account joined.
 	SinceSeq uint64 `protobuf:"varint,8,opt,name=since_seq,json=sinceSeq,proto3" json:"sinceSeq,omitempty"`
 	// The two accounts of a 1:1 room, in order of their ids; else empty.
 	Direct [][]byte `protobuf:"bytes,9,rep,name=direct,proto3" json:"direct,omitempty"`

@@ -29,7 +29,7 @@ func (s *Store) CreateAccount(ctx context.Context, n server.NewAccount) (owner b
 			}
 		}
 		clear(w.rooms) // those of everyone have one more
-		return run(w.conn, "INSERT INTO joined (room, account, at) SELECT row, ?, ? FROM room WHERE everyone", nil, row, n.At)
+		return run(w.conn, "INSERT INTO joined (room, account, at, since) SELECT row, ?, ?, "+lastSeq+" FROM room r WHERE everyone", nil, row, n.At)
 	})
 	return owner, err
 }

@@ -150,13 +150,13 @@ var errRoomExists = &server.Refusal{Code: wire.ErrorCode_ERROR_CODE_CONFLICT, Me
 // enterNewRoom puts the maker, or everyone, into a room just made.
 func (w *writer) enterNewRoom(n server.NewRoom, by *device, room int64) error {
 	if n.Everyone {
-		return run(w.conn, "INSERT INTO joined (room, account, at) SELECT ?, row, ? FROM account", nil, room, n.At)
+		return run(w.conn, "INSERT INTO joined (room, account, at, since) SELECT ?, row, ?, 0 FROM account", nil, room, n.At)
 	}
 	if by == nil {
 		return nil
 	}
 	if n.Kind == wire.RoomKind_ROOM_KIND_OPEN {
-		return run(w.conn, "INSERT INTO joined (room, account, at) VALUES (?, ?, ?)", nil, room, by.account, n.At)
+		return run(w.conn, "INSERT INTO joined (room, account, at, since) VALUES (?, ?, ?, 0)", nil, room, by.account, n.At)
 	}
 	return run(w.conn, "INSERT INTO member (room, device, account, since) VALUES (?, ?, ?, 0)", nil, room, by.row, by.account)
 }
@@ -206,7 +206,7 @@ func (s *Store) JoinRoom(ctx context.Context, id ident.RoomID, device ident.Devi
 			return server.Refuse(wire.ErrorCode_ERROR_CODE_FORBIDDEN, "a sealed room is joined by being added")
 		}
 		delete(w.rooms, id)
-		err = run(w.conn, "INSERT INTO joined (room, account, at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", nil, r.row, d.account, at)
+		err = run(w.conn, "INSERT INTO joined (room, account, at, since) SELECT row, ?, ?, "+lastSeq+" FROM room r WHERE row = ? ON CONFLICT DO NOTHING", nil, d.account, at, r.row)
 		if err != nil {
 			return err
 		}

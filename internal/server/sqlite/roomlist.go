@@ -14,7 +14,7 @@ import (
 // its account has a device in, its pairs, and those that it was removed from. ?2
 // is one room's id, or null for all.
 const selectRooms = `WITH me AS (SELECT row AS device, account FROM device WHERE id = ?1 AND revoked_at IS NULL)
-	SELECT r.row, r.id, r.kind, r.name, r.epoch, r.created_at, low.id, high.id, m.since, m.until, j.account IS NOT NULL,
+	SELECT r.row, r.id, r.kind, r.name, r.epoch, r.created_at, low.id, high.id, coalesce(m.since, j.since), m.until, j.account IS NOT NULL,
 		CASE r.kind WHEN 2 THEN (SELECT count(*) FROM joined WHERE room = r.row)
 			ELSE (SELECT count(DISTINCT account) FROM member WHERE room = r.row AND until IS NULL) END
 	FROM me JOIN room r
@@ -26,6 +26,10 @@ const selectRooms = `WITH me AS (SELECT row AS device, account FROM device WHERE
 		OR r.direct_low = me.account OR r.direct_high = me.account
 		OR r.row IN (SELECT room FROM member WHERE account = me.account AND until IS NULL))
 	ORDER BY r.row`
+
+// lastSeq is the last seq of the log of room r, 0 for an empty one.
+const lastSeq = `coalesce((SELECT place & 0xffffffff FROM entry
+	WHERE place BETWEEN r.row << 32 AND r.row << 32 | 0xffffffff ORDER BY place DESC LIMIT 1), 0)`
 
 // seen is a room on its way out of the database.
 type seen struct {
@@ -96,7 +100,7 @@ func seenOf(row *sqlite.Stmt) seen {
 	}
 	s.Members = uint32(row.ColumnInt64(11))
 	if s.Kind == wire.RoomKind_ROOM_KIND_OPEN {
-		s.visible, s.Joined = true, row.ColumnBool(10)
+		s.visible, s.Joined, s.Since = true, row.ColumnBool(10), uint64(row.ColumnInt64(8))
 		return s
 	}
 	if !row.ColumnIsNull(8) {

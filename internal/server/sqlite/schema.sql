@@ -79,6 +79,7 @@ CREATE TABLE joined (
     room    INTEGER NOT NULL REFERENCES room,
     account INTEGER NOT NULL REFERENCES account,
     at      INTEGER NOT NULL,
+    since   INTEGER NOT NULL,    -- the log's last seq then
     PRIMARY KEY (room, account)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX joined_account ON joined (account);

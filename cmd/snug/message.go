@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"snug/client"
+	"snug/internal/ident"
+	"snug/internal/wire"
+)
+
+func messageVerbs() []*verb {
+	return []*verb{
+		{
+			name: "send", args: "@handle|ROOM [TEXT…]", least: 1, most: -1, flags: sendFlags,
+			does:    "Say something, or what stands on standard input; returns when the server has it",
+			example: "send @bob 'tea at four?'",
+		},
+		{
+			name: "tail", args: "[@handle|ROOM]", least: 0, most: 1, flags: tailFlags,
+			does:    "Print what you have not been shown yet and then what comes, in one room or in all of yours",
+			example: "tail @bob --json",
+		},
+		{
+			name: "history", args: "@handle|ROOM", least: 1, most: 1, flags: historyFlags,
+			does:    "Print the last messages of a room",
+			example: "history @bob --limit 20",
+		},
+		{
+			name: "chat", args: "@handle|ROOM", least: 1, most: 1, flags: chatFlags,
+			does:    "Talk line by line: what you type is said, what others say is printed; ctrl-D ends it",
+			example: "chat @bob",
+		},
+	}
+}
+
+// messageObject is how scripts see an entry of a room: with Text it is a message, with Notice something that happened
+// to the room, with Gap an entry that cannot be shown, and why.
+type messageObject struct {
+	Room   string  `json:"room"`
+	Seq    uint64  `json:"seq"`
+	ID     string  `json:"id,omitempty"`
+	From   string  `json:"from,omitempty"`
+	Device string  `json:"device,omitempty"`
+	At     string  `json:"at,omitempty"`
+	Text   *string `json:"text,omitempty"`
+	Notice string  `json:"notice,omitempty"`
+	Gap    string  `json:"gap,omitempty"`
+	State  string  `json:"state,omitempty"`
+}
+
+// printMessage prints one entry. The name of the room goes before it where several rooms are printed.
+func (c *call) printMessage(m client.Message, room string) error {
+	object := messageObject{Room: m.Room.String(), Seq: m.Seq, At: timeText(m.At)}
+	line := ""
+	switch m.Kind {
+	case client.Gap:
+		object.Gap = m.Gap
+		line = fmt.Sprintf("— %d cannot be shown: %s", m.Seq, safe(m.Gap))
+	case client.Notice:
+		object.Notice = m.Text
+		line = "— " + safe(m.Text)
+	default:
+		object.ID, object.From, object.Device, object.Text = m.ID.String(), m.From, m.Device.String(), &m.Text
+		line = fmt.Sprintf("@%s: %s", m.From, safeLines(m.Text, "       "))
+	}
+	if m.State != client.Delivered && m.Kind == client.Text {
+		object.State = string(m.State)
+		line += "  (" + string(m.State) + ")"
+	}
+	if room != "" {
+		line = "[" + safe(room) + "] " + line
+	}
+	return c.print(object, "%s %s", m.At.Local().Format("15:04"), line)
+}
+
+// findRoom is the room that an argument names. A 1:1 room is made where make is set and there is none.
+func findRoom(ctx context.Context, d *device, name string, make bool) (ident.RoomID, error) {
+	if handle, ok := strings.CutPrefix(name, "@"); ok && make {
+		return d.Direct(ctx, handle)
+	}
+	return d.Resolve(ctx, name)
+}
+
+func sendFlags(set *flag.FlagSet) action {
+	homeFlags(set)
+	return withHome(func(ctx context.Context, c *call, d *device) error {
+		text, err := messageText(c)
+		if err != nil {
+			return err
+		}
+		room, err := findRoom(ctx, d, c.args[0], true)
+		if err != nil {
+			return err
+		}
+		sent, err := d.Send(ctx, room, text)
+		if err != nil {
+			return err
+		}
+		// Who reads it on a terminal knows what was sent; everybody else is a script.
+		c.json = c.json || !isTerminal(c.out)
+		object := struct {
+			Room string `json:"room"`
+			Seq  uint64 `json:"seq"`
+			ID   string `json:"id"`
+		}{sent.Room.String(), sent.Seq, sent.ID.String()}
+		return c.print(object, "sent")
+	})
+}
+
+// messageText is the arguments after the room, or standard input less its last line break.
+func messageText(c *call) (string, error) {
+	text := strings.Join(c.args[1:], " ")
+	if len(c.args) == 1 {
+		read, err := io.ReadAll(io.LimitReader(c.in, wire.MaxText+2))
+		if err != nil {
+			return "", fmt.Errorf("reading the text: %w", err)
+		}
+		text = strings.TrimSuffix(strings.TrimSuffix(string(read), "\n"), "\r")
+	}
+	if strings.TrimSpace(text) == "" {
+		return "", usageErrorf("snug send "+c.args[0]+" TEXT", "there is nothing to send")
+	}
+	if len(text) > wire.MaxText {
+		return "", usageErrorf("send it in parts", "the text is longer than %d KiB", wire.MaxText>>10)
+	}
+	return text, nil
+}
+
+// isTerminal reports whether a person reads w.
+func isTerminal(w any) bool {
+	f, ok := w.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+func historyFlags(set *flag.FlagSet) action {
+	homeFlags(set)
+	limit := set.Int("limit", 50, "print the last `N` entries")
+	return withHome(func(ctx context.Context, c *call, d *device) error {
+		if *limit < 1 {
+			return usageErrorf("snug history "+c.args[0]+" --limit 50", "--limit %d prints nothing", *limit)
+		}
+		room, err := findRoom(ctx, d, c.args[0], false)
+		if err != nil {
+			return err
+		}
+		if err := catchUp(ctx, c, d, room); err != nil {
+			return err
+		}
+		return printLast(ctx, c, d, room, *limit)
+	})
+}
+
+// catchUp fetches what the server has. Without the server what is stored here is shown all the same.
+func catchUp(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	ctx, cancel := context.WithTimeout(ctx, c.timeout/2)
+	defer cancel()
+	err := d.CatchUp(ctx, room)
+	var refusal *client.Error
+	if errors.Is(err, context.DeadlineExceeded) || errors.As(err, &refusal) && refusal.Code == client.Unreachable {
+		c.say("the server cannot be reached; this is what is stored here")
+		return nil
+	}
+	return err
+}
+
+// printLast prints the last entries of a room, page by page from the oldest of them.
+func printLast(ctx context.Context, c *call, d *device, room ident.RoomID, limit int) error {
+	messages, err := d.History(ctx, room, client.HistoryOptions{Limit: limit})
+	if err != nil {
+		return err
+	}
+	for _, m := range messages {
+		if err := c.printMessage(m, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}

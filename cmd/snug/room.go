@@ -1,0 +1,183 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"strings"
+
+	"snug/client"
+	"snug/internal/ident"
+)
+
+func roomVerbs() []*verb {
+	return []*verb{
+		simple("rooms", "List your rooms, and the open ones", rooms),
+		{
+			name: "room create", args: "NAME [@handle…]", least: 1, most: -1, flags: roomCreateFlags,
+			does:    "Make a room: sealed, so that only its members can read it, or open to everybody on the server",
+			example: "room create garden @bob @carol",
+		},
+		roomVerb("room add", "ROOM @handle…", "Add people to a sealed room", 2, roomAdd),
+		roomVerb("room remove", "ROOM @handle…", "Remove people from a sealed room", 2, roomRemove),
+		roomVerb("room join", "ROOM", "Join an open room", 1, roomJoin),
+		roomVerb("room leave", "ROOM", "Leave a room", 1, roomLeave),
+		roomVerb("room members", "ROOM", "List the people in a room", 1, roomMembers),
+	}
+}
+
+// roomVerb makes a verb that acts on a room that exists. With least above 1 handles follow the room.
+func roomVerb(name, args, does string, least int, act func(context.Context, *call, *device, ident.RoomID) error) *verb {
+	v := &verb{name: name, args: args, does: does, least: least, most: 1, example: name + " garden"}
+	if least > 1 {
+		v.most, v.example = -1, v.example+" @bob"
+	}
+	v.flags = func(set *flag.FlagSet) action {
+		homeFlags(set)
+		return withHome(func(ctx context.Context, c *call, d *device) error {
+			room, err := d.Resolve(ctx, c.args[0])
+			if err != nil {
+				return err
+			}
+			return act(ctx, c, d, room)
+		})
+	}
+	return v
+}
+
+// roomObject is how scripts see a room.
+type roomObject struct {
+	Room    string `json:"room"`
+	Name    string `json:"name"`
+	Kind    string `json:"kind"`
+	Direct  string `json:"direct,omitempty"`
+	Joined  bool   `json:"joined"`
+	Members int    `json:"members"`
+	Seq     uint64 `json:"seq"`
+	Unread  int    `json:"unread"`
+	Problem string `json:"problem,omitempty"`
+}
+
+func (c *call) printRoom(r client.Room) error {
+	object := roomObject{
+		Room: r.ID.String(), Name: r.Name, Kind: string(r.Kind), Joined: r.Joined, Members: r.Members,
+		Seq: r.Seq, Unread: r.Unread, Problem: r.Problem,
+	}
+	if r.Direct != "" {
+		object.Direct = "@" + r.Direct
+	}
+	note := ""
+	switch {
+	case r.Problem != "":
+		note = "  problem: " + safe(r.Problem)
+	case !r.Joined:
+		note = "  not joined"
+	case r.Unread > 0:
+		note = "  new"
+	}
+	return c.print(object, "%-6s  %s  %s%s", r.Kind, object.Room, safe(r.Name), note)
+}
+
+func rooms(ctx context.Context, c *call, d *device) error {
+	list, err := d.Rooms(ctx)
+	if err != nil {
+		return err
+	}
+	for _, r := range list {
+		if err := c.printRoom(r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func roomCreateFlags(set *flag.FlagSet) action {
+	homeFlags(set)
+	open := set.Bool("open", false, "everybody on the server may read it and join")
+	return withHome(func(ctx context.Context, c *call, d *device) error {
+		handles, err := handleArgs(c, c.args[1:])
+		if err != nil {
+			return err
+		}
+		if *open && len(handles) > 0 {
+			return usageErrorf("snug room create "+c.args[0]+" --open", "an open room has no list of members: people join it themselves")
+		}
+		r, err := d.CreateRoom(ctx, client.CreateRoomOptions{Name: c.args[0], Open: *open, Handles: handles})
+		if err != nil {
+			return err
+		}
+		return c.printRoom(r)
+	})
+}
+
+// handleArgs reads arguments of the form @handle.
+func handleArgs(c *call, args []string) ([]string, error) {
+	handles := make([]string, len(args))
+	for i, arg := range args {
+		handle, marked := strings.CutPrefix(arg, "@")
+		if _, err := ident.ParseHandle(handle); err != nil || !marked {
+			return nil, usageErrorf("snug "+c.verb.example, "%q is no @handle", arg)
+		}
+		handles[i] = handle
+	}
+	return handles, nil
+}
+
+func roomAdd(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	return changeMembers(ctx, c, d, room, "added", d.AddMembers)
+}
+
+func roomRemove(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	return changeMembers(ctx, c, d, room, "removed", d.RemoveMembers)
+}
+
+// changeMembers adds or removes the people named after the room.
+func changeMembers(
+	ctx context.Context, c *call, d *device, room ident.RoomID, done string,
+	change func(context.Context, ident.RoomID, ...string) error,
+) error {
+	handles, err := handleArgs(c, c.args[1:])
+	if err != nil {
+		return err
+	}
+	if err := change(ctx, room, handles...); err != nil {
+		return err
+	}
+	return c.print(map[string]any{"room": room.String(), done: c.args[1:]}, "%s %s", done, strings.Join(c.args[1:], " "))
+}
+
+func roomJoin(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	if err := d.JoinRoom(ctx, room); err != nil {
+		return err
+	}
+	r, err := d.Room(ctx, room)
+	if err != nil {
+		return err
+	}
+	return c.printRoom(r)
+}
+
+func roomLeave(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	if err := d.LeaveRoom(ctx, room); err != nil {
+		return err
+	}
+	return c.print(map[string]any{"room": room.String(), "left": true}, "left")
+}
+
+func roomMembers(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	members, err := d.Members(ctx, room)
+	if err != nil {
+		return err
+	}
+	for _, m := range members {
+		object := struct {
+			Handle  string `json:"handle"`
+			Account string `json:"account"`
+			Role    string `json:"role,omitempty"`
+			Devices int    `json:"devices,omitempty"`
+		}{m.Handle, m.Account.String(), m.Role, m.Devices}
+		if err := c.print(object, "@%-32s %s", m.Handle, m.Role); err != nil {
+			return err
+		}
+	}
+	return nil
+}
