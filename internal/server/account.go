@@ -110,6 +110,9 @@ func (n *session) judgeRegistration(m *wire.Register) (*NewAccount, error) {
 		return nil, err
 	}
 	d := devices[0]
+	if acting := n.device.Load(); acting != nil && acting.ID != d.ID {
+		return nil, errIsDevice
+	}
 	if err := n.proves(chain.Account(), d.ID, d.Key, m.Signature); err != nil {
 		return nil, err
 	}

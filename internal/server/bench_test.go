@@ -193,3 +193,32 @@ func plantRoom(t testing.TB, s server.Store, room ident.RoomID, from planted, to
 		t.Fatal(sub.Err)
 	}
 }
+
+// BenchmarkIdle measures the server's memory for each idle TLS connection of a
+// device that follows a room. The clients are in this process too: they hold a
+// bare TLS connection each, which is measured first and taken off.
+func BenchmarkIdle(b *testing.B) {
+	const n = 2000
+	for b.Loop() {
+		h := open(b)
+		d := h.plant(b, "alice")
+		before := inUse()
+		clients := make([]*gws.Conn, n)
+		ready := make(chan struct{}, n)
+		for i := range clients {
+			clients[i] = h.benchDial(b, d.key, func(*wire.ServerFrame) { ready <- struct{}{} })
+			benchSend(b, clients[i], 1, &wire.ClientFrame{Body: &wire.ClientFrame_Hello{Hello: &wire.Hello{Versions: []uint32{1}}}})
+			<-ready
+		}
+		b.ReportMetric(float64(inUse()-before)/n, "B/both-ends")
+		b.ReportMetric(float64(runtime.NumGoroutine())/n, "goroutines/conn")
+	}
+}
+
+func inUse() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapInuse + m.StackInuse
+}

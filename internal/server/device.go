@@ -102,10 +102,14 @@ func (n *session) authenticated(ctx context.Context, d Device) (*wire.ServerFram
 
 // enrol adds a device to the account that the connection has logged in to.
 func (n *session) enrol(ctx context.Context, m *wire.EnrolDevice) (*wire.ServerFrame, error) {
-	if n.loggedIn.IsZero() {
+	account, acting := n.loggedIn, n.device.Load()
+	if acting != nil {
+		account = acting.Account // for a repetition, and nothing else: see below
+	}
+	if account.IsZero() {
 		return nil, &Refusal{Code: wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED, Message: "log in first"}
 	}
-	c, before, after, err := n.server.judgeChain(ctx, n.loggedIn, m.Chain)
+	c, before, after, err := n.server.judgeChain(ctx, account, m.Chain)
 	if err != nil {
 		return nil, err
 	}
@@ -114,6 +118,9 @@ func (n *session) enrol(ctx context.Context, m *wire.EnrolDevice) (*wire.ServerF
 		return nil, badRequest("the chain enrols no device")
 	}
 	d := devices[len(devices)-1]
+	if acting != nil && (acting.ID != d.ID || before.Len() != after.Len()) {
+		return nil, errIsDevice
+	}
 	if err := n.proves(after.Account(), d.ID, d.Key, m.Signature); err != nil {
 		return nil, err
 	}

@@ -46,6 +46,9 @@ var (
 // login lets the connection enrol a device of the account, and nothing else yet.
 // A handle that nobody has costs the same work as a wrong passphrase.
 func (n *session) login(ctx context.Context, m *wire.Login) (*wire.ServerFrame, error) {
+	if n.device.Load() != nil {
+		return nil, errIsDevice
+	}
 	handle, err := ident.ParseHandle(m.Handle)
 	if err != nil {
 		return nil, errHandle

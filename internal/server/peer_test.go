@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -139,7 +140,7 @@ type peer struct {
 	more   chan struct{}       // of size 1
 	closed chan struct{}
 	cause  error // set before closed is
-	paused chan struct{}
+	paused atomic.Pointer[chan struct{}]
 }
 
 type peerEvents struct {
@@ -161,8 +162,8 @@ func (e peerEvents) OnMessage(_ *gws.Conn, m *gws.Message) {
 	case e.p.more <- struct{}{}:
 	default:
 	}
-	if e.p.paused != nil {
-		<-e.p.paused
+	if paused := e.p.paused.Load(); paused != nil {
+		<-*paused
 	}
 }
 

@@ -19,7 +19,7 @@ import (
 //   - Errors: a *Refusal means that nothing was written and why; it is the answer
 //     to the client. Refusals with STORAGE_FULL are transient. Any other error
 //     leaves the outcome of a write unknown: it happens when ctx ends while the
-//     write is queued, or after the store has failed.
+//     write waits, or after the store has failed.
 //   - Failure: when the store can promise durability no longer (an I/O error, a
 //     failed fsync), Failed is closed, everything from there on is refused, and the
 //     process must end: only a new start finds out what is on the disk.

@@ -75,12 +75,9 @@ func (s *Store) update(ctx context.Context, do func(*writer) error) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	select {
-	case <-o.done:
-		return o.err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
+	// No way out by ctx from here: do shares variables with its caller.
+	<-o.done
+	return o.err
 }
 
 // Submit is server.LogStore's.
@@ -159,6 +156,9 @@ func (w *writer) commit(batch []write) {
 		}
 		clear(w.rooms)
 		clear(w.devices)
+		if w.failed == nil {
+			w.checkpoint() // frees the WAL for what will be written next
+		}
 	}
 	for _, b := range batch {
 		var refusal *server.Refusal
