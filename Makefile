@@ -29,12 +29,12 @@ $(PAGE): web/node_modules/.package-lock.json build/snug.wasm $(PAGE_FILES)
 	rm -rf web/dist/*
 	cd web && npx vite build --logLevel warn && node compress.mjs
 
-test: $(PAGE)
+test: build/snug
 	go vet ./...
 	GOOS=js GOARCH=wasm go vet ./cmd/snug-wasm ./internal/idb ./internal/transport ./internal/bridge
 	go test ./...
 	cd proto/gen && go vet ./... && go test ./...
-	cd web && npx svelte-check --tsconfig ./tsconfig.json --fail-on-warnings && npx vitest run
+	cd web && npx svelte-check --tsconfig ./tsconfig.json --fail-on-warnings && npx vitest run && npx vitest run --config test/vitest.config.ts
 
 generate:
 	cd proto/gen && go run .

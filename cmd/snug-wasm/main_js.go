@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,6 +13,7 @@ import (
 	"snug/client"
 	"snug/internal/bridge"
 	"snug/internal/idb"
+	"snug/internal/ident"
 	"snug/internal/transport"
 )
 
@@ -38,14 +38,14 @@ func run(ctx context.Context) error {
 		Store:     store,
 		Transport: transport.NewPage(js.Global().Get("location").Get("origin").String()),
 		Now:       time.Now,
-		Rand:      rand.Reader,
+		Rand:      ident.Random(),
 		Log:       slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Agent:     agent,
 	})
 	if err != nil {
 		return fmt.Errorf("opening this device: %w", err)
 	}
-	page := bridge.New(core, port, rand.Reader)
+	page := bridge.New(core, port, ident.Random())
 	served := make(chan error, 1)
 	go func() { served <- page.Serve(ctx) }()
 	ran := make(chan error, 1)

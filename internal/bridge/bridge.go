@@ -34,11 +34,12 @@ type Core interface {
 	JoinRoom(ctx context.Context, room ident.RoomID) error
 	LeaveRoom(ctx context.Context, room ident.RoomID) error
 	Members(ctx context.Context, room ident.RoomID) ([]client.Member, error)
-	MarkRead(ctx context.Context, room ident.RoomID) error
+	MarkRead(ctx context.Context, room ident.RoomID, seq uint64) error
 	Post(ctx context.Context, room ident.RoomID, text string) (ident.MessageID, error)
 	Retry(ctx context.Context, room ident.RoomID, id ident.MessageID) error
 	Discard(ctx context.Context, room ident.RoomID, id ident.MessageID) error
 	History(ctx context.Context, room ident.RoomID, options client.HistoryOptions) ([]client.Message, error)
+	Reconnect(ctx context.Context) error
 	Events() *client.Subscription
 }
 

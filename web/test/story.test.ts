@@ -1,13 +1,13 @@
 // The story over the real binary: one server, two people in two browsers, no word readable on the way.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browserPresent, launch, open, shoot, type Watched } from "./browser";
+import { browserPresent, launch, open, present, shoot, type Watched } from "./browser";
 
 const binary = process.env["SNUG_BINARY"] ?? new URL("../../build/snug", import.meta.url).pathname;
 
@@ -89,7 +89,7 @@ async function settled(page: Page): Promise<void> {
 
 const canary = "heliotrope-canary-7141";
 
-describe.runIf(browserPresent() && (existsSync(binary) || (console.warn(`NOT RUN: ${binary} is missing: make build`), false)))("the story", () => {
+describe.runIf(browserPresent() && present(binary, "the story needs the binary: make build, or set SNUG_BINARY"))("the story", () => {
   const server = new Server();
   let browser: Browser;
   let alice: Watched;
