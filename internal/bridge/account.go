@@ -47,14 +47,6 @@ func (s *Server) progress(step string) {
 	time.Sleep(time.Millisecond)
 }
 
-// reconnect wakes a core that can be woken; others try again by their own clock.
-func (s *Server) reconnect() error {
-	if core, ok := s.core.(interface{ Reconnect() }); ok {
-		core.Reconnect()
-	}
-	return nil
-}
-
 func (s *Server) suggestPassphrase() (isPacket_Body, error) {
 	words, err := ident.GeneratePassphrase(s.rand)
 	if err != nil {

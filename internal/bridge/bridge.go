@@ -39,6 +39,7 @@ type Core interface {
 	Retry(ctx context.Context, room ident.RoomID, id ident.MessageID) error
 	Discard(ctx context.Context, room ident.RoomID, id ident.MessageID) error
 	History(ctx context.Context, room ident.RoomID, options client.HistoryOptions) ([]client.Message, error)
+	Reconnect(ctx context.Context) error
 	Events() *client.Subscription
 }
 

@@ -1794,10 +1794,11 @@ func (x *Members) GetMembers() []*Member {
 	return nil
 }
 
-// MarkRead says that a person has seen the room. Answered with Done.
+// MarkRead says that a person has seen the room up to seq. Answered with Done.
 type MarkRead struct {
 	unknownFields []byte
 	Room          string `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
+	Seq           uint64 `protobuf:"varint,2,opt,name=seq,proto3" json:"seq,omitempty"`
 }
 
 func (x *MarkRead) Reset() {
@@ -1811,6 +1812,13 @@ func (x *MarkRead) GetRoom() string {
 		return x.Room
 	}
 	return ""
+}
+
+func (x *MarkRead) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
 }
 
 type Message struct {
@@ -4143,6 +4151,9 @@ func (this *MarkRead) EqualVT(that *MarkRead) bool {
 		return false
 	}
 	if this.Room != that.Room {
+		return false
+	}
+	if this.Seq != that.Seq {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -7335,6 +7346,11 @@ func (m *MarkRead) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Seq != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Seq))
+		i--
+		dAtA[i] = 0x10
+	}
 	if len(m.Room) > 0 {
 		i -= len(m.Room)
 		copy(dAtA[i:], m.Room)
@@ -9046,6 +9062,9 @@ func (m *MarkRead) SizeVT() (n int) {
 	l = len(m.Room)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Seq != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Seq))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -13676,6 +13695,15 @@ func (m *MarkRead) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Room = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seq", wireType)
+			}
+			m.Seq = 0
+			m.Seq, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

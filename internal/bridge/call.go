@@ -27,7 +27,7 @@ func (s *Server) dispatch(ctx context.Context, call *Call) (isPacket_Body, error
 	case *Call_JudgePassphrase:
 		return judgePassphrase(body.JudgePassphrase.GetPassphrase())
 	case *Call_Reconnect:
-		return done(s.reconnect())
+		return done(s.core.Reconnect(ctx))
 	case *Call_ListAccounts:
 		return s.listAccounts(ctx)
 	case *Call_CreateInvite:
@@ -65,7 +65,9 @@ func (s *Server) dispatchRoom(ctx context.Context, call *Call) (isPacket_Body, e
 	case *Call_LeaveRoom:
 		return s.withRoom(body.LeaveRoom.GetRoom(), func(room ident.RoomID) error { return s.core.LeaveRoom(ctx, room) })
 	case *Call_MarkRead:
-		return s.withRoom(body.MarkRead.GetRoom(), func(room ident.RoomID) error { return s.core.MarkRead(ctx, room, 0) })
+		return s.withRoom(body.MarkRead.GetRoom(), func(room ident.RoomID) error {
+			return s.core.MarkRead(ctx, room, body.MarkRead.GetSeq())
+		})
 	case *Call_AddMembers:
 		return s.withRoom(body.AddMembers.GetRoom(), func(room ident.RoomID) error {
 			return s.core.AddMembers(ctx, room, body.AddMembers.GetHandles()...)

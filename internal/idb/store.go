@@ -152,7 +152,7 @@ func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return nil
+		return client.ErrStoreClosed
 	}
 	s.closed = true
 	s.db.Call("close")

@@ -7,10 +7,15 @@ import { chromium, type Browser, type BrowserContext, type Page } from "playwrig
 
 const executable = process.env["SNUG_CHROMIUM"] ?? "/usr/bin/chromium";
 
-// browserPresent says loudly where there is none; with SNUG_REQUIRE set that is a failure.
+// browserPresent: with SNUG_REQUIRE set, what is missing is a failure.
 export function browserPresent(): boolean {
-  if (existsSync(executable)) return true;
-  const message = `NOT RUN: the browser tests need Chromium: apt-get install chromium, or set SNUG_CHROMIUM (looked for ${executable})`;
+  return present(executable, "the browser tests need Chromium: apt-get install chromium, or set SNUG_CHROMIUM");
+}
+
+// present says loudly what is missing and how to get it.
+export function present(path: string, need: string): boolean {
+  if (existsSync(path)) return true;
+  const message = `NOT RUN: ${need} (looked for ${path})`;
   if ((process.env["SNUG_REQUIRE"] ?? "") !== "") throw new Error(message);
   console.warn(message);
   return false;

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, open, type Watched } from "./browser";
-import { enter, present, said, say, Server, settled, signUp } from "./people";
+import { enter, ready, said, say, Server, settled, signUp } from "./people";
 import { Terminal } from "./terminal";
 import { pictureTerminal } from "./picture";
 
@@ -35,7 +35,7 @@ async function transcript(page: Page): Promise<string[]> {
   return texts;
 }
 
-describe.runIf(present())("the first conversation", () => {
+describe.runIf(ready())("the first conversation", () => {
   const server = new Server();
   const bob = new Terminal("pebble wagon orchard violin candle river");
   let browser: Browser;

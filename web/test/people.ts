@@ -1,13 +1,13 @@
 // What the stories have in common: the real server, and the steps of a person in a browser.
 
 import { spawn, type ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import type { Page } from "playwright-core";
 import { expect } from "vitest";
-import { browserPresent } from "./browser";
+import { browserPresent, present } from "./browser";
 
 export const binary = process.env["SNUG_BINARY"] ?? new URL("../../build/snug", import.meta.url).pathname;
 
@@ -96,10 +96,5 @@ export async function settled(page: Page): Promise<void> {
   expect(await page.getByText("Not sent").count()).toBe(0);
 }
 
-// present says loudly what keeps the stories from being run.
-export function present(): boolean {
-  if (!browserPresent()) return false;
-  if (existsSync(binary)) return true;
-  console.warn(`NOT RUN: ${binary} is missing: make build`);
-  return false;
-}
+// ready tells whether there is all that the stories need, and says loudly what is missing.
+export const ready = (): boolean => browserPresent() && present(binary, "the stories need the binary: make build, or set SNUG_BINARY");

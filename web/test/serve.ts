@@ -38,7 +38,7 @@ export async function serveFake(signedIn: boolean): Promise<Served> {
     root,
     logLevel: "warn",
     define: { "self.name": signedIn ? '"in"' : '"out"' },
-    build: { outDir: out, lib: { entry: join(root, "test/fake/worker.ts"), formats: ["es"], fileName: () => "worker.js" }, minify: false },
+    build: { outDir: out, emptyOutDir: true, lib: { entry: join(root, "test/fake/worker.ts"), formats: ["es"], fileName: () => "worker.js" }, minify: false },
   });
   const server: Server = createServer((request, response) => {
     const path = new URL(request.url ?? "/", "http://snug.test").pathname;

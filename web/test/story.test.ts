@@ -4,11 +4,11 @@ import { statSync } from "node:fs";
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, open, shoot, type Watched } from "./browser";
-import { enter, present, said, say, Server, settled, signUp } from "./people";
+import { enter, ready, said, say, Server, settled, signUp } from "./people";
 
 const canary = "heliotrope-canary-7141";
 
-describe.runIf(present())("the story", () => {
+describe.runIf(ready())("the story", () => {
   const server = new Server();
   let browser: Browser;
   let alice: Watched;

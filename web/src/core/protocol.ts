@@ -490,13 +490,15 @@ export const Members: Codec<Members> = codec<Members>([
   { number: 1, name: "members", kind: "message", of: () => Member, repeated: true },
 ]);
 
-// MarkRead says that a person has seen the room. Answered with Done.
+// MarkRead says that a person has seen the room up to seq. Answered with Done.
 export interface MarkRead {
   room: string;
+  seq: number;
 }
 
 export const MarkRead: Codec<MarkRead> = codec<MarkRead>([
   { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "seq", kind: "number" },
 ]);
 
 export interface Message {

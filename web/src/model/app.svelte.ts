@@ -169,7 +169,9 @@ export class App {
 
   // read marks the open room as read while somebody looks at it.
   #read(): void {
-    if (this.#attentive && this.timeline?.loaded === true && (this.room?.unread ?? 0) > 0) void this.rooms.markRead(this.timeline.room);
+    if (this.#attentive && this.timeline?.loaded === true && (this.room?.unread ?? 0) > 0) {
+      void this.rooms.markRead(this.timeline.room, this.timeline.seq);
+    }
   }
 
   #forget(reason: string): void {

@@ -21,6 +21,9 @@ export class Timeline {
   unreadAfter = $state(0);
   rows: Row[] = $derived(rowsOf(this.messages, this.whole, this.unreadAfter));
 
+  // The last that is shown of the room's log.
+  seq: number = $derived(this.messages.reduce((last, message) => Math.max(last, message.seq), 0));
+
   #core: Core;
   #closed = false;
 

@@ -74,9 +74,9 @@ export class Rooms {
     await this.#core.call("removeMembers", { room, handles: [handle] });
   }
 
-  async markRead(room: string): Promise<void> {
+  async markRead(room: string, seq: number): Promise<void> {
     try {
-      await this.#core.call("markRead", { room });
+      await this.#core.call("markRead", { room, seq });
     } catch {
       // It stays unread, which is what the list goes on to show.
     }

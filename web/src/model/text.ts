@@ -77,11 +77,3 @@ export function ago(at: number, now: number): string {
 export function fullTime(at: number): string {
   return new Date(at).toLocaleString(undefined, { dateStyle: "full", timeStyle: "short" });
 }
-
-// names joins handles for people: "a, b and c", at most three and a count.
-export function names(handles: readonly string[]): string {
-  const shown = handles.slice(0, 3);
-  const rest = handles.length - shown.length;
-  const parts = rest > 0 ? [...shown, `${rest} more`] : shown;
-  return new Intl.ListFormat("en", { type: "conjunction" }).format(parts);
-}
