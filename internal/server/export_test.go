@@ -17,3 +17,15 @@ func Waiting(s *Server) (n int) {
 
 // Handler gives what the plain HTTP port serves.
 func Handler(s *Server) http.Handler { return s.handler(&listening{server: s}, false) }
+
+// Followed gives how many cursors the hub knows, of all sessions.
+func Followed(s *Server) (n int) {
+	s.hub.mu.Lock()
+	defer s.hub.mu.Unlock()
+	for _, t := range s.hub.mu.topics {
+		t.mu.Lock()
+		n += len(t.followers)
+		t.mu.Unlock()
+	}
+	return n
+}

@@ -31,10 +31,14 @@ func (n *session) follow(ctx context.Context, id uint64, m *wire.Follow) error {
 	if err != nil {
 		return err
 	}
+	if len(m.Rooms) > maxFollows {
+		return errManyFollows
+	}
 	fresh := make([]*cursor, 0, len(m.Rooms))
 	for _, r := range m.Rooms {
 		room, err := ident.RoomIDFromBytes(r.Room)
 		if err != nil {
+			n.abandon(fresh)
 			return errBadRoomID
 		}
 		c := &cursor{session: n, room: room, device: d.ID, after: r.After, stopped: r.Stop}
@@ -50,6 +54,8 @@ func (n *session) follow(ctx context.Context, id uint64, m *wire.Follow) error {
 	n.abandon(old)
 	return err
 }
+
+var errManyFollows = Refuse(wire.ErrorCode_ERROR_CODE_TOO_LARGE, "too many rooms followed by one connection")
 
 // begin registers a cursor before it asks what there is, so that no entry falls
 // between the two.
@@ -85,7 +91,7 @@ func (n *session) replace(id uint64, fresh []*cursor) (old []*cursor, err error)
 		for _, c := range fresh {
 			c.stopped = true
 		}
-		return fresh, Refuse(wire.ErrorCode_ERROR_CODE_TOO_LARGE, "too many rooms followed by one connection")
+		return fresh, errManyFollows
 	}
 	for _, c := range fresh {
 		if former := n.mu.follows[c.room]; former != nil {

@@ -392,3 +392,32 @@ func TestSilent(t *testing.T) {
 	server.Sweep(h.server)
 	p.end()
 }
+
+// TestRefusedFollowLeavesNothing: a Follow that names one room that there is and then one that is malformed or not
+// there, again and again, would otherwise fill the server's memory with cursors that nobody reads.
+func TestRefusedFollowLeavesNothing(t *testing.T) {
+	h := open(t)
+	alice := h.join(t, "alice")
+	room := alice.room()
+	many := func(rooms ...[]byte) *wire.ClientFrame {
+		m := new(wire.Follow)
+		for _, r := range rooms {
+			m.Rooms = append(m.Rooms, &wire.Cursor{Room: r})
+		}
+		return &wire.ClientFrame{Body: &wire.ClientFrame_Follow{Follow: m}}
+	}
+	before := server.Followed(h.server)
+	alice.refused(bad, many(room[:], []byte("short")))
+	alice.refused(notFound, many(room[:], bytes.Repeat([]byte("x"), 16)))
+	if got := server.Followed(h.server); got != before {
+		t.Errorf("%d cursors are kept for Follows that were refused, want %d", got, before)
+	}
+	crowd := make([][]byte, 10_001)
+	for i := range crowd {
+		crowd[i] = room[:]
+	}
+	alice.refused(tooLarge, many(crowd...))
+	if alice.ask(many(room[:])).GetDone() == nil {
+		t.Error("a good Follow is refused after bad ones")
+	}
+}
