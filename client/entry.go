@@ -170,6 +170,10 @@ func (c *Core) interpret(r *room, entry *wire.Entry) (*Message, error) {
 	switch {
 	case r.kind == OpenToAll && entry.Kind == wire.EntryKind_ENTRY_KIND_OPEN:
 		c.openEntry(r, entry, m)
+		// The signature is good at any place of the log, so that it counts once.
+		if m.Kind == Text && c.get(keySaidMessage(r.id, m.Device, m.ID)) != nil {
+			m.gap(saidBefore)
+		}
 	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_SEALED:
 		c.sealedEntry(r, entry, m)
 	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_PROPOSAL:
@@ -195,6 +199,9 @@ func (m *Message) gap(cause string) { m.Kind, m.Gap, m.Text = Gap, cause, "" }
 
 // own reports whether this device is said to have sent the entry.
 func (c *Core) own(m *Message) bool { return m.Device == c.mem.account.me.Device }
+
+// saidBefore is why a signed message is not shown a second time.
+const saidBefore = "it was said before, and the server shows it again"
 
 // openEntry verifies a signed entry of an open room.
 func (c *Core) openEntry(r *room, entry *wire.Entry, m *Message) {

@@ -373,3 +373,28 @@ func cuckooRoom(t *testing.T, net *testkit.Net, direct bool) {
 		t.Errorf("the room is %+v, %v, want a problem that says what was tried", r, err)
 	}
 }
+
+// TestOpenReplay has the server show bob a message of an open room a second time, with the signature that alice made once
+// and heads that add up. He sees it once, and is told of the other.
+func TestOpenReplay(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob := register(t, net, "alice", true), register(t, net, "bob", true)
+		made, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "square", Open: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := bob.JoinRoom(bob.ctx(), made.ID); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		tamper(net, bob, func(e *wire.Entries) {
+			again := *e.Entries[0]
+			again.Seq++
+			rechain(made.ID, e.Entries[0].Head, []*wire.Entry{&again})
+			e.Entries = append(e.Entries[:1], &again)
+		})
+		alice.send(made.ID, "I sell the bicycle")
+		wait()
+		equal(t, bob.texts(made.ID), []string{"alice: I sell the bicycle", "gap: it was said before, and the server shows it again"})
+	})
+}

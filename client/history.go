@@ -179,10 +179,16 @@ func (c *Core) readEntries(room ident.RoomID, entries []*wire.Entry, mayFetch bo
 		r = emptyOpen(room)
 	}
 	messages := make([]Message, 0, len(entries))
+	said := make(map[string]bool)
 	for _, entry := range entries {
 		m := c.envelope(r, entry)
 		if entry.Kind == wire.EntryKind_ENTRY_KIND_OPEN {
 			c.openEntry(r, entry, m)
+			key := keySaidMessage(room, m.Device, m.ID)
+			if m.Kind == Text && said[key] {
+				m.gap(saidBefore)
+			}
+			said[key] = said[key] || m.Kind == Text
 		} else {
 			m.gap("of a kind that does not belong in this room")
 		}

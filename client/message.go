@@ -144,6 +144,9 @@ func (c *Core) keep(r *room, m *Message) {
 		c.put(keyOwnMessage(r.id, m.ID), newOwn(m.Seq))
 		c.finishRow(r, m.ID)
 	}
+	if r.kind == OpenToAll && m.Kind == Text {
+		c.put(keySaidMessage(r.id, m.Device, m.ID), newOwn(m.Seq))
+	}
 	if m.Kind == Text {
 		switch {
 		case m.Own:

@@ -18,6 +18,8 @@ import (
 //	group/<room>/<key>      the room's MLS group, in mls's own records
 //	message/<room>/<seq>    what stands at seq, 16 hex digits
 //	own/<room>/<message>    the seq of a message that this device sent
+//	said/<room>/<device>/<message>
+//	                        the seq of a message of an open room, which the server could show a second time
 //	outbox/<room>/<order>   what is on its way, 16 hex digits
 //	pending/<room>          this device's commit that has not won or lost yet
 //	key/<ref>               the private half of a key package
@@ -31,6 +33,7 @@ const (
 	keyGroups   = "group/"
 	keyMessages = "message/"
 	keyOwn      = "own/"
+	keySaid     = "said/"
 	keyOutbox   = "outbox/"
 	keyPending  = "pending/"
 	keyPackages = "key/"
@@ -50,6 +53,10 @@ func keyMessage(room ident.RoomID, seq uint64) string {
 
 func keyOwnMessage(room ident.RoomID, id ident.MessageID) string {
 	return keyOwn + room.String() + "/" + id.String()
+}
+
+func keySaidMessage(room ident.RoomID, device ident.DeviceID, id ident.MessageID) string {
+	return keySaid + room.String() + "/" + device.String() + "/" + id.String()
 }
 
 func keyOutboxOf(room ident.RoomID) string { return keyOutbox + room.String() + "/" }
