@@ -205,6 +205,39 @@ func TestNoMistakes(t *testing.T) {
 	}
 }
 
+// TestDocs sees that every test that the threat model names is there: a promise whose test is gone is none.
+func TestDocs(t *testing.T) {
+	text, err := os.ReadFile("docs/threat-model.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cell := regexp.MustCompile("`([a-z./]+)` (Test[A-Za-z]+(?:, Test[A-Za-z]+)*)")
+	named := 0
+	for _, match := range cell.FindAllStringSubmatch(string(text), -1) {
+		files, err := filepath.Glob(filepath.Join(match[1], "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var source []byte
+		for _, file := range files {
+			b, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			source = append(source, b...)
+		}
+		for name := range strings.SplitSeq(match[2], ", ") {
+			named++
+			if !bytes.Contains(source, []byte("func "+name+"(")) {
+				t.Errorf("docs/threat-model.md names %s in %s, which is not there", name, match[1])
+			}
+		}
+	}
+	if named < 30 {
+		t.Errorf("docs/threat-model.md names %d tests, want the table of them", named)
+	}
+}
+
 // TestLicence keeps the licence file in the checkout: the binary is given away under it.
 func TestLicence(t *testing.T) {
 	info, err := os.Stat("LICENSE")
