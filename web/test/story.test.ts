@@ -70,6 +70,9 @@ describe.runIf(ready())("the story", () => {
     passphrases.push(await signUp(page, link, "bob"));
     await page.getByRole("navigation").getByRole("button").first().click();
     await said(page, "Is anybody here?").waitFor();
+    // Only the owner may invite: nobody else is offered what the server would refuse.
+    expect(await page.getByRole("button", { name: "Invite somebody" }).count()).toBe(0);
+    expect(await alice.page.getByRole("button", { name: "Invite somebody" }).count()).toBeGreaterThan(0);
     expect(bob.wrong).toEqual([]);
   });
 
