@@ -54,7 +54,8 @@ func help(ctx context.Context, c *call) error {
 Every verb takes --json: one object per line on standard output, everything else on standard error. Verbs that act for
 you take --home DIR (or SNUG_HOME): one person's device, so that several can live on one machine.
 
-Exit status: 0 done, 1 failed, 2 usage, 3 refused by policy or trust, 4 not found, 5 unreachable or timed out.
+Exit status: 0 done, 1 failed, 2 usage, 3 refused by policy or trust, 4 not found, 5 unreachable or timed out,
+6 a socket was cut.
 
 Begin with: snug serve
 `)

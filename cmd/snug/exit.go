@@ -16,6 +16,7 @@ const (
 	exitRefused     = 3 // by policy or for want of trust
 	exitNotFound    = 4
 	exitUnreachable = 5 // or timed out
+	exitCut         = 6 // a socket's stream broke off
 )
 
 // A usageError is a command line that cannot be carried out.
@@ -35,7 +36,10 @@ var errHelpShown = errors.New("help shown")
 func exitCode(err error) int {
 	var usage *usageError
 	var refusal *client.Error
+	var cut *cutError
 	switch {
+	case errors.As(err, &cut):
+		return exitCut
 	case err == nil, errors.Is(err, errHelpShown):
 		return exitDone
 	case errors.As(err, &usage):

@@ -22,8 +22,13 @@ import (
 
 // homeFlags adds the flags of every verb that acts for a person's device.
 func homeFlags(set *flag.FlagSet) {
-	set.String("home", "", "the `DIR` of this device (default $SNUG_HOME, else below $XDG_DATA_HOME)")
+	addHome(set)
 	set.Duration("timeout", defaultTimeout, "how long to wait for the server")
+}
+
+// addHome adds --home.
+func addHome(set *flag.FlagSet) {
+	set.String("home", "", "the `DIR` of this device (default $SNUG_HOME, else below $XDG_DATA_HOME)")
 }
 
 // homeDir is the directory of this device: the flag, SNUG_HOME, or the XDG base directory's.

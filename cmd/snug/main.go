@@ -58,8 +58,11 @@ func findVerb(args []string) (*verb, []string, error) {
 			}
 		}
 	}
-	if args[0] == "room" {
+	switch args[0] {
+	case "room":
 		return nil, nil, usageErrorf("snug help", "which of create, add, remove, join, leave, members?")
+	case "key":
+		return nil, nil, usageErrorf("snug key show", "which of show?")
 	}
 	return nil, nil, usageErrorf(didYouMean(args[0]), "there is no verb %q", args[0])
 }

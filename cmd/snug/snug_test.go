@@ -122,6 +122,12 @@ func (b *lockedBuffer) String() string {
 	return b.buf.String()
 }
 
+func (b *lockedBuffer) Len() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.buf.Len()
+}
+
 // A person is a home directory in which somebody is signed in.
 type person struct {
 	t      *testing.T

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"net"
+
+	"snug/client"
+	"snug/mtls"
+)
+
+func dialFlags(set *flag.FlagSet) action {
+	homeFlags(set)
+	accepted := addPeers(set)
+	return func(ctx context.Context, c *call) error { return dial(ctx, c, accepted) }
+}
+
+// dial connects to the peer. Not a byte of stdin is read before both sides have accepted each other.
+func dial(ctx context.Context, c *call, accepted *peers) error {
+	trust, err := accepted.trust(c)
+	if err != nil {
+		return err
+	}
+	if host, _, err := net.SplitHostPort(c.args[0]); err != nil || host == "" {
+		return usageErrorf("snug "+c.verb.example, "%q is no address to dial: HOST:PORT", c.args[0])
+	}
+	identity, err := c.socketIdentity()
+	if err != nil {
+		return err
+	}
+	dialing, cancel := context.WithTimeout(ctx, c.timeout)
+	defer cancel()
+	conn, err := mtls.Dial(dialing, "tcp", c.args[0], &mtls.ClientOptions{Identity: identity, Trust: trust})
+	if err != nil {
+		if refused := refusedPeer(err); refused != nil {
+			return refused
+		}
+		return &client.Error{Code: client.Unreachable, Message: "reaching " + c.args[0] + ": " + err.Error(),
+			Hint: "is `snug listen` running there, and does the way lead there?"}
+	}
+	c.connected(conn)
+	return c.join(ctx, conn)
+}

@@ -1,0 +1,256 @@
+package main_test
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/json"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A socket is `snug listen` or `snug dial`, running.
+type socket struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *lockedBuffer
+	events chan map[string]any
+	log    *lockedBuffer
+	status chan int
+}
+
+// keyOf is the fingerprint of a home's sockets.
+func keyOf(t *testing.T, home string) string {
+	t.Helper()
+	out, err := exec.Command(binary, "key", "show", "--json", "--home", home).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var object struct{ Fingerprint string }
+	if err := json.Unmarshal(out, &object); err != nil || object.Fingerprint == "" {
+		t.Fatalf("key show prints %q (%v)", out, err)
+	}
+	return object.Fingerprint
+}
+
+// socketOf starts a verb in a home.
+func socketOf(t *testing.T, home, verb, address string, peers ...string) *socket {
+	t.Helper()
+	args := []string{verb, address, "--json", "--home", home}
+	for _, peer := range peers {
+		args = append(args, "--peer", peer)
+	}
+	s := &socket{
+		t: t, cmd: exec.Command(binary, args...), out: new(lockedBuffer), log: new(lockedBuffer),
+		events: make(chan map[string]any, 64), status: make(chan int, 1),
+	}
+	var err error
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		t.Fatal(err)
+	}
+	stderr, err := s.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.cmd.Stdout = s.out
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		defer close(s.events)
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			s.log.Write(append(lines.Bytes(), '\n'))
+			var event map[string]any
+			if json.Unmarshal(lines.Bytes(), &event) == nil {
+				s.events <- event
+			}
+		}
+	}()
+	go func() {
+		<-read
+		s.cmd.Wait()
+		s.status <- s.cmd.ProcessState.ExitCode()
+	}()
+	t.Cleanup(func() { s.cmd.Process.Kill() })
+	return s
+}
+
+// event waits for one of this kind, and returns it.
+func (s *socket) event(kind string) map[string]any {
+	s.t.Helper()
+	deadline := time.After(patience)
+	for {
+		select {
+		case event, ok := <-s.events:
+			if !ok {
+				s.t.Fatalf("it ended without the event %q\n%s", kind, s.log)
+			}
+			if event["event"] == kind {
+				return event
+			}
+		case <-deadline:
+			s.t.Fatalf("no event %q\n%s", kind, s.log)
+		}
+	}
+}
+
+// ends waits until the process has ended with this status.
+func (s *socket) ends(status int) {
+	s.t.Helper()
+	select {
+	case got := <-s.status:
+		if got != status {
+			s.t.Errorf("%s: exit %d, want %d\n%s", s.cmd.Args[1], got, status, s.log)
+		}
+	case <-time.After(patience):
+		s.t.Fatalf("%s does not end\n%s", s.cmd.Args[1], s.log)
+	}
+}
+
+// listening has two homes that know each other's keys, the first of them listening.
+func listening(t *testing.T) (listener *socket, address, dialer, listenerKey string) {
+	t.Helper()
+	here, there := filepath.Join(t.TempDir(), "here"), filepath.Join(t.TempDir(), "there")
+	listener = socketOf(t, here, "listen", "127.0.0.1:0", keyOf(t, there))
+	return listener, listener.event("listening")["addr"].(string), there, keyOf(t, here)
+}
+
+// TestSocketBothWays sends a megabyte each way at once, and ends one direction before the other.
+func TestSocketBothWays(t *testing.T) {
+	listener, address, home, key := listening(t)
+	dialer := socketOf(t, home, "dial", address, key)
+	there, back := make([]byte, 1<<20), make([]byte, 1<<20)
+	rand.Read(there)
+	rand.Read(back)
+	go func() {
+		dialer.in.Write(there)
+		dialer.in.Close()
+	}()
+	// The listener answers after the dialer has ended its half.
+	listener.event("connected")
+	for deadline := time.Now().Add(patience); listener.out.Len() < len(there) && time.Now().Before(deadline); {
+	}
+	listener.in.Write(back)
+	listener.in.Close()
+	dialer.ends(0)
+	listener.ends(0)
+	if listener.out.String() != string(there) || dialer.out.String() != string(back) {
+		t.Error("what arrived is not what was sent")
+	}
+	if ended := listener.event("ended"); ended["received"] != float64(1<<20) || ended["sent"] != float64(1<<20) {
+		t.Errorf("the listener counts %v", ended)
+	}
+}
+
+// TestSocketRefusals: whoever is not the one is told so on both sides, and the listener waits on.
+func TestSocketRefusals(t *testing.T) {
+	listener, address, home, key := listening(t)
+	stranger := filepath.Join(t.TempDir(), "stranger")
+
+	// The listener does not know this one.
+	unknown := socketOf(t, stranger, "dial", address, key)
+	io.WriteString(unknown.in, "let me in")
+	unknown.ends(3)
+	if reason := listener.event("refused")["reason"].(string); !strings.Contains(reason, keyOf(t, stranger)) {
+		t.Errorf("the listener says %q, want the key that came named", reason)
+	}
+	// This one expects somebody else.
+	elsewhere := socketOf(t, home, "dial", address, keyOf(t, stranger))
+	elsewhere.ends(3)
+	if !strings.Contains(elsewhere.log.String(), key) {
+		t.Errorf("the dialer says %q, want the key that came named", elsewhere.log)
+	}
+	listener.event("refused")
+	// No certificate, too old a protocol, garbage.
+	for _, version := range []uint16{tls.VersionTLS13, tls.VersionTLS12} {
+		conn, err := tls.Dial("tcp", address, &tls.Config{
+			ServerName: "localhost", MinVersion: tls.VersionTLS12, MaxVersion: version, NextProtos: []string{"snug-mtls/1"},
+		})
+		if err == nil {
+			conn.Close()
+			t.Errorf("a dialer that checks certificates accepted a self-signed one")
+		}
+		listener.event("refused")
+	}
+	if listener.out.String() != "" {
+		t.Errorf("%q reached the application", listener.out)
+	}
+	dialer := socketOf(t, home, "dial", address, key)
+	io.WriteString(dialer.in, "it is me")
+	dialer.in.Close()
+	listener.in.Close()
+	dialer.ends(0)
+	listener.ends(0)
+	if got := listener.out.String(); got != "it is me" {
+		t.Errorf("the listener received %q, want what the right peer sent", got)
+	}
+}
+
+// TestSocketCut kills one side in the middle: the other never takes what it has for all there is.
+func TestSocketCut(t *testing.T) {
+	for _, victim := range []string{"listener", "dialer"} {
+		t.Run(victim, func(t *testing.T) {
+			listener, address, home, key := listening(t)
+			dialer := socketOf(t, home, "dial", address, key)
+			dialer.event("connected")
+			listener.event("connected")
+			killed, left := listener, dialer
+			if victim == "dialer" {
+				killed, left = dialer, listener
+			}
+			killed.cmd.Process.Kill()
+			left.ends(6)
+			if !strings.Contains(left.log.String(), "cut") {
+				t.Errorf("it says %q, want the cut named", left.log)
+			}
+		})
+	}
+}
+
+// TestSocketBadInput gives each kind of it its status.
+func TestSocketBadInput(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	key := keyOf(t, home)
+	run := func(args ...string) (int, string) {
+		cmd := exec.Command(binary, append(args, "--home", home)...)
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		cmd.Run()
+		return cmd.ProcessState.ExitCode(), stderr.String()
+	}
+	for _, row := range []struct {
+		name   string
+		status int
+		words  string
+		args   []string
+	}{
+		{"nobody named", 2, "--peer", []string{"listen", "127.0.0.1:0"}},
+		{"nobody named to dial", 2, "key show", []string{"dial", "127.0.0.1:1"}},
+		{"no fingerprint", 2, "52 of a-z", []string{"dial", "127.0.0.1:1", "--peer", "bob"}},
+		{"no port", 2, "HOST:PORT", []string{"dial", "127.0.0.1", "--peer", key}},
+		{"nobody there", 5, "reaching", []string{"dial", closedPort(t), "--peer", key}},
+		{"a flag to accept anybody", 2, "", []string{"listen", "127.0.0.1:0", "--insecure"}},
+	} {
+		if status, stderr := run(row.args...); status != row.status || !strings.Contains(stderr, row.words) {
+			t.Errorf("%s: exit %d, %q; want %d with %q", row.name, status, stderr, row.status, row.words)
+		}
+	}
+	// The messenger's port is another protocol: it does not pass for a socket.
+	s := serve(t)
+	if status, stderr := run("dial", s.TLS, "--peer", s.Pin); status != 3 {
+		t.Errorf("dialing the messenger's port: exit %d, %q; want 3", status, stderr)
+	}
+	info, err := os.Stat(filepath.Join(home, "socket.pem"))
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the key file is %v, %v; want 0600", info.Mode(), err)
+	}
+}
