@@ -144,7 +144,9 @@ func (c *Core) advanceCommit(r *room) bool {
 		at = c.now.Add(c.jitter(commitJitter))
 		c.vol.commitAt[r.id] = at
 	}
-	if r.leaveAsked == c.group(r).Epoch()+1 || !p.wanted && c.now.Before(at) {
+	// Who has asked to go leaves commits to the others, unless all of them have asked as well.
+	asked := r.leaveAsked == c.group(r).Epoch()+1 && len(p.leaving)+1 < len(c.roster(r).members)
+	if asked || !p.wanted && c.now.Before(at) {
 		return false
 	}
 	if c.now.Before(c.vol.submitAt[r.id]) || r.hasRows(rowSealed) {

@@ -341,3 +341,29 @@ func TestSlowReader(t *testing.T) {
 		}
 	})
 }
+
+// TestEverybodyLeaves has all members ask to go before any of them has let another go: each waits for somebody else to
+// carry it out, until they notice that there is nobody else.
+func TestEverybodyLeaves(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob, carol := register(t, net, "alice", true), register(t, net, "bob", true), register(t, net, "carol", true)
+		room, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "party", Handles: []string{"bob", "carol"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		people := []*person{alice, bob, carol}
+		for _, p := range people {
+			if err := p.LeaveRoom(p.ctx(), room.ID); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		for i, p := range people {
+			if r, err := p.Room(p.ctx(), room.ID); err == nil && r.Joined {
+				t.Errorf("person %d is still in the room: %+v", i, r)
+			}
+		}
+	})
+}
