@@ -89,6 +89,19 @@ func TestDowngrade(t *testing.T) {
 	}
 }
 
+// TestServeRefuses starts no server on what contradicts itself or gives people away.
+func TestServeRefuses(t *testing.T) {
+	data := t.TempDir()
+	nobody := newPerson(t, "nobody")
+	nobody.mustRefuse(2, "this machine only", "serve", "--data", data, "--http", "0.0.0.0:0")
+	nobody.mustRefuse(2, "this machine only", "serve", "--data", data, "--http", ":8080")
+	nobody.mustRefuse(2, "this machine only", "serve", "--data", data, "--http", "example.org:8080")
+	nobody.mustRefuse(2, "no address", "serve", "--data", data, "--http", "on")
+	nobody.mustRefuse(2, "registration", "serve", "--data", data, "--registration", "everybody")
+	s := serve(t)
+	nobody.mustRefuse(1, "", "serve", "--data", s.data, "--tls", "127.0.0.1:0", "--http", "off") // in use
+}
+
 // TestBadInput gives each kind of it a clear error and loses nothing by it.
 func TestBadInput(t *testing.T) {
 	s := serve(t)

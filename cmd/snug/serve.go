@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"net/netip"
 
 	"snug/internal/ident"
 	"snug/internal/server"
@@ -49,6 +50,9 @@ func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 	if err != nil {
 		return err
 	}
+	if err := o.checkHTTP(); err != nil {
+		return err
+	}
 	path := o.data
 	if path == "" {
 		if path, err = dataDir("snug-server"); err != nil {
@@ -83,6 +87,22 @@ func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 		return errors.Join(err, closePorts(ports))
 	}
 	return s.Run(ctx, ports)
+}
+
+// checkHTTP keeps plain HTTP on this machine: on its way to another one, anybody could read what is typed and change the
+// page that handles the keys.
+func (o *serveOptions) checkHTTP() error {
+	if o.http == "off" {
+		return nil
+	}
+	host, port, err := net.SplitHostPort(o.http)
+	if err != nil {
+		return usageErrorf("snug serve --http "+defaultHTTP, "serve: %q is no address: HOST:PORT, or off", o.http)
+	}
+	if address, err := netip.ParseAddr(host); host != "localhost" && (err != nil || !address.IsLoopback()) {
+		return usageErrorf("snug serve --http 127.0.0.1:"+port, "serve: plain HTTP is for this machine only; browsers elsewhere use https and the port of --tls")
+	}
+	return nil
 }
 
 func registrationMode(name string) (wire.RegistrationMode, error) {
