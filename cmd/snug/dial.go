@@ -33,6 +33,9 @@ func dial(ctx context.Context, c *call, accepted *peers) error {
 	conn, err := mtls.Dial(dialing, "tcp", c.args[0], &mtls.ClientOptions{Identity: identity, Trust: trust})
 	if err != nil {
 		if refused := refusedPeer(err); refused != nil {
+			if c.json {
+				c.tell(socketEvent{Event: "refused", Addr: c.args[0], Reason: refused.Error()}, "")
+			}
 			return refused
 		}
 		return &client.Error{Code: client.Unreachable, Message: "reaching " + c.args[0] + ": " + err.Error(),

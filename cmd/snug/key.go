@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"snug/internal/ident"
 	"snug/mtls"
 )
 
@@ -34,6 +35,9 @@ func keyFlags(set *flag.FlagSet) action {
 		object := struct {
 			Fingerprint string `json:"fingerprint"`
 		}{identity.Fingerprint().String()}
+		if !c.json {
+			c.say("to tell it from others at a glance: %s", ident.TellApart(identity.Fingerprint()))
+		}
 		return c.print(object, "%s", object.Fingerprint)
 	}
 }

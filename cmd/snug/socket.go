@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"strings"
 	"sync/atomic"
 
@@ -145,13 +144,12 @@ func (c *call) settle(conn *mtls.Conn, up, down <-chan error, person bool) error
 
 // send carries stdin to the peer and tells it when that has ended.
 func (c *call) send(conn *mtls.Conn, sent *atomic.Int64) error {
-	_, err := io.Copy(counting{conn, sent}, c.in)
-	var network net.Error
+	reading, writing := carry(conn, c.in, sent)
 	switch {
-	case errors.As(err, &network):
-		return &cutError{err}
-	case err != nil:
-		return fmt.Errorf("reading stdin: %w", err)
+	case writing != nil:
+		return &cutError{writing}
+	case reading != nil:
+		return fmt.Errorf("reading stdin: %w", reading)
 	}
 	if err := conn.CloseWrite(); err != nil {
 		return &cutError{err}
@@ -159,35 +157,34 @@ func (c *call) send(conn *mtls.Conn, sent *atomic.Int64) error {
 	return nil
 }
 
-// counting is a writer that counts, and hides how else a connection could be written to.
-type counting struct {
-	to io.Writer
-	n  *atomic.Int64
-}
-
-// Write is io.Writer's.
-func (w counting) Write(b []byte) (int, error) {
-	n, err := w.to.Write(b)
-	w.n.Add(int64(n))
-	return n, err
-}
-
 // receive carries what the peer sends to stdout, until it says that this is all.
 func receive(out io.Writer, conn *mtls.Conn, received *atomic.Int64) error {
+	reading, writing := carry(out, conn, received)
+	switch {
+	case writing != nil:
+		return fmt.Errorf("writing stdout: %w", writing)
+	case reading != nil:
+		return &cutError{reading}
+	}
+	return nil
+}
+
+// carry copies until the end of from, counts, and tells which of the two failed, which is not told by the kind of error.
+func carry(to io.Writer, from io.Reader, n *atomic.Int64) (reading, writing error) {
 	buffer := make([]byte, 64<<10)
 	for {
-		n, err := conn.Read(buffer)
-		if n > 0 {
-			received.Add(int64(n))
-			if _, err := out.Write(buffer[:n]); err != nil {
-				return fmt.Errorf("writing stdout: %w", err)
+		got, err := from.Read(buffer)
+		if got > 0 {
+			if _, writing = to.Write(buffer[:got]); writing != nil {
+				return nil, writing
 			}
+			n.Add(int64(got))
 		}
 		if err == io.EOF {
-			return nil
+			return nil, nil
 		}
 		if err != nil {
-			return &cutError{err}
+			return err, nil
 		}
 	}
 }
@@ -200,6 +197,9 @@ func refusedPeer(err error) error {
 	case errors.As(err, &wrong):
 		return &client.Error{Code: client.Refused, Message: strings.TrimPrefix(wrong.Error(), "mtls: "),
 			Hint: "if that is the right peer, give --peer what `snug key show` prints there now"}
+	case errors.As(err, &refused) && strings.HasSuffix(refused.Reason, "no application protocol"):
+		return &client.Error{Code: client.Refused, Message: "what listens there speaks another protocol",
+			Hint: "it is no `snug listen`: a messenger's server, perhaps, which has another port"}
 	case errors.As(err, &refused):
 		return &client.Error{Code: client.Refused, Message: strings.TrimPrefix(refused.Error(), "mtls: "),
 			Hint: "the other side has to be started with --peer and what `snug key show` prints here"}

@@ -103,6 +103,16 @@ func (s *socket) event(kind string) map[string]any {
 	}
 }
 
+// prints waits until stdout is this.
+func (s *socket) prints(want string) {
+	s.t.Helper()
+	for deadline := time.Now().Add(patience); s.out.String() != want; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%s printed %q, want %q\n%s", s.cmd.Args[1], s.out, want, s.log)
+		}
+	}
+}
+
 // ends waits until the process has ended with this status.
 func (s *socket) ends(status int) {
 	s.t.Helper()
@@ -124,30 +134,55 @@ func listening(t *testing.T) (listener *socket, address, dialer, listenerKey str
 	return listener, listener.event("listening")["addr"].(string), there, keyOf(t, here)
 }
 
-// TestSocketBothWays sends a megabyte each way at once, and ends one direction before the other.
+// TestSocketBothWays sends a megabyte each way at once.
 func TestSocketBothWays(t *testing.T) {
 	listener, address, home, key := listening(t)
 	dialer := socketOf(t, home, "dial", address, key)
 	there, back := make([]byte, 1<<20), make([]byte, 1<<20)
 	rand.Read(there)
 	rand.Read(back)
-	go func() {
-		dialer.in.Write(there)
-		dialer.in.Close()
-	}()
-	// The listener answers after the dialer has ended its half.
-	listener.event("connected")
-	for deadline := time.Now().Add(patience); listener.out.Len() < len(there) && time.Now().Before(deadline); {
+	for s, b := range map[*socket][]byte{dialer: there, listener: back} {
+		go func() {
+			s.in.Write(b)
+			s.in.Close()
+		}()
 	}
-	listener.in.Write(back)
-	listener.in.Close()
 	dialer.ends(0)
 	listener.ends(0)
 	if listener.out.String() != string(there) || dialer.out.String() != string(back) {
 		t.Error("what arrived is not what was sent")
 	}
-	if ended := listener.event("ended"); ended["received"] != float64(1<<20) || ended["sent"] != float64(1<<20) {
-		t.Errorf("the listener counts %v", ended)
+	for _, s := range []*socket{listener, dialer} {
+		if ended := s.event("ended"); ended["received"] != float64(1<<20) || ended["sent"] != float64(1<<20) {
+			t.Errorf("%s counts %v", s.cmd.Args[1], ended)
+		}
+	}
+}
+
+// TestSocketHalfClose ends one direction, and uses the other one after that.
+func TestSocketHalfClose(t *testing.T) {
+	for _, first := range []string{"listener", "dialer"} {
+		t.Run(first, func(t *testing.T) {
+			listener, address, home, key := listening(t)
+			dialer := socketOf(t, home, "dial", address, key)
+			asks, answers := listener, dialer
+			if first == "dialer" {
+				asks, answers = dialer, listener
+			}
+			io.WriteString(asks.in, "is that all?")
+			asks.in.Close()
+			answers.prints("is that all?")
+			// The answer comes in two parts, so that the first cannot have been on its way before the question's end.
+			io.WriteString(answers.in, "not yet, ")
+			asks.prints("not yet, ")
+			io.WriteString(answers.in, "now")
+			answers.in.Close()
+			listener.ends(0)
+			dialer.ends(0)
+			if got := asks.out.String(); got != "not yet, now" {
+				t.Errorf("the answer is %q", got)
+			}
+		})
 	}
 }
 
@@ -160,6 +195,9 @@ func TestSocketRefusals(t *testing.T) {
 	unknown := socketOf(t, stranger, "dial", address, key)
 	io.WriteString(unknown.in, "let me in")
 	unknown.ends(3)
+	if reason, _ := unknown.event("refused")["reason"].(string); !strings.Contains(reason, "refused by the peer") {
+		t.Errorf("the one who was refused hears %q", reason)
+	}
 	if reason := listener.event("refused")["reason"].(string); !strings.Contains(reason, keyOf(t, stranger)) {
 		t.Errorf("the listener says %q, want the key that came named", reason)
 	}
@@ -216,6 +254,46 @@ func TestSocketCut(t *testing.T) {
 	}
 }
 
+// TestSocketLeavesStdin: of who is refused the stdin is whole, for the next command in the same script.
+func TestSocketLeavesStdin(t *testing.T) {
+	listener, address, home, key := listening(t)
+	const secret = "for the right peer only\n"
+	script := `"$1" dial "$2" --peer "$3" --home "$4"; echo "exit $?"; cat`
+	stranger := filepath.Join(t.TempDir(), "stranger")
+	for name, row := range map[string][]string{
+		"refused by the listener": {stranger, key},
+		"refusing the listener":   {home, keyOf(t, home)},
+	} {
+		cmd := exec.Command("sh", "-c", script, "sh", binary, address, row[1], row[0])
+		cmd.Stdin = strings.NewReader(secret)
+		out, err := cmd.Output()
+		if err != nil || string(out) != "exit 3\n"+secret {
+			t.Errorf("%s: %q, %v; want exit 3 and stdin untouched", name, out, err)
+		}
+		listener.event("refused")
+	}
+	if listener.out.Len() != 0 {
+		t.Errorf("%q reached the application", listener.out)
+	}
+}
+
+// TestKeyShow: the same key every time, for people with words, for scripts without.
+func TestKeyShow(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	key := keyOf(t, home)
+	cmd := exec.Command(binary, "key", "show", "--home", home)
+	var words bytes.Buffer
+	cmd.Stderr = &words
+	out, err := cmd.Output()
+	if err != nil || string(out) != key+"\n" {
+		t.Errorf("key show prints %q, %v; want %s", out, err, key)
+	}
+	_, four, _ := strings.Cut(words.String(), "glance: ")
+	if n := len(strings.Fields(four)); n != 4 {
+		t.Errorf("key show says %q, want four words", &words)
+	}
+}
+
 // TestSocketBadInput gives each kind of it its status.
 func TestSocketBadInput(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "home")
@@ -246,8 +324,8 @@ func TestSocketBadInput(t *testing.T) {
 	}
 	// The messenger's port is another protocol: it does not pass for a socket.
 	s := serve(t)
-	if status, stderr := run("dial", s.TLS, "--peer", s.Pin); status != 3 {
-		t.Errorf("dialing the messenger's port: exit %d, %q; want 3", status, stderr)
+	if status, stderr := run("dial", s.TLS, "--peer", s.Pin); status != 3 || !strings.Contains(stderr, "another protocol") {
+		t.Errorf("dialing the messenger's port: exit %d, %q; want 3, and the protocol named", status, stderr)
 	}
 	info, err := os.Stat(filepath.Join(home, "socket.pem"))
 	if err != nil || info.Mode().Perm() != 0o600 {

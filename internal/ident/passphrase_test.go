@@ -111,3 +111,19 @@ func TestCheckPassphrase(t *testing.T) {
 		}
 	}
 }
+
+// TestTellApart: every one of the 44 bits shows, and only those.
+func TestTellApart(t *testing.T) {
+	var zero [32]byte
+	base := ident.TellApart(zero)
+	if w := ident.Words()[0]; base != strings.Join([]string{w, w, w, w}, " ") {
+		t.Errorf("the zero fingerprint is %q", base)
+	}
+	for bit := range 256 {
+		f := zero
+		f[bit/8] = 0x80 >> (bit % 8)
+		if changed := ident.TellApart(f) != base; changed != (bit < 44) {
+			t.Errorf("bit %d changes the words: %v", bit, changed)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package ident
 
 import (
 	_ "embed"
+	"encoding/binary"
 	"fmt"
 	"io"
 	"strings"
@@ -49,4 +50,21 @@ func GeneratePassphrase(rand io.Reader) (string, error) {
 		chosen[i] = words()[bits>>n&2047]
 	}
 	return strings.Join(chosen, " "), nil
+}
+
+// tellWords is how many words tell keys apart at a glance: 44 bits, enough that no
+// two keys share them by chance, too few to withstand who makes keys until one
+// fits.
+const tellWords = 4
+
+// TellApart gives four words of the list for a key's fingerprint: for people who
+// look or read aloud to notice a wrong one. They prove nothing: only the whole
+// fingerprint does.
+func TellApart(fingerprint [32]byte) string {
+	bits := binary.BigEndian.Uint64(fingerprint[:8])
+	chosen := make([]string, tellWords)
+	for i := range chosen {
+		chosen[i] = words()[bits>>(64-11*(i+1))&2047]
+	}
+	return strings.Join(chosen, " ")
 }
