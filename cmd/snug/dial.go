@@ -42,5 +42,5 @@ func dial(ctx context.Context, c *call, accepted *peers) error {
 			Hint: "is `snug listen` running there, and does the way lead there?"}
 	}
 	c.connected(conn)
-	return c.join(ctx, conn)
+	return c.joinStreams(ctx, conn)
 }
