@@ -32,7 +32,7 @@ func dial(ctx context.Context, c *call, accepted *peers) error {
 	defer cancel()
 	conn, err := mtls.Dial(dialing, "tcp", c.args[0], &mtls.ClientOptions{Identity: identity, Trust: trust})
 	if err != nil {
-		if refused := refusedPeer(err); refused != nil {
+		if refused := c.refusedPeer(err); refused != nil {
 			if c.json {
 				c.tell(socketEvent{Event: "refused", Addr: c.args[0], Reason: refused.Error()}, "")
 			}

@@ -111,6 +111,11 @@ func (c *call) refused(remote net.Addr, err error) {
 
 // connected tells who the peer is.
 func (c *call) connected(conn *mtls.Conn) {
-	peer := conn.Peer().Fingerprint.String()
-	c.tell(socketEvent{Event: "connected", Addr: conn.RemoteAddr().String(), Peer: peer}, "connected with %s at %s", peer, conn.RemoteAddr())
+	peer := conn.Peer().Fingerprint
+	event := socketEvent{Event: "connected", Addr: conn.RemoteAddr().String(), Peer: peer.String(), Name: c.nameOf(peer)}
+	who := event.Peer
+	if event.Name != "" {
+		who = event.Name
+	}
+	c.tell(event, "connected with %s at %s", who, event.Addr)
 }

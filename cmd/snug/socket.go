@@ -3,7 +3,7 @@ package main
 import (
 	"encoding/json"
 	"errors"
-	"flag"
+	"fmt"
 	"strings"
 
 	"snug/client"
@@ -17,6 +17,15 @@ func socketVerbs() []*verb {
 			does: "Print the fingerprint of this home's sockets, for --peer on the other side",
 		},
 		{
+			name: "key add", args: "NAME FINGERPRINT", least: 2, most: 2, flags: addPeerFlags, example: "key add bob FINGERPRINT",
+			does: "Remember the key of a peer under a name, for --peer",
+		},
+		{
+			name: "key forget", args: "NAME", least: 1, most: 1, flags: forgetPeerFlags, example: "key forget bob",
+			does: "Forget the key of a peer",
+		},
+		{name: "key list", flags: listPeersFlags, example: "key list", does: "List the peers that are remembered"},
+		{
 			name: "listen", args: "ADDR", least: 1, most: 1, flags: listenFlags, example: "listen :9000 --peer FINGERPRINT > backup.tar",
 			does: "Wait for a peer that is known by its key, and join its socket with stdin and stdout, or with a command",
 		},
@@ -27,41 +36,12 @@ func socketVerbs() []*verb {
 	}
 }
 
-// peers is the flag --peer, given once or several times.
-type peers []mtls.Fingerprint
-
-func (p *peers) String() string { return "" }
-
-// Set reads one fingerprint.
-func (p *peers) Set(text string) error {
-	pin, err := mtls.ParseFingerprint(text)
-	if err != nil {
-		return errors.New("a peer is the fingerprint that `snug key show` prints on the other side: 52 of a-z and 2-7")
-	}
-	*p = append(*p, pin)
-	return nil
-}
-
-// addPeers adds --peer. There is no flag to accept just anybody.
-func addPeers(set *flag.FlagSet) *peers {
-	p := new(peers)
-	set.Var(p, "peer", "accept the peer with this `FINGERPRINT`, and no other; may be given several times")
-	return p
-}
-
-// trust is what the flags come to.
-func (p *peers) trust(c *call) (mtls.Trust, error) {
-	if len(*p) == 0 {
-		return mtls.Trust{}, usageErrorf("snug "+c.verb.example, "%s: who may it be? --peer takes what `snug key show` prints on the other side", c.verb.name)
-	}
-	return mtls.Pin(*p...), nil
-}
-
 // socketEvent is what happens to a socket, for scripts: on stderr, because stdout belongs to the peer.
 type socketEvent struct {
 	Event    string `json:"event"`
 	Addr     string `json:"addr,omitempty"`
 	Peer     string `json:"peer,omitempty"`
+	Name     string `json:"name,omitempty"`
 	Reason   string `json:"reason,omitempty"`
 	Received *int64 `json:"received,omitempty"`
 	Sent     *int64 `json:"sent,omitempty"`
@@ -85,10 +65,15 @@ func (e *cutError) Error() string { return "the stream was cut: " + e.cause.Erro
 func (e *cutError) Unwrap() error { return e.cause }
 
 // refusedPeer makes an error of a handshake that one of the two sides refused.
-func refusedPeer(err error) error {
+func (c *call) refusedPeer(err error) error {
 	var wrong *mtls.PeerError
 	var refused *mtls.RefusedError
 	switch {
+	case errors.As(err, &wrong) && len(wrong.Expected) == 1 && !wrong.Got.IsZero() && c.nameOf(wrong.Expected[0]) != "":
+		name := c.nameOf(wrong.Expected[0])
+		return &client.Error{Code: client.Refused,
+			Message: fmt.Sprintf("THIS IS NOT %s, OR THE KEY HAS CHANGED: expected %s, got %s", name, wrong.Expected[0], wrong.Got),
+			Hint:    "somebody may be in between; ask the other side, by a way that you trust, and if its key has changed: snug key forget " + name}
 	case errors.As(err, &wrong):
 		return &client.Error{Code: client.Refused, Message: strings.TrimPrefix(wrong.Error(), "mtls: "),
 			Hint: "if that is the right peer, give --peer what `snug key show` prints there now"}

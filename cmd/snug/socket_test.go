@@ -310,7 +310,8 @@ func TestSocketBadInput(t *testing.T) {
 	}{
 		{"nobody named", 2, "--peer", []string{"listen", "127.0.0.1:0"}},
 		{"nobody named to dial", 2, "key show", []string{"dial", "127.0.0.1:1"}},
-		{"no fingerprint", 2, "52 of a-z", []string{"dial", "127.0.0.1:1", "--peer", "bob"}},
+		{"no fingerprint", 2, "52 of a-z", []string{"dial", "127.0.0.1:1", "--peer", strings.ToUpper(key)}},
+		{"an unknown name", 4, "key add bob", []string{"dial", "127.0.0.1:1", "--peer", "bob"}},
 		{"no port", 2, "HOST:PORT", []string{"dial", "127.0.0.1", "--peer", key}},
 		{"nobody there", 5, "reaching", []string{"dial", closedPort(t), "--peer", key}},
 		{"going on with one stdin", 2, "--exec", []string{"listen", "127.0.0.1:0", "--peer", key, "--keep"}},
