@@ -5,7 +5,8 @@
 //
 // Begin with Generate, which makes an Identity, and with Dial and Listen. A
 // server that also speaks to browsers on its port, or that judges keys by itself
-// after the handshake, uses ServerTLS; its clients use ClientTLS.
+// after the handshake, uses ServerTLS; its clients use ClientTLS. NewMessages cuts
+// a connection's stream into messages.
 //
 // What always holds: TLS 1.3 only, with X25519MLKEM768 where the peer has it; no
 // session tickets, no early data, no renegotiation; no peer without a pin; a
@@ -45,6 +46,9 @@ const (
 	// last flight is under 4 KiB.
 	lingerTimeout = time.Second
 	maxLinger     = 64 << 10
+	// maxKept bounds the buffer that Messages keep between two of them: four
+	// records of TLS.
+	maxKept = 64 << 10
 	// maxBackoff is the longest pause after accept failed, for want of
 	// descriptors for instance.
 	maxBackoff = time.Second

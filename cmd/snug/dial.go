@@ -32,7 +32,7 @@ func dial(ctx context.Context, c *call, accepted *peers) error {
 	defer cancel()
 	conn, err := mtls.Dial(dialing, "tcp", c.args[0], &mtls.ClientOptions{Identity: identity, Trust: trust})
 	if err != nil {
-		if refused := refusedPeer(err); refused != nil {
+		if refused := c.refusedPeer(err); refused != nil {
 			if c.json {
 				c.tell(socketEvent{Event: "refused", Addr: c.args[0], Reason: refused.Error()}, "")
 			}
@@ -42,5 +42,5 @@ func dial(ctx context.Context, c *call, accepted *peers) error {
 			Hint: "is `snug listen` running there, and does the way lead there?"}
 	}
 	c.connected(conn)
-	return c.join(ctx, conn)
+	return c.joinStreams(ctx, conn)
 }

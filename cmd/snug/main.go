@@ -62,7 +62,7 @@ func findVerb(args []string) (*verb, []string, error) {
 	case "room":
 		return nil, nil, usageErrorf("snug help", "which of create, add, remove, join, leave, members?")
 	case "key":
-		return nil, nil, usageErrorf("snug key show", "which of show?")
+		return nil, nil, usageErrorf("snug key show", "which of show, add, forget, list?")
 	}
 	return nil, nil, usageErrorf(didYouMean(args[0]), "there is no verb %q", args[0])
 }

@@ -41,12 +41,9 @@ func keyOf(t *testing.T, home string) string {
 }
 
 // socketOf starts a verb in a home.
-func socketOf(t *testing.T, home, verb, address string, peers ...string) *socket {
+func socketOf(t *testing.T, home, verb, address, peer string, flags ...string) *socket {
 	t.Helper()
-	args := []string{verb, address, "--json", "--home", home}
-	for _, peer := range peers {
-		args = append(args, "--peer", peer)
-	}
+	args := append([]string{verb, address, "--json", "--home", home, "--peer", peer}, flags...)
 	s := &socket{
 		t: t, cmd: exec.Command(binary, args...), out: new(lockedBuffer), log: new(lockedBuffer),
 		events: make(chan map[string]any, 64), status: make(chan int, 1),
@@ -127,10 +124,10 @@ func (s *socket) ends(status int) {
 }
 
 // listening has two homes that know each other's keys, the first of them listening.
-func listening(t *testing.T) (listener *socket, address, dialer, listenerKey string) {
+func listening(t *testing.T, flags ...string) (listener *socket, address, dialer, listenerKey string) {
 	t.Helper()
 	here, there := filepath.Join(t.TempDir(), "here"), filepath.Join(t.TempDir(), "there")
-	listener = socketOf(t, here, "listen", "127.0.0.1:0", keyOf(t, there))
+	listener = socketOf(t, here, "listen", "127.0.0.1:0", keyOf(t, there), flags...)
 	return listener, listener.event("listening")["addr"].(string), there, keyOf(t, here)
 }
 
@@ -313,9 +310,11 @@ func TestSocketBadInput(t *testing.T) {
 	}{
 		{"nobody named", 2, "--peer", []string{"listen", "127.0.0.1:0"}},
 		{"nobody named to dial", 2, "key show", []string{"dial", "127.0.0.1:1"}},
-		{"no fingerprint", 2, "52 of a-z", []string{"dial", "127.0.0.1:1", "--peer", "bob"}},
+		{"no fingerprint", 2, "52 of a-z", []string{"dial", "127.0.0.1:1", "--peer", strings.ToUpper(key)}},
+		{"an unknown name", 4, "key add bob", []string{"dial", "127.0.0.1:1", "--peer", "bob"}},
 		{"no port", 2, "HOST:PORT", []string{"dial", "127.0.0.1", "--peer", key}},
 		{"nobody there", 5, "reaching", []string{"dial", closedPort(t), "--peer", key}},
+		{"going on with one stdin", 2, "--exec", []string{"listen", "127.0.0.1:0", "--peer", key, "--keep"}},
 		{"a flag to accept anybody", 2, "", []string{"listen", "127.0.0.1:0", "--insecure"}},
 	} {
 		if status, stderr := run(row.args...); status != row.status || !strings.Contains(stderr, row.words) {

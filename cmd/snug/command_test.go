@@ -1,0 +1,81 @@
+package main_test
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestListenExec runs a command for each of several peers at once, until it is stopped.
+func TestListenExec(t *testing.T) {
+	listener, address, home, key := listening(t, "--keep", "--exec", `echo "$SNUG_PEER"; tr a-z A-Z`)
+	dialers := make([]*socket, 3)
+	for i := range dialers {
+		dialers[i] = socketOf(t, home, "dial", address, key)
+		dialers[i].prints(keyOf(t, home) + "\n") // each has its own while the others are there
+	}
+	for _, d := range dialers {
+		io.WriteString(d.in, "shout")
+		d.in.Close()
+	}
+	for _, d := range dialers {
+		d.ends(0)
+		if want := keyOf(t, home) + "\nSHOUT"; d.out.String() != want {
+			t.Errorf("the command answered %q, want %q", d.out, want)
+		}
+	}
+	listener.cmd.Process.Signal(syscall.SIGINT)
+	listener.ends(0)
+}
+
+// TestListenExecEndings: what ends a command, and what its end is to the peer.
+func TestListenExecEndings(t *testing.T) {
+	for _, row := range []struct {
+		name, command    string
+		listener, dialer int
+	}{
+		{"it has seen enough", "head -c 4", 0, 0},
+		{"it reads nothing", "echo done; exit 0", 0, 0},
+		{"it fails after half of its answer", "echo half; exit 7", 1, 6},
+		{"it is killed", "echo half; kill -9 $$", 1, 6},
+		{"it is not there", "/nonexistent/command", 1, 6},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			listener, address, home, key := listening(t, "--exec", row.command)
+			dialer := socketOf(t, home, "dial", address, key)
+			go func() {
+				io.WriteString(dialer.in, strings.Repeat("much ", 50_000))
+				dialer.in.Close()
+			}()
+			dialer.ends(row.dialer)
+			listener.ends(row.listener)
+		})
+	}
+}
+
+// TestListenExecCut: a command whose peer is cut off does not get to take what came for all there is.
+func TestListenExecCut(t *testing.T) {
+	dir := t.TempDir()
+	complete, begun := filepath.Join(dir, "complete"), filepath.Join(dir, "begun")
+	// The command is a child of the shell: it must go with it.
+	listener, address, home, key := listening(t, "--exec", "(cat > '"+begun+"'; touch '"+complete+"'); true")
+	dialer := socketOf(t, home, "dial", address, key)
+	io.WriteString(dialer.in, "half of")
+	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if b, _ := os.ReadFile(begun); string(b) == "half of" {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("the command never saw its input\n%s", listener.log)
+		}
+	}
+	dialer.cmd.Process.Kill()
+	listener.ends(6)
+	if _, err := os.Stat(complete); err == nil {
+		t.Error("the command took a cut for an end")
+	}
+}

@@ -1,0 +1,59 @@
+package main_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestRememberedPeers calls a peer by a name, and holds the name to its key.
+func TestRememberedPeers(t *testing.T) {
+	bob, carol := filepath.Join(t.TempDir(), "bob"), filepath.Join(t.TempDir(), "carol")
+	alice := &person{t: t, handle: "alice", home: filepath.Join(t.TempDir(), "alice")}
+	alice.must("key", "add", "bob", keyOf(t, bob))
+	alice.must("key", "add", "bob", keyOf(t, bob)) // again is no change
+	alice.must("key", "add", "carol", keyOf(t, carol))
+
+	// The name holds; the peer is told by it.
+	listener := socketOf(t, alice.home, "listen", "127.0.0.1:0", "bob")
+	address := listener.event("listening")["addr"].(string)
+	socketOf(t, carol, "dial", address, keyOf(t, alice.home)).ends(3) // remembered, but not asked for
+	dialer := socketOf(t, bob, "dial", address, keyOf(t, alice.home))
+	if name := listener.event("connected")["name"]; name != "bob" {
+		t.Errorf("connected with %v, want bob", name)
+	}
+	dialer.in.Close()
+	listener.in.Close()
+	dialer.ends(0)
+	listener.ends(0)
+
+	// Another key under the name is refused loudly, on the wire and on the command line, and nothing is changed by it.
+	imposter := socketOf(t, carol, "listen", "127.0.0.1:0", keyOf(t, alice.home))
+	address = imposter.event("listening")["addr"].(string)
+	alice.mustRefuse(3, "THIS IS NOT bob", "dial", address, "--peer", "bob")
+	alice.mustRefuse(3, "ANOTHER KEY", "key", "add", "bob", keyOf(t, carol))
+	if list := alice.must("key", "list"); len(list) != 2 || list[0]["peer"] != "bob" || list[0]["fingerprint"] != keyOf(t, bob) {
+		t.Errorf("key list is %v", list)
+	}
+	alice.must("key", "forget", "bob")
+	alice.mustRefuse(4, "key add bob", "dial", address, "--peer", "bob")
+	alice.mustRefuse(4, "bob", "key", "forget", "bob")
+	alice.must("key", "add", "bob", keyOf(t, carol))
+}
+
+// TestBadPeers: names that are none, and a file that somebody has written into.
+func TestBadPeers(t *testing.T) {
+	alice := &person{t: t, handle: "alice", home: filepath.Join(t.TempDir(), "alice")}
+	key := keyOf(t, alice.home)
+	for _, name := range []string{"Bob", "a b", "", "../x", "-", strings.Repeat("a", 33), key} {
+		alice.mustRefuse(2, "no name", "key", "add", name, key)
+	}
+	alice.mustRefuse(2, "no fingerprint", "key", "add", "bob", key+"a")
+	for _, text := range []string{"bob\n", "bob  " + key + "\n", "bob " + key + "\nbob " + key + "\n", "bob " + key + " x\n", "# bob\n"} {
+		if err := os.WriteFile(filepath.Join(alice.home, "peers"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		alice.mustRefuse(1, "line", "dial", "127.0.0.1:1", "--peer", "bob")
+	}
+}
