@@ -9,9 +9,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"snug/client/sqlite"
+	"snug/internal/ident"
 )
 
-// TestServerHoldsNothing looks for what people said in a sealed room, and for their passphrases, in every byte that the
+// TestServerHoldsNothing looks for what people said in a sealed room, for their passphrases and for their private keys, in every byte that the
 // server keeps or prints, while it runs (so that its WAL and its mapped files are there) and after it was killed.
 func TestServerHoldsNothing(t *testing.T) {
 	s := serve(t)
@@ -30,6 +33,11 @@ func TestServerHoldsNothing(t *testing.T) {
 
 	secrets := map[string]string{
 		"what was said": said, "the room's name": name, "alice's passphrase": alice.passphrase, "bob's passphrase": bob.passphrase,
+	}
+	for _, p := range people {
+		for record, secret := range p.privateKeys() {
+			secrets[p.handle+"'s "+record+" key"] = secret
+		}
 	}
 	search := func() {
 		found := false
@@ -58,6 +66,25 @@ func TestServerHoldsNothing(t *testing.T) {
 	search()
 	s.kill()
 	search()
+}
+
+// privateKeys are the device's own key and the account's identity key, as the home keeps them, by record.
+func (p *person) privateKeys() map[string]string {
+	p.t.Helper()
+	store, err := sqlite.Open(filepath.Join(p.home, "store.db"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer store.Close()
+	keys := make(map[string]string)
+	for _, record := range []string{"device", "identity"} {
+		secret, err := store.Get(p.t.Context(), record)
+		if err != nil || len(secret) != ident.SeedSize {
+			p.t.Fatalf("%s: the record %q has %d bytes, %v; want a private key", p.handle, record, len(secret), err)
+		}
+		keys[record] = string(secret)
+	}
+	return keys
 }
 
 // holds looks for a secret in the forms in which it could have been stored without encryption.
