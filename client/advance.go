@@ -31,6 +31,7 @@ func (c *Core) advanceRoom(r *room) {
 		return
 	}
 	c.submitSealed(r)
+	c.refuseReader(r)
 	if r.kind == Sealed && c.advanceSealed(r) {
 		return
 	}

@@ -23,27 +23,33 @@ type roomState struct {
 
 // change is a commit as far as rules go.
 type change struct {
+	// committer is the device that made it; of an external commit, as it will be in the room.
 	committer leaf
-	removals  []removal
-	added     []leaf
+	// external says that the committer was not in the group, or had lost its keys of it.
+	external bool
+	removals []removal
+	added    []leaf
+	// requested are the devices that are added on their own request, which they signed (RFC 9420, Section 12.1.8).
+	requested []leaf
 	// after is the room that the commit would leave.
 	after roomState
-	// revoked reports whether the account's chain revokes the device.
-	revoked func(leaf) bool
-	// kinds has the proposals that are neither Add, Update, Remove nor our own change of the roster, by number.
+	// enrolled reports whether the device was enrolled when its account's chain had this many statements. Unknown is an
+	// error.
+	enrolled func(l leaf, statements uint64) (bool, error)
+	// kinds has the proposals that have no place in a room, by number.
 	kinds []mls.ProposalType
 	// foreign says that something was proposed by reference that only the committer may do, or that GroupContext
 	// extensions other than the roster change.
 	foreign bool
 }
 
-// removal is one Remove with who asked for it.
+// removal is one Remove or SelfRemove with who asked for it.
 type removal struct {
 	target, sender leaf
 }
 
-// Authorize judges a commit, whether it is about to be sent or was received, and whichever way. What it does not know it
-// refuses.
+// Authorize judges a commit, whether it is about to be sent or was received, and whichever way. It looks at nothing but
+// its arguments, so that all members come to the same answer. What it does not know it refuses.
 func Authorize(before roomState, commit change) error {
 	rank, member := before.roster.role(commit.committer.account)
 	switch {
@@ -53,99 +59,106 @@ func Authorize(before roomState, commit change) error {
 		return fmt.Errorf("client: proposals of kind %d have no place in a room", commit.kinds[0])
 	case commit.foreign:
 		return errors.New("client: only the committer may add or change the room's settings, and only the roster")
+	case commit.external:
+		if err := authorizeExternal(before, commit); err != nil {
+			return err
+		}
 	}
-	added := missingFrom(before.roster, commit.after.roster)
-	removed := missingFrom(commit.after.roster, before.roster)
-	if err := authorizeAccounts(before, commit, rank, added, removed); err != nil {
+	j := judgement{before: before.roster, after: commit.after.roster, rank: rank, committer: commit.committer.account}
+	if err := j.roster(commit); err != nil {
 		return err
 	}
-	if !commit.after.roster.equal(before.roster.with(added, removed)) {
-		return errors.New("client: the roster changes by more than the accounts added and removed")
+	for _, r := range commit.removals {
+		if err := authorizeRemoval(before, commit, r); err != nil {
+			return err
+		}
+	}
+	if err := authorizeRequests(commit); err != nil {
+		return err
+	}
+	return checkRoom(commit.after, j.added, commit.enrolled)
+}
+
+// authorizeExternal lets a device of a member account into the room by itself, in its own place if it had one, and does
+// nothing else.
+func authorizeExternal(before roomState, commit change) error {
+	if !commit.after.roster.equal(before.roster) || len(commit.added) > 0 {
+		return errors.New("client: who comes from outside changes nothing but its own place")
 	}
 	for _, r := range commit.removals {
-		if !removalAllowed(before, commit, r) {
-			return errors.New("client: a device is removed that is not revoked, from an account that stays")
-		}
-	}
-	return checkRoom(commit.after, added)
-}
-
-// missingFrom gives the accounts of b that a does not have.
-func missingFrom(a, b roster) (accounts []ident.AccountID) {
-	for _, m := range b.members {
-		if !a.has(m.account) {
-			accounts = append(accounts, m.account)
-		}
-	}
-	return accounts
-}
-
-func authorizeAccounts(before roomState, commit change, rank role, added, removed []ident.AccountID) error {
-	if len(added) > 0 && rank > roleAdmin {
-		return errors.New("client: only the owner and admins add accounts")
-	}
-	if before.roster.direct && (len(removed) > 0 || len(commit.after.roster.members) > 2) {
-		return errors.New("client: the two accounts of a 1:1 room stay the same")
-	}
-	for _, account := range removed {
-		targetRank, _ := before.roster.role(account)
-		left := leaves(commit, account)
-		switch {
-		case account == commit.committer.account:
-			return errors.New("client: nobody commits the removal of their own account")
-		case left:
-		case rank > roleAdmin:
-			return errors.New("client: only the owner and admins remove accounts")
-		case rank >= targetRank && rank != roleOwner:
-			return errors.New("client: an admin removes members only")
+		if r.target.device != commit.committer.device || r.target.account != commit.committer.account {
+			return errors.New("client: who comes from outside takes nobody's place but its own")
 		}
 	}
 	return nil
 }
 
-// leaves reports whether the account itself has asked to go: one of its devices proposed the removal of one of them.
-func leaves(commit change, account ident.AccountID) bool {
-	for _, r := range commit.removals {
-		if r.target.account == account && r.sender.account == account {
+// authorizeRemoval judges the removal of one device; that of accounts was judged with the roster.
+func authorizeRemoval(before roomState, commit change, r removal) error {
+	account := r.target.account
+	now, stays := commit.after.roster.member(account)
+	if !stays || commit.external || isRequested(commit, r.target) {
+		return nil
+	}
+	if account == commit.committer.account && len(before.roster.members) == 1 {
+		return nil // the last account clears the room before it leaves
+	}
+	enrolled, err := commit.enrolled(r.target, now.statements)
+	if err == nil && (enrolled || now.statements == 0) {
+		err = errors.New("client: a device is removed that is not revoked, from an account that stays")
+	}
+	return err
+}
+
+// isRequested reports whether the device itself has asked to be let in anew.
+func isRequested(commit change, l leaf) bool {
+	for _, r := range commit.requested {
+		if r.device == l.device && r.account == l.account {
 			return true
 		}
 	}
 	return false
 }
 
-func removalAllowed(before roomState, commit change, r removal) bool {
-	account := r.target.account
-	if !commit.after.roster.has(account) {
-		return true // the account goes, which was judged already
+// authorizeRequests lets devices in on their own word only where their account was a member all along.
+func authorizeRequests(commit change) error {
+	for _, l := range commit.requested {
+		if !commit.after.roster.has(l.account) {
+			return errors.New("client: a device asks to be let in whose account is no member")
+		}
 	}
-	if account == commit.committer.account && len(before.roster.members) == 1 {
-		return true // the last account clears the room before it leaves
-	}
-	return commit.revoked(r.target)
+	return nil
 }
 
-// checkRoom says what is wrong with a room by itself: after a commit, and for who joins. Each device is there once, each
-// device's account is on the roster, and each account that has just come has a device.
-func checkRoom(room roomState, added []ident.AccountID) error {
-	devices := make(map[ident.DeviceID]bool)
-	accounts := make(map[ident.AccountID]bool)
+// checkRoom says what is wrong with a room by itself: after a commit, and for who joins. Each device is there once, its
+// account is on the roster, and it was enrolled when the account's chain was as long as the roster says. Each account
+// that has just come has a device.
+func checkRoom(room roomState, added []ident.AccountID, enrolled func(leaf, uint64) (bool, error)) error {
+	devices := make(map[ident.DeviceID]bool, len(room.leaves))
+	accounts := make(map[ident.AccountID]bool, len(room.roster.members))
 	for _, l := range room.leaves {
 		if devices[l.device] {
 			return errors.New("client: a device is in the room twice")
 		}
 		devices[l.device] = true
 		accounts[l.account] = true
-		if !room.roster.has(l.account) {
+		m, member := room.roster.member(l.account)
+		if !member {
 			return errors.New("client: a device is in the room whose account is no member")
+		}
+		if m.statements == 0 {
+			continue
+		}
+		if ok, err := enrolled(l, m.statements); err != nil {
+			return err
+		} else if !ok {
+			return errors.New("client: a device is in the room that its account has not enrolled, or has revoked")
 		}
 	}
 	for _, account := range added {
 		if !accounts[account] {
 			return errors.New("client: an account is added without a device")
 		}
-	}
-	if len(room.roster.members) == 0 {
-		return errors.New("client: a room without members")
 	}
 	return nil
 }

@@ -1,6 +1,8 @@
 package client
 
 import (
+	"errors"
+	"strings"
 	"testing"
 
 	"snug/internal/ident"
@@ -10,8 +12,8 @@ import (
 // TestAuthorize has each rule as a row: a room of an owner, an admin and two members, one device each, and a commit.
 func TestAuthorize(t *testing.T) {
 	owner, admin, bob, carol, dave := who(1), who(2), who(3), who(4), who(5)
-	before := roomState{leaves: []leaf{owner, admin, bob, carol}, roster: roster{name: "room", members: []rosterMember{
-		{owner.account, roleOwner}, {admin.account, roleAdmin}, {bob.account, roleMember}, {carol.account, roleMember}}}}
+	before := roomState{leaves: []leaf{owner, admin, bob, carol}, roster: roster{name: "room", adds: roleAdmin, edits: roleAdmin,
+		members: []rosterMember{{owner.account, roleOwner, 2}, {admin.account, roleAdmin, 2}, {bob.account, roleMember, 2}, {carol.account, roleMember, 2}}}}
 	with := func(added, removed []leaf) roomState {
 		var add, remove []ident.AccountID
 		after := roomState{}
@@ -22,6 +24,9 @@ func TestAuthorize(t *testing.T) {
 			remove = append(remove, l.account)
 		}
 		after.roster = before.roster.with(add, remove)
+		for _, account := range add {
+			after.roster = after.roster.change(account, func(m *rosterMember) { m.statements = 2 })
+		}
 		for _, l := range append(append([]leaf{}, before.leaves...), added...) {
 			if after.roster.has(l.account) {
 				after.leaves = append(after.leaves, l)
@@ -31,15 +36,30 @@ func TestAuthorize(t *testing.T) {
 	}
 	by := func(l, sender leaf) []removal { return []removal{{target: l, sender: sender}} }
 	second := leaf{index: 9, account: bob.account, device: ident.DeviceID{99}}
-	extra := with(nil, nil)
-	extra.leaves = append(extra.leaves, second)
-	promoted, renamed, stray, twice := with(nil, nil), with(nil, nil), with(nil, nil), with(nil, nil)
-	promoted.roster.members[2].role = roleAdmin
-	renamed.roster.name = "other"
-	stray.leaves = append(stray.leaves, dave)
-	twice.leaves = append(twice.leaves, bob)
+	set := func(how func(*roster)) roomState {
+		after := with(nil, nil)
+		how(&after.roster)
+		return after
+	}
+	role := func(l leaf, r role) roomState {
+		return set(func(now *roster) { *now = now.change(l.account, func(m *rosterMember) { m.role = r }) })
+	}
+	chain := func(l leaf, statements uint64) roomState {
+		return set(func(now *roster) { *now = now.change(l.account, func(m *rosterMember) { m.statements = statements }) })
+	}
+	with2 := func(state roomState, l leaf) roomState {
+		state.leaves = append(state.leaves[:len(state.leaves):len(state.leaves)], l)
+		return state
+	}
 	ghost := with([]leaf{dave}, nil)
 	ghost.leaves = ghost.leaves[:4]
+	boss := with([]leaf{dave}, nil)
+	boss.roster = boss.roster.change(dave.account, func(m *rosterMember) { m.role = roleAdmin })
+	unchecked := with([]leaf{dave}, nil)
+	unchecked.roster = unchecked.roster.change(dave.account, func(m *rosterMember) { m.statements = 0 })
+	handedOver := role(admin, roleOwner)
+	handedOver.roster = handedOver.roster.change(owner.account, func(m *rosterMember) { m.role = roleMember })
+	settings := func(now *roster) { now.name, now.topic = "other", "about" }
 	for _, row := range []struct {
 		name    string
 		commit  change
@@ -60,17 +80,56 @@ func TestAuthorize(t *testing.T) {
 		{"member carries out the owner's leave", change{committer: bob, after: with(nil, []leaf{owner}), removals: by(owner, owner)}, true},
 		{"a leave that somebody else asked for", change{committer: bob, after: with(nil, []leaf{carol}), removals: by(carol, owner)}, false},
 		{"one's own removal", change{committer: bob, after: with(nil, []leaf{bob}), removals: by(bob, bob)}, false},
-		{"a device of a member", change{committer: carol, after: extra}, true},
-		{"a device of nobody", change{committer: owner, after: stray}, false},
-		{"a device twice", change{committer: owner, after: twice}, false},
+		{"a device that the chain enrols later", change{committer: carol, after: with2(with(nil, nil), second)}, false},
+		{"a device of a member", change{committer: carol, after: with2(chain(bob, 3), second)}, true},
+		{"a chain that nobody has", change{committer: carol, after: chain(bob, 9)}, false},
+		{"a chain that grows", change{committer: carol, after: chain(bob, 3)}, true},
+		{"a chain that shrinks", change{committer: owner, after: chain(bob, 1)}, false},
+		{"a revoked device stays", change{committer: carol, after: with2(chain(bob, 4), second)}, false},
+		{"a device of nobody", change{committer: owner, after: with2(with(nil, nil), dave)}, false},
+		{"a device twice", change{committer: owner, after: with2(with(nil, nil), bob)}, false},
 		{"a device that is not revoked", change{committer: carol, after: with(nil, nil), removals: by(bob, carol)}, false},
-		{"a revoked device", change{committer: carol, after: with(nil, nil), removals: by(second, carol)}, true},
-		{"a promotion", change{committer: owner, after: promoted}, false},
-		{"another name", change{committer: owner, after: renamed}, false},
+		{"a device revoked later than the room knows", change{committer: carol, after: chain(bob, 3), removals: by(second, carol)}, false},
+		{"a revoked device", change{committer: carol, after: chain(bob, 4), removals: by(second, carol)}, true},
+		{"a device that asks to be let in anew", change{committer: carol, after: with(nil, nil), removals: by(bob, carol), requested: []leaf{bob}}, true},
+		{"another device than the one that asks", change{committer: carol, after: with(nil, nil), removals: by(owner, carol), requested: []leaf{bob}}, false},
+		{"a stranger that asks", change{committer: carol, after: with2(with(nil, nil), dave), requested: []leaf{dave}}, false},
+		{"a device comes back from outside", change{committer: bob, external: true, after: with(nil, nil), removals: by(bob, bob)}, true},
+		{"from outside in another's place", change{committer: bob, external: true, after: with(nil, nil), removals: by(carol, bob)}, false},
+		{"from outside with settings", change{committer: owner, external: true, after: set(settings)}, false},
+		{"from outside with a friend", change{committer: owner, external: true, after: with([]leaf{dave}, nil), added: []leaf{dave}}, false},
+		{"a stranger from outside", change{committer: dave, external: true, after: with2(with(nil, nil), dave)}, false},
+		{"who comes as an admin", change{committer: owner, after: boss}, false},
+		{"who comes unchecked", change{committer: owner, after: unchecked}, false},
+		{"owner makes an admin", change{committer: owner, after: role(bob, roleAdmin)}, true},
+		{"owner makes an owner", change{committer: owner, after: role(bob, roleOwner)}, true},
+		{"owner hands over", change{committer: owner, after: handedOver}, true},
+		{"the last owner steps down", change{committer: owner, after: role(owner, roleMember)}, false},
+		{"admin makes a reader", change{committer: admin, after: role(bob, roleReader)}, true},
+		{"admin makes an admin", change{committer: admin, after: role(bob, roleAdmin)}, false},
+		{"admin unmakes the owner", change{committer: admin, after: handedOver}, false},
+		{"admin makes itself owner", change{committer: admin, after: role(admin, roleOwner)}, false},
+		{"admin steps down", change{committer: admin, after: role(admin, roleReader)}, true},
+		{"member makes itself admin", change{committer: bob, after: role(bob, roleAdmin)}, false},
+		{"member makes a reader", change{committer: bob, after: role(carol, roleReader)}, false},
+		{"admin sets name and topic", change{committer: admin, after: set(settings)}, true},
+		{"member sets name and topic", change{committer: bob, after: set(settings)}, false},
+		{"a name too long", change{committer: owner, after: set(func(r *roster) { r.name = strings.Repeat("x", 65) })}, false},
+		{"owner lets members add", change{committer: owner, after: set(func(r *roster) { r.adds = roleMember })}, true},
+		{"owner lets readers add", change{committer: owner, after: set(func(r *roster) { r.adds = roleReader })}, false},
+		{"admin lets members add", change{committer: admin, after: set(func(r *roster) { r.adds = roleMember })}, false},
+		{"admin lets members edit", change{committer: admin, after: set(func(r *roster) { r.edits = roleMember })}, false},
+		{"a group becomes a room of two", change{committer: owner, after: set(func(r *roster) { r.direct = true })}, false},
 		{"an unknown proposal", change{committer: owner, after: with(nil, nil), kinds: []mls.ProposalType{4}}, false},
 		{"foreign settings", change{committer: owner, after: with(nil, nil), foreign: true}, false},
 	} {
-		row.commit.revoked = func(l leaf) bool { return l.device == second.device }
+		row.commit.enrolled = func(l leaf, statements uint64) (bool, error) {
+			if statements > 4 {
+				return false, errors.New("unknown")
+			}
+			// second is enrolled by the third statement, and revoked by the fourth.
+			return l.device != second.device || statements == 3, nil
+		}
 		if err := Authorize(before, row.commit); (err == nil) != row.allowed {
 			t.Errorf("%s: got %v, want allowed=%v", row.name, err, row.allowed)
 		}
@@ -84,14 +143,22 @@ func who(n byte) leaf {
 // TestDirectIsForTwo keeps the two accounts of a 1:1 room.
 func TestDirectIsForTwo(t *testing.T) {
 	a, b, c := who(1), who(2), who(3)
-	both := roomState{roster{direct: true, members: []rosterMember{{a.account, roleOwner}, {b.account, roleMember}}}, []leaf{a, b}}
+	both := roomState{roster{direct: true, adds: roleAdmin, edits: roleAdmin, members: []rosterMember{
+		{a.account, roleOwner, 2}, {b.account, roleMember, 2}}}, []leaf{a, b}}
 	three := roomState{both.roster.with([]ident.AccountID{c.account}, nil), []leaf{a, b, c}}
+	three.roster = three.roster.change(c.account, func(m *rosterMember) { m.statements = 2 })
+	named, adding, promoted := both, both, both
+	named.roster.name, adding.roster.adds = "name", roleMember
+	promoted.roster = both.roster.change(b.account, func(m *rosterMember) { m.role = roleOwner })
 	one := roomState{both.roster.with(nil, []ident.AccountID{b.account}), []leaf{a}}
 	for name, commit := range map[string]change{
 		"a third":  {committer: a, after: three},
 		"only one": {committer: a, after: one, removals: []removal{{target: b, sender: a}}},
+		"a name":   {committer: a, after: named},
+		"a policy": {committer: a, after: adding},
+		"a role":   {committer: a, after: promoted},
 	} {
-		commit.revoked = func(leaf) bool { return false }
+		commit.enrolled = func(leaf, uint64) (bool, error) { return true, nil }
 		if Authorize(both, commit) == nil {
 			t.Errorf("%s: allowed", name)
 		}

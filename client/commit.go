@@ -247,38 +247,3 @@ func (c *Core) removedFrom(r *room) {
 		}
 	}
 }
-
-// settleWants gives up the wishes that have come true.
-func (c *Core) settleWants(r *room, now roster) {
-	r.wanted = slices.DeleteFunc(r.wanted, func(w want) bool { return w.problem == "" && now.has(w.account) != w.remove })
-}
-
-// noticeOf says what a commit did to the members, or nothing if it only renewed keys or changed devices.
-func (c *Core) noticeOf(before, after roster, staged *mls.StagedCommit) string {
-	by := leafOf(staged.Sender()).account
-	var parts []string
-	for _, account := range missingFrom(before, after) {
-		parts = append(parts, fmt.Sprintf("@%s added @%s", c.handle(by), c.handle(account)))
-	}
-	for _, account := range missingFrom(after, before) {
-		if askedToGo(staged, account) {
-			parts = append(parts, fmt.Sprintf("@%s left", c.handle(account)))
-		} else {
-			parts = append(parts, fmt.Sprintf("@%s removed @%s", c.handle(by), c.handle(account)))
-		}
-	}
-	if before.name != after.name {
-		parts = append(parts, fmt.Sprintf("@%s named the room %q", c.handle(by), after.name))
-	}
-	return strings.Join(parts, ", ")
-}
-
-// askedToGo reports whether one of the account's devices has proposed a removal in the commit.
-func askedToGo(staged *mls.StagedCommit, account ident.AccountID) bool {
-	for _, p := range staged.Proposals() {
-		if p.ByReference && p.Proposal.Type() == mls.ProposalRemove && leafOf(p.Sender).account == account {
-			return true
-		}
-	}
-	return false
-}

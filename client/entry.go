@@ -270,6 +270,10 @@ func (c *Core) sealedEntry(r *room, entry *wire.Entry, m *Message) {
 		m.gap("it was written by another device, or as another message, than the server says")
 		return
 	}
+	if rank, _ := c.roster(r).role(m.Account); rank == roleReader {
+		m.gap("its sender may only read in this room")
+		return
+	}
 	m.content(opened.Data)
 }
 

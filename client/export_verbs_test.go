@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"fmt"
 
 	"snug/internal/ident"
@@ -53,7 +54,35 @@ func (s *Stepper) Direct(call uint64, account ident.AccountID) StepFunc {
 
 func (s *Stepper) Change(call uint64, room ident.RoomID, remove bool, accounts ...ident.AccountID) StepFunc {
 	return s.verb(call, func(c *Core) {
-		c.fetchChains("", accounts, func(c *Core) { c.want(call, room, remove, accounts) })
+		c.fetchChains("", accounts, func(c *Core) {
+			var wants []want
+			for _, account := range accounts {
+				wants = append(wants, want{kind: map[bool]wantKind{true: wantRemove}[remove], account: account})
+			}
+			c.wantChecked(call, room, wants)
+		})
+	})
+}
+
+func (s *Stepper) SetRole(call uint64, room ident.RoomID, account ident.AccountID, role string) StepFunc {
+	return s.verb(call, func(c *Core) {
+		r, _ := parseRole(role)
+		c.wantChecked(call, room, []want{{kind: wantRole, account: account, role: r}})
+	})
+}
+
+func (s *Stepper) Rename(call uint64, room ident.RoomID, name string) StepFunc {
+	return s.verb(call, func(c *Core) { c.wantChecked(call, room, []want{{kind: wantName, text: name}}) })
+}
+
+// SendUnchecked says something whatever this account may.
+func (c *Client) SendUnchecked(room ident.RoomID, text string) {
+	call[struct{}](context.Background(), c, func(c *Core, call uint64) {
+		r := c.mem.rooms[room]
+		w := c.queue(r, text)
+		c.seal(r, w)
+		c.submitRow(r, w)
+		c.reply(call, struct{}{}, nil)
 	})
 }
 

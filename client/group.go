@@ -125,7 +125,7 @@ func (c *Core) judge(room ident.RoomID, commit *mls.CommitContext) error {
 	judged := change{
 		committer: leafOf(commit.Committer),
 		after:     roomState{after, leavesOf(commit.MembersAfter())},
-		revoked:   c.revoked,
+		enrolled:  c.enrolledAt,
 		foreign:   !commit.Before.Without(extensionRoster).Equal(commit.After.Without(extensionRoster)),
 	}
 	for _, p := range commit.Proposals {
@@ -149,17 +149,16 @@ func (c *Core) judge(room ident.RoomID, commit *mls.CommitContext) error {
 	return Authorize(roomState{before, leavesOf(commit.MembersBefore())}, judged)
 }
 
-// revoked reports whether the chain revokes the device. Where it does not, the chain that is known here may be older than
-// the committer's.
-func (c *Core) revoked(l leaf) bool {
+// enrolledAt reports whether the device was enrolled when its account's chain had this many statements. A chain that is
+// shorter here is noted, so that it can be fetched and the question asked again.
+func (c *Core) enrolledAt(l leaf, statements uint64) (bool, error) {
 	chain := c.chain(l.account)
-	if chain != nil {
-		if d, ok := chain.EverEnrolled(l.device); ok && d.Revoked {
-			return true
-		}
+	if chain == nil || uint64(chain.Len()) < statements {
+		c.lacks(l.account)
+		return false, fmt.Errorf("client: the chain of account %s is not known as far as the room goes by it", l.account)
 	}
-	c.lacks(l.account)
-	return false
+	d, ok := chain.EverEnrolled(l.device)
+	return ok && d.EnrolledAt(statements), nil
 }
 
 func rosterOf(extensions mls.Extensions) (roster, error) {
@@ -204,7 +203,7 @@ func (c *Core) certificateOf(chain *ident.Chain, device ident.DeviceID) mls.Exte
 // newGroup makes the group of a new room, with this device alone in it.
 func (c *Core) newGroup(r *room) {
 	me := c.mem.account.me
-	first := roster{name: r.name, direct: !r.direct.IsZero(), members: []rosterMember{{me.Account, roleOwner}}}
+	first := newRoster(r.name, !r.direct.IsZero(), me.Account, uint64(c.chain(me.Account).Len()))
 	group, err := mls.NewGroup(c.groupConfig(r.id), mls.CreateOptions{
 		GroupID:        r.id.Bytes(),
 		Credential:     mls.BasicCredential(ident.Credential{Account: me.Account, Device: me.Device}.Marshal()),

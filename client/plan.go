@@ -35,13 +35,14 @@ func (c *Core) makePlan(r *room) *plan {
 	for _, w := range r.wanted {
 		switch {
 		case w.problem != "":
-		case w.remove:
+			continue
+		case w.kind == wantRemove:
 			removed = append(removed, w.account)
-		default:
+		case w.kind == wantAdd:
 			added = append(added, w.account)
 		}
+		p.wanted = true
 	}
-	p.wanted = len(added)+len(removed) > 0
 	p.leaving = c.accountsLeaving(group)
 	for _, account := range p.leaving {
 		if !slices.Contains(removed, account) {
@@ -49,7 +50,13 @@ func (c *Core) makePlan(r *room) *plan {
 		}
 	}
 	p.after = before.with(added, removed)
+	for _, w := range r.wanted {
+		if w.problem == "" {
+			p.after = w.applied(p.after)
+		}
+	}
 	c.planDevices(r, p)
+	c.planChains(p)
 	queued := r.hasRows(rowQueued)
 	p.renew = queued && (c.healDue(r) || len(group.Pending()) > 0)
 	p.wanted = p.wanted || queued && p.needed(before)
@@ -117,7 +124,20 @@ func (c *Core) planDevices(r *room, p *plan) {
 	}
 }
 
-// revokedNow is revoked without a note that the chain may be old.
+// planChains brings the roster to the length of the chains by which devices come and go. Where none do, it stays: a new
+// handle is no reason for a commit.
+func (c *Core) planChains(p *plan) {
+	changed := slices.Concat(p.add, p.remove)
+	for i, m := range p.after.members {
+		chain := c.chain(m.account)
+		if chain == nil || !slices.ContainsFunc(changed, func(l leaf) bool { return l.account == m.account }) {
+			continue
+		}
+		p.after.members[i].statements = max(m.statements, uint64(chain.Len()))
+	}
+}
+
+// revokedNow reports whether the chain that is known here revokes the device.
 func (c *Core) revokedNow(l leaf) bool {
 	chain := c.chain(l.account)
 	if chain == nil {

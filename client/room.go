@@ -33,8 +33,13 @@ type Room struct {
 	Direct string
 	// Joined rooms can be written to.
 	Joined bool
+	// Topic is what a sealed room is about, as its members have set it.
+	Topic string
 	// Members is the number of member accounts.
 	Members int
+	// Role is this account's in a sealed room: "owner", "admin", "member" or "reader", who does not write. Adds and Edits
+	// are the least roles that add members and that change name and topic.
+	Role, Adds, Edits string
 	// Seq is the last entry that this device has processed.
 	Seq uint64
 	// ServerSeq is the last entry that the server is known to have.
@@ -47,16 +52,6 @@ type Room struct {
 	Last *Message
 	// Problem says why the room does not go on; empty while it is healthy.
 	Problem string
-}
-
-// Member is an account in a room.
-type Member struct {
-	Account ident.AccountID
-	Handle  string
-	// Role is "owner", "admin" or "member".
-	Role string
-	// Devices is how many devices of the account are in the room.
-	Devices int
 }
 
 // CreateRoomOptions say what room to make.
@@ -206,7 +201,7 @@ func (c *Core) direct(call uint64, other ident.AccountID) {
 			return
 		}
 		r := c.newRoom(id, Sealed, making)
-		r.direct, r.wanted, made = other, []want{{account: other}}, id
+		r.direct, r.wanted, made = other, []want{{kind: wantAdd, account: other}}, id
 	}
 	c.await(call, func(c *Core) (bool, any, error) {
 		if r := c.directWith(other); r != nil && r.status != making {
@@ -260,7 +255,7 @@ func (c *Core) createRoom(call uint64, options CreateRoomOptions, accounts []ide
 	r.name = options.Name
 	for _, account := range accounts {
 		if account != c.mem.account.me.Account {
-			r.wanted = append(r.wanted, want{account: account})
+			r.wanted = append(r.wanted, want{kind: wantAdd, account: account})
 		}
 	}
 	c.await(call, func(c *Core) (bool, any, error) {
@@ -271,107 +266,11 @@ func (c *Core) createRoom(call uint64, options CreateRoomOptions, accounts []ide
 		if r == nil || r.status == making {
 			return false, nil, nil
 		}
-		if ended, err := c.wantsEnded(r, accounts); !ended || err != nil {
+		if ended, err := c.wantsEnded(r, func(w want) bool { return slices.Contains(accounts, w.account) }); !ended || err != nil {
 			return ended, nil, err
 		}
 		return true, c.view(r), nil
 	})
-}
-
-// AddMembers adds accounts to a sealed room and returns when they are in.
-func (c *Client) AddMembers(ctx context.Context, room ident.RoomID, handles ...string) error {
-	return c.changeMembers(ctx, room, false, handles)
-}
-
-// RemoveMembers removes accounts from a sealed room and returns when they are out.
-func (c *Client) RemoveMembers(ctx context.Context, room ident.RoomID, handles ...string) error {
-	return c.changeMembers(ctx, room, true, handles)
-}
-
-func (c *Client) changeMembers(ctx context.Context, room ident.RoomID, remove bool, handles []string) error {
-	if len(handles) == 0 {
-		return refuse(Usage, "", "nobody is named")
-	}
-	accounts, err := c.lookUp(ctx, handles)
-	if err != nil {
-		return err
-	}
-	_, err = call[struct{}](ctx, c, func(c *Core, call uint64) { c.want(call, room, remove, accounts) })
-	return err
-}
-
-// want notes who is to be added or removed, and waits until that is so.
-func (c *Core) want(call uint64, room ident.RoomID, remove bool, accounts []ident.AccountID) {
-	r := c.mem.rooms[room]
-	if err := c.mayChange(r, remove, accounts); err != nil {
-		c.reply(call, nil, err)
-		return
-	}
-	roster := c.roster(r)
-	for _, account := range accounts {
-		r.wanted = slices.DeleteFunc(r.wanted, func(w want) bool { return w.account == account })
-		delete(c.vol.submitAt, room)
-		if roster.has(account) == remove {
-			r.wanted = append(r.wanted, want{account: account, remove: remove})
-		}
-	}
-	r.dirty, r.replan = true, true
-	c.await(call, func(c *Core) (bool, any, error) {
-		r := c.mem.rooms[room]
-		if r == nil || r.status != joined {
-			return true, nil, errNoRoom
-		}
-		ended, err := c.wantsEnded(r, accounts)
-		return ended, struct{}{}, err
-	})
-}
-
-// mayChange refuses beforehand what Authorize would refuse.
-func (c *Core) mayChange(r *room, remove bool, accounts []ident.AccountID) error {
-	if r == nil || r.status != joined {
-		return errNoRoom
-	}
-	if r.kind == OpenToAll {
-		return refuse(Refused, "", "everybody joins and leaves an open room by themselves")
-	}
-	roster := c.roster(r)
-	me := c.mem.account.me.Account
-	rank, _ := roster.role(me)
-	switch {
-	case roster.direct:
-		return refuse(Refused, "make another room", "the members of a 1:1 room stay the same")
-	case rank > roleAdmin:
-		return refuse(Refused, "ask the room's owner", "only the owner and admins add and remove members")
-	}
-	for _, account := range accounts {
-		target, member := roster.role(account)
-		switch {
-		case remove && !member:
-			return refuse(NotFound, "", "@%s is not in the room", c.handle(account))
-		case remove && account == me:
-			return refuse(Usage, "leave the room instead", "nobody removes themselves")
-		case remove && rank != roleOwner && target <= rank:
-			return refuse(Refused, "ask the room's owner", "an admin removes members only")
-		}
-	}
-	return nil
-}
-
-// wantsEnded reports whether nothing is wanted of these accounts any more, and takes the first reason why something
-// cannot be done.
-func (c *Core) wantsEnded(r *room, accounts []ident.AccountID) (bool, error) {
-	for i, w := range r.wanted {
-		if !slices.Contains(accounts, w.account) {
-			continue
-		}
-		if w.problem == "" {
-			return false, nil
-		}
-		r.wanted = slices.Delete(slices.Clone(r.wanted), i, i+1)
-		r.dirty = true
-		return true, refuse(Refused, "", "%s", w.problem)
-	}
-	return true, nil
 }
 
 // JoinRoom makes this account a member of an open room.
@@ -438,48 +337,6 @@ func (c *Core) hasLeft(room ident.RoomID) (bool, any, error) {
 		}
 	}
 	return true, struct{}{}, nil
-}
-
-// Members lists the accounts of a room: of a sealed one as the group itself says.
-func (c *Client) Members(ctx context.Context, room ident.RoomID) ([]Member, error) {
-	return call[[]Member](ctx, c, func(c *Core, call uint64) {
-		r := c.mem.rooms[room]
-		if r != nil && r.kind == Sealed {
-			if r.status != joined {
-				c.reply(call, nil, errNoRoom)
-				return
-			}
-			c.reply(call, c.members(r), nil)
-			return
-		}
-		c.ask(request{call: call, needs: ready, sticky: true,
-			frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListMembers{ListMembers: &wire.ListMembers{Room: room.Bytes()}}},
-			then:  func(c *Core, reply *wire.ServerFrame) { c.reply(call, listedMembers(reply.GetMembers()), nil) }})
-	})
-}
-
-// members gives the accounts of a sealed room.
-func (c *Core) members(r *room) []Member {
-	devices := make(map[ident.AccountID]int)
-	for m := range c.group(r).Members() {
-		devices[leafOf(m).account]++
-	}
-	var members []Member
-	for _, m := range c.roster(r).members {
-		members = append(members, Member{Account: m.account, Handle: c.handle(m.account), Role: m.role.String(), Devices: devices[m.account]})
-	}
-	return members
-}
-
-func listedMembers(listed *wire.Members) []Member {
-	var members []Member
-	for _, m := range listed.GetMembers() {
-		account, err := ident.AccountIDFromBytes(m.Account)
-		if err == nil {
-			members = append(members, Member{Account: account, Handle: m.Handle, Role: roleMember.String()})
-		}
-	}
-	return members
 }
 
 // MarkRead says that the person has been shown the room up to seq, on this device; 0 means all that is processed. The

@@ -39,7 +39,7 @@ type room struct {
 	lastSeq    uint64 // of the last message that is shown
 	members    int    // of an open room, as the server says
 	nextOrder  uint64 // of the outbox
-	// wanted is what this device has been asked to do about accounts and has not done yet.
+	// wanted is what this device has been asked to change and has not changed yet.
 	wanted  []want
 	leaving bool
 	// leaveAsked is 1 + the epoch in which this device has asked to be let go; 0 if it has not.
@@ -55,14 +55,6 @@ type room struct {
 	replan bool
 }
 
-// want is an account that is to be added or removed.
-type want struct {
-	account ident.AccountID
-	remove  bool
-	// problem is why it cannot be done; the wish is given up once somebody has been told.
-	problem string
-}
-
 // heal is what the cadence of healing commits is computed from.
 type heal struct {
 	due bool // before the next message, whatever else
@@ -74,7 +66,8 @@ type heal struct {
 	othersSpoke bool
 }
 
-const roomVersion = 1
+// roomVersion 1 knew wishes to add and to remove accounts only.
+const roomVersion = 2
 
 func (r *room) encode() []byte {
 	e := newEncoder(roomVersion)
@@ -94,9 +87,7 @@ func (r *room) encode() []byte {
 	e.uint(r.nextOrder)
 	e.uint(uint64(len(r.wanted)))
 	for _, w := range r.wanted {
-		e.bytes(w.account[:])
-		e.bool(w.remove)
-		e.string(w.problem)
+		w.encode(e)
 	}
 	e.bool(r.leaving)
 	e.uint(r.leaveAsked)
@@ -109,7 +100,11 @@ func (r *room) encode() []byte {
 }
 
 func decodeRoom(b []byte) (*room, error) {
+	first := len(b) > 0 && b[0] == 1
 	d := newDecoder(b, roomVersion)
+	if first {
+		d = newDecoder(b, 1)
+	}
 	r := &room{replan: true}
 	r.id = d.id()
 	r.kind = RoomKind(d.string())
@@ -126,7 +121,7 @@ func decodeRoom(b []byte) (*room, error) {
 	r.members = int(d.uint())
 	r.nextOrder = d.uint()
 	for n := d.uint(); n > 0 && d.err == nil; n-- {
-		r.wanted = append(r.wanted, want{account: d.id(), remove: d.bool(), problem: d.string()})
+		r.wanted = append(r.wanted, decodeWant(d, first))
 	}
 	r.leaving = d.bool()
 	r.leaveAsked = d.uint()
@@ -275,6 +270,9 @@ func (c *Core) view(r *room) Room {
 		v.Members = len(roster.members)
 		if roster.name != "" {
 			v.Name = roster.name
+		}
+		if rank, member := roster.role(c.mem.account.me.Account); member {
+			v.Topic, v.Role, v.Adds, v.Edits = roster.topic, rank.String(), roster.adds.String(), roster.edits.String()
 		}
 	}
 	if !r.direct.IsZero() {

@@ -58,8 +58,31 @@ func (c *Core) post(room ident.RoomID, text string) (*row, error) {
 		return nil, refuse(Refused, "", "you are no longer in this room")
 	case r.status == refused:
 		return nil, refuse(Refused, "", "%s", r.problem)
+	case c.readsOnly(r):
+		return nil, refuse(Refused, "ask the room's owner", "you may only read in this room")
 	}
 	return c.queue(r, text), nil
+}
+
+// readsOnly reports whether this account is a reader in the room.
+func (c *Core) readsOnly(r *room) bool {
+	if r.kind != Sealed || r.status != joined {
+		return false
+	}
+	rank, _ := c.roster(r).role(c.mem.account.me.Account)
+	return rank == roleReader
+}
+
+// refuseReader gives up what this account wanted to say before it became a reader.
+func (c *Core) refuseReader(r *room) {
+	if !r.hasRows(rowQueued) || !c.readsOnly(r) {
+		return
+	}
+	for _, w := range r.rows {
+		if w.state == rowQueued && w.kind == rowText {
+			c.failRow(r, w, "you may only read in this room")
+		}
+	}
 }
 
 // Post says something in a room and returns as soon as the message is durably in the outbox. What becomes of it is told

@@ -347,6 +347,13 @@ func (s *sim) act(n int) {
 	case dice < 16:
 		s.note("%s: leaves", d.name)
 		d.take(d.core.Leave(call, rooms[s.rng.IntN(len(rooms))].ID))
+	case dice < 19:
+		role := []string{"owner", "admin", "member", "reader"}[s.rng.IntN(4)]
+		s.note("%s: makes %s %s", d.name, other, role)
+		d.take(d.core.SetRole(call, rooms[s.rng.IntN(len(rooms))].ID, other, role))
+	case dice < 21:
+		s.note("%s: names a room", d.name)
+		d.take(d.core.Rename(call, rooms[s.rng.IntN(len(rooms))].ID, fmt.Sprint("renamed ", n)))
 	default:
 		text := fmt.Sprintf("%s says %d", d.name, n)
 		d.texts[call] = text

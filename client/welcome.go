@@ -105,7 +105,7 @@ func (c *Core) join(id ident.RoomID, event *wire.WelcomeEvent) (group *mls.Group
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkRoom(roomState{roster, leavesOf(group.Members())}, nil); err != nil {
+	if err := checkRoom(roomState{roster, leavesOf(group.Members())}, nil, c.enrolledAt); err != nil {
 		return nil, nil, err
 	}
 	return group, used, c.checkJoined(id, roster)

@@ -19,6 +19,16 @@ func roomVerbs() []*verb {
 		},
 		roomVerb("room add", "ROOM @handle…", "Add people to a sealed room", 2, roomAdd),
 		roomVerb("room remove", "ROOM @handle…", "Remove people from a sealed room", 2, roomRemove),
+		{
+			name: "room role", args: "ROOM @handle ROLE", least: 3, most: 3, flags: roomFlags(roomRole),
+			does:    "Make a member of a sealed room owner, admin, member or reader",
+			example: "room role garden @bob admin",
+		},
+		{
+			name: "room set", args: "ROOM", least: 1, most: 1, flags: roomSetFlags,
+			does:    "Change a sealed room's name and topic, and who may add members and change them",
+			example: "room set garden --topic 'apples and pears' --adds member",
+		},
 		roomVerb("room join", "ROOM", "Join an open room", 1, roomJoin),
 		roomVerb("room leave", "ROOM", "Leave a room", 1, roomLeave),
 		roomVerb("room members", "ROOM", "List the people in a room", 1, roomMembers),
@@ -31,17 +41,27 @@ func roomVerb(name, args, does string, least int, act func(context.Context, *cal
 	if least > 1 {
 		v.most, v.example = -1, v.example+" @bob"
 	}
-	v.flags = func(set *flag.FlagSet) action {
-		homeFlags(set)
-		return withHome(func(ctx context.Context, c *call, d *device) error {
-			room, err := d.Resolve(ctx, c.args[0])
-			if err != nil {
-				return err
-			}
-			return act(ctx, c, d, room)
-		})
-	}
+	v.flags = roomFlags(act)
 	return v
+}
+
+// roomFlags is for verbs without flags of their own whose first argument is a room.
+func roomFlags(act func(context.Context, *call, *device, ident.RoomID) error) func(*flag.FlagSet) action {
+	return func(set *flag.FlagSet) action {
+		homeFlags(set)
+		return withRoom(act)
+	}
+}
+
+// withRoom resolves the first argument.
+func withRoom(act func(context.Context, *call, *device, ident.RoomID) error) action {
+	return withHome(func(ctx context.Context, c *call, d *device) error {
+		room, err := d.Resolve(ctx, c.args[0])
+		if err != nil {
+			return err
+		}
+		return act(ctx, c, d, room)
+	})
 }
 
 // roomObject is how scripts see a room.
@@ -54,13 +74,15 @@ type roomObject struct {
 	Members int    `json:"members"`
 	Seq     uint64 `json:"seq"`
 	Unread  int    `json:"unread"`
+	Topic   string `json:"topic,omitempty"`
+	Role    string `json:"role,omitempty"`
 	Problem string `json:"problem,omitempty"`
 }
 
 func (c *call) printRoom(r client.Room) error {
 	object := roomObject{
 		Room: r.ID.String(), Name: r.Name, Kind: string(r.Kind), Joined: r.Joined, Members: r.Members,
-		Seq: r.Seq, Unread: r.Unread, Problem: r.Problem,
+		Seq: r.Seq, Unread: r.Unread, Topic: r.Topic, Role: r.Role, Problem: r.Problem,
 	}
 	if r.Direct != "" {
 		object.Direct = "@" + r.Direct
@@ -143,6 +165,36 @@ func changeMembers(
 		return err
 	}
 	return c.print(map[string]any{"room": room.String(), done: c.args[1:]}, "%s %s", done, strings.Join(c.args[1:], " "))
+}
+
+func roomRole(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	handles, err := handleArgs(c, c.args[1:2])
+	if err != nil {
+		return err
+	}
+	if err := d.SetRole(ctx, room, handles[0], c.args[2]); err != nil {
+		return err
+	}
+	return c.print(map[string]any{"room": room.String(), "handle": handles[0], "role": c.args[2]}, "%s is %s", c.args[1], c.args[2])
+}
+
+func roomSetFlags(set *flag.FlagSet) action {
+	homeFlags(set)
+	var settings client.RoomSettings
+	set.Func("name", "the room's `name`, of 1 to 64 bytes", func(v string) error { settings.Name = &v; return nil })
+	set.Func("topic", "what the room is about; empty for nothing", func(v string) error { settings.Topic = &v; return nil })
+	set.StringVar(&settings.Adds, "adds", "", "the least `role` that adds members: owner, admin or member")
+	set.StringVar(&settings.Edits, "edits", "", "the least `role` that changes name and topic")
+	return withRoom(func(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+		if err := d.ChangeRoom(ctx, room, settings); err != nil {
+			return err
+		}
+		r, err := d.Room(ctx, room)
+		if err != nil {
+			return err
+		}
+		return c.printRoom(r)
+	})
 }
 
 func roomJoin(ctx context.Context, c *call, d *device, room ident.RoomID) error {

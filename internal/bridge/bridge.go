@@ -31,6 +31,8 @@ type Core interface {
 	CreateRoom(ctx context.Context, options client.CreateRoomOptions) (client.Room, error)
 	AddMembers(ctx context.Context, room ident.RoomID, handles ...string) error
 	RemoveMembers(ctx context.Context, room ident.RoomID, handles ...string) error
+	SetRole(ctx context.Context, room ident.RoomID, handle, role string) error
+	ChangeRoom(ctx context.Context, room ident.RoomID, settings client.RoomSettings) error
 	JoinRoom(ctx context.Context, room ident.RoomID) error
 	LeaveRoom(ctx context.Context, room ident.RoomID) error
 	Members(ctx context.Context, room ident.RoomID) ([]client.Member, error)

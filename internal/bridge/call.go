@@ -76,6 +76,12 @@ func (s *Server) dispatchRoom(ctx context.Context, call *Call) (isPacket_Body, e
 		return s.withRoom(body.RemoveMembers.GetRoom(), func(room ident.RoomID) error {
 			return s.core.RemoveMembers(ctx, room, body.RemoveMembers.GetHandles()...)
 		})
+	case *Call_SetRole:
+		return s.withRoom(body.SetRole.GetRoom(), func(room ident.RoomID) error {
+			return s.core.SetRole(ctx, room, body.SetRole.GetHandle(), body.SetRole.GetRole())
+		})
+	case *Call_ChangeRoom:
+		return s.changeRoom(ctx, body.ChangeRoom)
 	case *Call_ListMembers:
 		return s.listMembers(ctx, body.ListMembers.GetRoom())
 	default:

@@ -39,6 +39,11 @@ func (s *Server) createRoom(ctx context.Context, c *CreateRoom) (isPacket_Body, 
 	return &Packet_Room{Room: toRoom(room)}, nil
 }
 
+func (s *Server) changeRoom(ctx context.Context, c *ChangeRoom) (isPacket_Body, error) {
+	settings := client.RoomSettings{Name: &c.Name, Topic: &c.Topic, Adds: c.Adds, Edits: c.Edits}
+	return s.withRoom(c.GetRoom(), func(room ident.RoomID) error { return s.core.ChangeRoom(ctx, room, settings) })
+}
+
 func (s *Server) listMembers(ctx context.Context, room string) (isPacket_Body, error) {
 	id, err := ident.ParseRoomID(room)
 	if err != nil {
@@ -61,6 +66,7 @@ func toRoom(r client.Room) *Room {
 	room := &Room{
 		Room: r.ID.String(), Name: r.Name, Direct: r.Direct, Joined: r.Joined, Members: uint32(r.Members),
 		Seq: r.Seq, ServerSeq: r.ServerSeq, Unread: uint32(r.Unread), Problem: r.Problem,
+		Topic: r.Topic, Role: r.Role, Adds: r.Adds, Edits: r.Edits,
 	}
 	switch r.Kind {
 	case client.Sealed:

@@ -45,6 +45,15 @@ type Device struct {
 	Seq      uint32    // of the enrolment in the chain
 	Enrolled time.Time // as the signer's clock had it, in seconds
 	Revoked  bool
+	// RevokedSeq is that of the revocation in the chain; 0 while there is none.
+	RevokedSeq uint32
+}
+
+// EnrolledAt reports whether the device was enrolled and not revoked when the
+// chain had length statements. Everybody whose copy is that long agrees about it,
+// whatever has come since.
+func (d Device) EnrolledAt(length uint64) bool {
+	return uint64(d.Seq) < length && (!d.Revoked || uint64(d.RevokedSeq) >= length)
 }
 
 // ParseChain verifies a chain from its bytes alone: encoding, links, signatures,
@@ -247,7 +256,7 @@ func (c *Chain) apply(s signed) error {
 	case Enrol:
 		return c.enrol(s, t)
 	case Revoke:
-		return c.revoke(t)
+		return c.revoke(s, t)
 	case ClaimHandle:
 		c.handle = t.Handle
 	}
@@ -270,12 +279,12 @@ func (c *Chain) enrol(s signed, e Enrol) error {
 	return nil
 }
 
-func (c *Chain) revoke(r Revoke) error {
+func (c *Chain) revoke(s signed, r Revoke) error {
 	i, ok := c.index[r.Device]
 	if !ok || c.devices[i].Revoked {
 		return errors.New("device is not enrolled")
 	}
-	c.devices[i].Revoked = true
+	c.devices[i].Revoked, c.devices[i].RevokedSeq = true, s.seq
 	c.live--
 	return nil
 }

@@ -178,6 +178,31 @@ func TestAppendRefuses(t *testing.T) {
 	}
 }
 
+// TestEnrolledAt asks about each length of a chain: genesis, laptop, lost phone, a handle, the phone's revocation, a
+// handle.
+func TestEnrolledAt(t *testing.T) {
+	p := newPerson(t, "alice")
+	lost := ident.NewDeviceID(p.chain.Account(), p.enrol(t, seeded("lost"), "lost phone").Public())
+	appendTo(t, p, ident.ClaimHandle{Handle: "alicia"})
+	appendTo(t, p, ident.Revoke{Device: lost})
+	appendTo(t, p, ident.ClaimHandle{Handle: "alice.b"})
+	for _, row := range []struct {
+		name   string
+		device ident.DeviceID
+		want   []uint64
+	}{{"laptop", p.id(), []uint64{2, 3, 4, 5, 6}}, {"lost phone", lost, []uint64{3, 4}}} {
+		var got []uint64
+		for length := range uint64(p.chain.Len() + 1) {
+			if d, ok := p.chain.EverEnrolled(row.device); ok && d.EnrolledAt(length) {
+				got = append(got, length)
+			}
+		}
+		if !slices.Equal(got, row.want) {
+			t.Errorf("%s was enrolled at lengths %v, want %v", row.name, got, row.want)
+		}
+	}
+}
+
 func TestRevokedStaysRevoked(t *testing.T) {
 	p := newPerson(t, "alice")
 	id := p.id()

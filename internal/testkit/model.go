@@ -3,6 +3,7 @@ package testkit
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"io"
 	"time"
 
 	"snug/internal/ident"
@@ -16,6 +17,8 @@ type Model struct {
 	Now func() time.Time
 	// Tamper, where not nil, sees every frame on its way to a device, and gives what arrives instead.
 	Tamper func(to ident.DeviceID, frame *wire.ServerFrame) []*wire.ServerFrame
+	// Heard, where not nil, gets every frame of every client.
+	Heard io.Writer
 	// OnFrame, where not nil, is called when a session has new frames.
 	OnFrame func(*Session)
 
@@ -82,6 +85,9 @@ func (s *Session) Close() {
 func (s *Session) Handle(b []byte) {
 	if s.closed {
 		return
+	}
+	if s.model.Heard != nil {
+		s.model.Heard.Write(b)
 	}
 	frame := new(wire.ClientFrame)
 	if frame.UnmarshalVT(b) != nil || frame.Id == 0 {

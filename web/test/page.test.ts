@@ -182,6 +182,18 @@ describe.runIf(browserPresent())("the page", () => {
     await page.getByRole("button", { name: "Remove carol.m" }).waitFor();
     await shoot(page, "details-light");
     expect(await audit(page)).toEqual([]);
+    await page.getByLabel("Role of carol.m").selectOption("owner");
+    await page.getByText("only an owner makes owners and admins: ask the room's owner").waitFor();
+    expect(await page.getByLabel("Role of carol.m").inputValue()).toBe("member");
+    await page.getByRole("button", { name: "Settings" }).click();
+    await page.getByLabel("Name", { exact: true }).fill("Reading room");
+    await page.getByLabel("Topic", { exact: true }).fill("One chapter a week");
+    await page.getByLabel("Who adds members").selectOption("member");
+    await shoot(page, "settings-light");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByRole("heading", { name: "Reading room" }).first().waitFor();
+    await page.locator("header").getByText("One chapter a week").waitFor();
     await page.getByRole("button", { name: "Leave" }).click();
     await page.getByRole("button", { name: "Leave the room" }).click();
     await page.getByRole("heading", { name: "Make yourself at home" }).waitFor();

@@ -23,6 +23,8 @@ interface Answers {
   leaveRoom: "done";
   addMembers: "done";
   removeMembers: "done";
+  setRole: "done";
+  changeRoom: "done";
   listMembers: "members";
   markRead: "done";
   post: "posted";
@@ -155,6 +157,8 @@ const answers: Answers = {
   leaveRoom: "done",
   addMembers: "done",
   removeMembers: "done",
+  setRole: "done",
+  changeRoom: "done",
   listMembers: "members",
   markRead: "done",
   post: "posted",

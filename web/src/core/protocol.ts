@@ -40,6 +40,8 @@ export type CallBody =
   | { kind: "removeMembers"; value: RemoveMembers }
   | { kind: "listMembers"; value: ListMembers }
   | { kind: "markRead"; value: MarkRead }
+  | { kind: "setRole"; value: SetRole }
+  | { kind: "changeRoom"; value: ChangeRoom }
   | { kind: "post"; value: Post }
   | { kind: "retry"; value: Retry }
   | { kind: "discard"; value: Discard }
@@ -66,6 +68,8 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 26, name: "removeMembers", kind: "message", of: () => RemoveMembers, oneof: "body" },
   { number: 27, name: "listMembers", kind: "message", of: () => ListMembers, oneof: "body" },
   { number: 28, name: "markRead", kind: "message", of: () => MarkRead, oneof: "body" },
+  { number: 29, name: "setRole", kind: "message", of: () => SetRole, oneof: "body" },
+  { number: 30, name: "changeRoom", kind: "message", of: () => ChangeRoom, oneof: "body" },
   { number: 40, name: "post", kind: "message", of: () => Post, oneof: "body" },
   { number: 41, name: "retry", kind: "message", of: () => Retry, oneof: "body" },
   { number: 42, name: "discard", kind: "message", of: () => Discard, oneof: "body" },
@@ -371,6 +375,11 @@ export interface Room {
   last: Message | undefined;
   // Why the room does not work; empty where it does.
   problem: string;
+  // Of sealed rooms: the topic, this account's role, and the least roles that add members and that change name and topic.
+  topic: string;
+  role: string;
+  adds: string;
+  edits: string;
 }
 
 export const Room: Codec<Room> = codec<Room>([
@@ -385,6 +394,10 @@ export const Room: Codec<Room> = codec<Room>([
   { number: 9, name: "unread", kind: "number" },
   { number: 10, name: "last", kind: "message", of: () => Message },
   { number: 11, name: "problem", kind: "string" },
+  { number: 12, name: "topic", kind: "string" },
+  { number: 13, name: "role", kind: "string" },
+  { number: 14, name: "adds", kind: "string" },
+  { number: 15, name: "edits", kind: "string" },
 ]);
 
 // ListRooms asks for the rooms of this account and all open ones. Answered with Rooms.
@@ -456,6 +469,36 @@ export interface RemoveMembers {
 export const RemoveMembers: Codec<RemoveMembers> = codec<RemoveMembers>([
   { number: 1, name: "room", kind: "string" },
   { number: 2, name: "handles", kind: "string", repeated: true },
+]);
+
+// SetRole gives a member a role: owner, admin, member or reader. Answered with Done.
+export interface SetRole {
+  room: string;
+  handle: string;
+  role: string;
+}
+
+export const SetRole: Codec<SetRole> = codec<SetRole>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "handle", kind: "string" },
+  { number: 3, name: "role", kind: "string" },
+]);
+
+// ChangeRoom says what a sealed room's settings are to be, all of them. Answered with Done.
+export interface ChangeRoom {
+  room: string;
+  name: string;
+  topic: string;
+  adds: string;
+  edits: string;
+}
+
+export const ChangeRoom: Codec<ChangeRoom> = codec<ChangeRoom>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "name", kind: "string" },
+  { number: 3, name: "topic", kind: "string" },
+  { number: 4, name: "adds", kind: "string" },
+  { number: 5, name: "edits", kind: "string" },
 ]);
 
 // ListMembers is answered with Members.

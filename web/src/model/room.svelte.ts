@@ -5,6 +5,22 @@ import { explain } from "../core/refusal";
 import type { Member, Room } from "../core/protocol";
 import { oneLine } from "./text";
 
+// What a sealed room's members agree upon beside who they are.
+export type Settings = Pick<Room, "name" | "topic" | "adds" | "edits">;
+
+const roles = ["owner", "admin", "member", "reader"];
+
+// rolesFor gives the roles that somebody may give to a member.
+export function rolesFor(own: string, member: string): string[] {
+  if (own === "owner") return roles;
+  return own === "admin" && roles.indexOf(member) >= 2 ? ["member", "reader"] : [member];
+}
+
+// atLeast tells whether a role is the least one that something takes, or more.
+export function atLeast(role: string, least: string): boolean {
+  return roles.includes(role) && roles.indexOf(role) <= roles.indexOf(least);
+}
+
 export class Rooms {
   list = $state.raw<Room[]>([]);
   loaded = $state(false);
@@ -72,6 +88,14 @@ export class Rooms {
 
   async remove(room: string, handle: string): Promise<void> {
     await this.#core.call("removeMembers", { room, handles: [handle] });
+  }
+
+  async setRole(room: string, handle: string, role: string): Promise<void> {
+    await this.#core.call("setRole", { room, handle, role });
+  }
+
+  async change(room: string, settings: Settings): Promise<void> {
+    await this.#core.call("changeRoom", { room, ...settings });
   }
 
   async markRead(room: string, seq: number): Promise<void> {

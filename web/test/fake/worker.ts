@@ -35,7 +35,7 @@ function message(room: string, from: string, at: number, text: string, more: Par
 
 function room(id: string, kind: "sealed" | "open", name: string, more: Partial<Room> = {}): Room {
   const list = messages.get(id) ?? [];
-  const made: Room = { room: id, kind, name, direct: "", joined: true, members: 2, seq: list.length, serverSeq: list.length, unread: 0, last: list.at(-1), problem: "", ...more };
+  const made: Room = { room: id, kind, name, direct: "", joined: true, members: 2, seq: list.length, serverSeq: list.length, unread: 0, last: list.at(-1), problem: "", topic: "", role: kind === "sealed" ? "owner" : "", adds: "admin", edits: "admin", ...more };
   rooms.set(id, made);
   return made;
 }
@@ -161,6 +161,13 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
       return done;
     case "listMembers":
       return { kind: "members", value: { members: accounts.slice(0, 4).map((a, i) => ({ account: a.account, handle: a.handle, role: i === 0 ? "owner" : "member", devices: 1 + (i % 2) })) } };
+    case "changeRoom":
+      rooms.set(body.value.room, { ...(rooms.get(body.value.room) as Room), ...body.value });
+      roomChanged(body.value.room);
+      return done;
+    case "setRole":
+      if (body.value.role === "owner") return refuse("only an owner makes owners and admins", "ask the room's owner");
+      return done;
     case "addMembers":
     case "removeMembers":
       return done;
