@@ -231,6 +231,7 @@ func (h *hoard) open(t *testing.T, s *suite, path *updatePath, context []byte) (
 // that it ever held and the whole traffic; it cannot derive the next epoch. By the same means who stays can, and so could the removed
 // member if the commit had no path.
 func TestRemovedCannotFollow(t *testing.T) {
+	t.Parallel()
 	random := rand.New(rand.NewPCG(3, 9))
 	members := groupOf(t, 2)
 	hoards := []*hoard{{}, {}}

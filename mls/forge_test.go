@@ -3,6 +3,9 @@ package mls
 import (
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/rand"
 	"errors"
 	"maps"
 	"testing"
@@ -211,4 +214,21 @@ func accepts(t testing.TB, g *Group, c *StagedCommit) {
 		t.Fatalf("an honest commit: %v", err)
 	}
 	equal(t, "epoch authenticator", r.(*StagedCommit).EpochAuthenticator(), c.EpochAuthenticator())
+}
+
+// newSignerOf makes a signature key of the suite.
+func newSignerOf(t testing.TB, s *suite) crypto.Signer {
+	t.Helper()
+	if s.scheme.curve != nil {
+		key, err := ecdsa.GenerateKey(s.scheme.curve, rand.Reader)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return key
 }
