@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"errors"
 	"maps"
 	"slices"
 	"testing"
@@ -152,6 +153,70 @@ func TestLeafRules(t *testing.T) {
 			}), "two nodes have the same encryption key", nil)
 		})
 	}
+}
+
+// TestLeafSignatures lets leaves in that somebody else has signed, or that were signed for another place.
+func TestLeafSignatures(t *testing.T) {
+	members := ruledGroup(t, 3)
+	evil, good := members[0], members[1]
+	unsigned := func(kp *KeyPackage) { kp.LeafNode.Signature = random(64) }
+	_, bad, _ := ruledParty(t, nil, unsigned)
+	cfg, kp, private := ruledParty(t, nil, nil)
+	c := careless{t: t, g: evil, list: committed(evil, &Add{bad}, &Add{kp})}.commit()
+	refuses(t, "an add", good, c.Message(), "", ErrVerify)
+	if _, err := joinBy(cfg, c.Welcome(), private); !errors.Is(err, ErrVerify) {
+		t.Errorf("joining: got %v, want %v", err, ErrVerify)
+	}
+	c = careless{t: t, g: evil, leaf: func(*LeafNode) {}, leafSigner: members[2].cfg.Signer}.commit()
+	refuses(t, "a path", good, c.Message(), "", ErrVerify)
+	for name, place := range map[string]struct {
+		group []byte
+		leaf  LeafIndex
+	}{"another leaf": {evil.context.groupID, 1}, "another group": {[]byte("another"), 0}, "a key package": {nil, 0}} {
+		leaf := *evil.tree.leaf(0)
+		leaf.Source, leaf.EncryptionKey = LeafUpdate, honestKey(t)
+		if err := leaf.sign(evil.suite, evil.cfg.Signer, place.group, place.leaf); err != nil {
+			t.Fatal(err)
+		}
+		refuses(t, "an update signed for "+name, good, forgeProposal(t, evil, &Update{&leaf}), "", ErrVerify)
+	}
+}
+
+// TestKeyPackageRules has each rule for key packages broken by one that is added.
+func TestKeyPackageRules(t *testing.T) {
+	members := ruledGroup(t, 2)
+	evil, good := members[0], members[1]
+	for _, row := range []struct {
+		name, rule string
+		want       error
+		leaf       func(*LeafNode)
+		kp         func(*KeyPackage)
+	}{
+		{"another version", "a key package is for another version or cipher suite", nil, nil, func(kp *KeyPackage) { kp.Version = 2 }},
+		{"another suite", "a key package is for another version or cipher suite", nil, nil, func(kp *KeyPackage) { kp.Suite = 3 }},
+		{"a leaf from an update", "a key package's leaf does not come from a key package", nil, func(l *LeafNode) { l.Source = LeafUpdate }, nil},
+		{"a leaf from a commit", "a key package's leaf does not come from a key package", nil, func(l *LeafNode) { l.Source = LeafCommit }, nil},
+		{"one key for two uses", "a key package has one key for two uses", nil, nil, func(kp *KeyPackage) { kp.InitKey = kp.LeafNode.EncryptionKey }},
+		{"an init key of 31 bytes", "an encryption key is not one of the cipher suite", nil, nil, func(kp *KeyPackage) { kp.InitKey = kp.InitKey[1:] }},
+		{"an init key of small order", "an encryption key cannot be used", nil, nil, func(kp *KeyPackage) { kp.InitKey = make([]byte, 32) }},
+		{"an extension twice", "", ErrMalformed, nil, func(kp *KeyPackage) { kp.Extensions = Extensions{{0xF00F, nil}, {0xF00F, nil}} }},
+	} {
+		_, kp, _ := ruledParty(t, row.leaf, row.kp)
+		message := forge(t, evil, byValue(&Add{kp}))
+		refuses(t, row.name, good, message, row.rule, row.want)
+		refuses(t, row.name+", proposed", good, forgeProposal(t, evil, &Add{kp}), row.rule, row.want)
+		if _, err := ParseKeyPackage(kp.Marshal()); err == nil && row.name != "another suite" {
+			t.Errorf("%s: ParseKeyPackage takes it", row.name)
+		}
+		if _, err := evil.Commit(CommitOptions{ByValue: []Proposal{&Add{kp}}}); err == nil {
+			t.Errorf("%s: the sender commits it", row.name)
+		}
+	}
+	_, kp, _ := ruledParty(t, nil, func(kp *KeyPackage) { kp.Extensions = Extensions{{0xF0F1, []byte("unknown")}} })
+	if _, err := ParseKeyPackage(kp.Marshal()); err != nil {
+		t.Errorf("an extension that is not known: %v", err)
+	}
+	accepts(t, good, careless{t: t, g: evil, list: committed(evil, &Add{kp})}.commit())
 }
 
 // TestCapabilitiesListed checks what a leaf of our own lists: all that it uses and supports, and nothing that goes without saying.
