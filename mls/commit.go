@@ -232,7 +232,7 @@ func (g *Group) selectProposals(opts CommitOptions) ([]listedProposal, error) {
 		if opts.Pending != nil && !opts.Pending(&p.ReceivedProposal) || opts.Pending == nil && p.ignored {
 			continue
 		}
-		list = append(list, listedProposal{p.Proposal, p.Sender.Index, p.ref, p.leafKey})
+		list = append(list, listedProposal{proposal: p.Proposal, sender: p.Sender.Index, ref: p.ref, leafKey: p.leafKey})
 	}
 	if opts.Pending == nil {
 		list = g.compatible(list)

@@ -8,6 +8,9 @@ import (
 // Config is what a Group needs from its application. Verifier, Policy and Signer are mandatory: without one of them every
 // function that takes a Config returns ErrConfig.
 type Config struct {
+	// An ed25519.PrivateKey prints as what it is.
+	unprintable
+
 	// Verifier is the authentication service of RFC 9420, Section 5.3.1.
 	Verifier MemberVerifier
 

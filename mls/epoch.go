@@ -29,6 +29,7 @@ type epoch struct {
 
 // A pendingProposal is a proposal that may be committed by reference.
 type pendingProposal struct {
+	unprintable
 	ReceivedProposal
 	content *authenticatedContent
 	// leafKey is the private half of an own Update's leaf.

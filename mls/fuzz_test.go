@@ -82,7 +82,7 @@ func FuzzAuthenticatedContent(f *testing.F) {
 
 func FuzzKeyPackagePrivate(f *testing.F) {
 	_, _, private := party(f, "alice")
-	f.Add(private.Save())
+	f.Add([]byte(private.Save()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if p, err := LoadKeyPackagePrivate(b); err == nil && !bytes.Equal(p.Save(), b) {
 			t.Error("what was loaded saves differently")
@@ -166,7 +166,7 @@ func FuzzStagedCommit(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(c.Save())
+	f.Add([]byte(c.Save()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		g := members[0].Clone()
 		c, err := LoadStagedCommit(g, b)

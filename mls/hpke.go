@@ -48,15 +48,6 @@ func (s *suite) decrypt(key hpke.PrivateKey, label string, context []byte, c hpk
 	return plaintext, nil
 }
 
-// publicKey parses an encryption key.
-func (s *suite) publicKey(b []byte) (hpke.PublicKey, error) {
-	key, err := s.kem.NewPublicKey(b)
-	if err != nil {
-		return nil, invalid("7.3", "an encryption key is not one of the cipher suite")
-	}
-	return key, nil
-}
-
 // A privateKey is an HPKE private key with its encoding. The parsed form is made when it is first needed: for ML-KEM that
 // is an expansion of the seed, and most keys of a path are replaced before they open anything.
 type privateKey struct {

@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"slices"
 	"time"
 )
 
@@ -187,13 +188,10 @@ func (j *joining) adoptPathSecret(keys privateKeys) error {
 	if j.info.signer == j.own {
 		return invalid("12.4.3.1", "a welcome signed by its receiver")
 	}
-	ancestor := commonAncestor(j.own, j.info.signer)
 	steps := j.tree.filteredPath(j.info.signer)
-	for k, step := range steps {
-		if step.node == ancestor {
-			_, err := j.tree.adoptPath(keys, steps[k:], j.secrets.path)
-			return err
-		}
-	}
-	return invalid("12.4.3.1", "a path secret for no node of the path")
+	// Our leaf is not blank, so that the path has a node above both of us.
+	ancestor := commonAncestor(j.own, j.info.signer)
+	at := slices.IndexFunc(steps, func(s pathStep) bool { return s.node == ancestor })
+	_, err := j.tree.adoptPath(keys, steps[at:], j.secrets.path)
+	return err
 }

@@ -20,6 +20,7 @@ type KeyPackageRef string
 
 // KeyPackageOptions says what to put into a key package.
 type KeyPackageOptions struct {
+	unprintable
 	// Suite is DefaultSuite when zero.
 	Suite CipherSuite
 	// Credential and Signer are the device's identity and the private key of its leaf.
@@ -216,7 +217,7 @@ func (kp *KeyPackage) LastResort() bool {
 func (p *KeyPackagePrivate) KeyPackage() *KeyPackage { return p.keyPackage }
 
 // Save returns the secret half and the key package in a form that LoadKeyPackagePrivate reads. Keep it sealed.
-func (p *KeyPackagePrivate) Save() []byte {
+func (p *KeyPackagePrivate) Save() Secret {
 	var w writer
 	w.uint8(stateVersion)
 	p.keyPackage.encode(&w)

@@ -8,6 +8,7 @@ import (
 
 // A loader puts a group together from its records.
 type loader struct {
+	unprintable
 	records map[byte]map[uint32][]byte
 	saved   savedState
 }

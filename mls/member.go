@@ -88,7 +88,8 @@ func (c *Capabilities) meets(rc RequiredCapabilities) bool {
 	return true
 }
 
-// completed returns c with the defaults in its empty lists, and with the types of these extensions.
+// completed returns c with the defaults in its empty lists, and with the types of these extensions. What every client supports
+// anyhow is left out.
 func (c Capabilities) completed(credential CredentialType, lists ...Extensions) Capabilities {
 	if len(c.Versions) == 0 {
 		c.Versions = []ProtocolVersion{MLS10}
@@ -99,10 +100,12 @@ func (c Capabilities) completed(credential CredentialType, lists ...Extensions) 
 	if !slices.Contains(c.Credentials, credential) {
 		c.Credentials = append(slices.Clip(c.Credentials), credential)
 	}
+	c.Extensions = slices.DeleteFunc(slices.Clone(c.Extensions), ExtensionType.isDefault)
+	c.Proposals = slices.DeleteFunc(slices.Clone(c.Proposals), ProposalType.isDefault)
 	for _, list := range lists {
 		for _, x := range list {
 			if !c.supportsExtension(x.Type) {
-				c.Extensions = append(slices.Clip(c.Extensions), x.Type)
+				c.Extensions = append(c.Extensions, x.Type)
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 
 // A listedProposal is a proposal in a commit.
 type listedProposal struct {
+	unprintable
 	proposal Proposal
 	sender   LeafIndex
 	ref      []byte
@@ -17,6 +18,7 @@ type listedProposal struct {
 
 // A transition is the group as a commit's proposals leave it, and then its path.
 type transition struct {
+	unprintable
 	tree       *ratchetTree
 	extensions Extensions
 	committer  LeafIndex

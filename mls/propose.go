@@ -4,6 +4,7 @@ import "crypto"
 
 // LeafOptions says what to change in the own leaf when it is renewed. Nil fields keep what the leaf has.
 type LeafOptions struct {
+	unprintable
 	Credential   *Credential
 	Extensions   Extensions
 	Capabilities *Capabilities

@@ -63,6 +63,7 @@ func decodePreSharedKeyID(r *reader) PreSharedKeyID {
 
 // A preSharedKey is a key with its name.
 type preSharedKey struct {
+	unprintable
 	id  PreSharedKeyID
 	key Secret
 }
@@ -100,7 +101,7 @@ func (c *Config) findPSKs(ids []PreSharedKeyID, own func(PreSharedKeyID) Secret)
 		if key == nil {
 			return nil, invalid("12.4.2", "a pre-shared key is not known here")
 		}
-		psks = append(psks, preSharedKey{id, key})
+		psks = append(psks, preSharedKey{id: id, key: key})
 	}
 	return psks, nil
 }

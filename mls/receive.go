@@ -46,7 +46,7 @@ func (g *Group) resolve(list []proposalOrRef, committer LeafIndex) ([]listedProp
 		if known == nil {
 			return nil, invalid("12.4.2", "a commit refers to a proposal that is not here")
 		}
-		out = append(out, listedProposal{known.Proposal, known.Sender.Index, known.ref, known.leafKey})
+		out = append(out, listedProposal{proposal: known.Proposal, sender: known.Sender.Index, ref: known.ref, leafKey: known.leafKey})
 	}
 	return out, nil
 }

@@ -3,7 +3,8 @@ package mls
 import "fmt"
 
 // Secret is bytes that must not be shown. It converts to []byte where they are used; printed, logged or marshalled it
-// is the word "secret". There is no LogValue: log/slog asks MarshalText or MarshalJSON where there is none, and importing
+// is the word "secret". Package fmt asks no method of what lies in an unexported field: a struct that keeps one there prints it,
+// unless it has methods of its own. There is no LogValue: log/slog asks MarshalText or MarshalJSON where there is none, and importing
 // it would bring encoding/json into every browser's download.
 type Secret []byte
 

@@ -159,7 +159,7 @@ func (c *StagedCommit) EpochAuthenticator() []byte {
 
 // Save returns the candidate in a form that LoadStagedCommit reads. It holds the secrets of the next epoch: keep it sealed, and
 // delete it when it was merged or has lost. Of the tree it holds what the commit changes.
-func (c *StagedCommit) Save() []byte {
+func (c *StagedCommit) Save() Secret {
 	var w writer
 	w.uint8(stateVersion)
 	w.opaque(c.base.groupID)

@@ -22,7 +22,7 @@ func readVersion(r *reader) {
 // A Record is a piece of a group's state.
 type Record struct {
 	Key   string
-	Value []byte
+	Value Secret
 }
 
 // A Delta is what has changed since the last one. Apply all of it in one transaction. Until it is applied the group must not
@@ -59,6 +59,7 @@ func recordKey(kind byte, n uint32) string {
 
 // savedState is what the caller's records hold, as far as a Delta must know.
 type savedState struct {
+	unprintable
 	epoch *epoch
 	nodes []*node
 	// keys are the keys of all records but the header and the nodes.
@@ -84,6 +85,7 @@ func (g *Group) Delta() Delta {
 }
 
 type deltaWriter struct {
+	unprintable
 	Delta
 	saved *savedState
 }

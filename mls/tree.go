@@ -308,8 +308,9 @@ func decodeRatchetTree(s *suite, r *reader) *ratchetTree {
 		}
 		t.nodes = append(t.nodes, n)
 	})
-	if r.err == nil && (len(t.nodes) == 0 || t.nodes[len(t.nodes)-1] == nil) {
-		r.fail("a tree that does not end in a node")
+	// Above a blank leaf at the right end every node is blank, so that a tree ends in a leaf.
+	if r.err == nil && (len(t.nodes)%2 == 0 || t.nodes[len(t.nodes)-1] == nil) {
+		r.fail("a tree that does not end in a leaf")
 	}
 	if len(t.nodes) > widthOf(maxLeaves) {
 		r.fail("a tree that is too large")

@@ -27,6 +27,9 @@ func (t *ratchetTree) check(groupID []byte, extensions Extensions) error {
 			continue
 		}
 		all = append(all, nodeIndex(x))
+		if err := t.suite.checkKey(n.encryptionKey()); err != nil {
+			return err
+		}
 		if n.leaf == nil {
 			continue
 		}

@@ -92,7 +92,7 @@ func TestVectorsPSKSecret(t *testing.T) {
 		used++
 		var psks []preSharedKey
 		for _, p := range v.PSKs {
-			psks = append(psks, preSharedKey{PreSharedKeyID{Type: PSKExternal, ID: p.ID, Nonce: p.Nonce}, Secret(p.PSK)})
+			psks = append(psks, preSharedKey{id: PreSharedKeyID{Type: PSKExternal, ID: p.ID, Nonce: p.Nonce}, key: Secret(p.PSK)})
 		}
 		equal(t, "psk_secret", s.pskSecret(psks), v.Secret)
 	}
