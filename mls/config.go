@@ -25,6 +25,10 @@ type Config struct {
 	// The current epoch's own is known without it. Nil knows none; a message that needs one is then refused.
 	PSK func(PreSharedKeyID) (Secret, error)
 
+	// PublicProposals sends proposals as PublicMessages: signed, and readable by everyone. CommitOptions.Public does so for
+	// a commit.
+	PublicProposals bool
+
 	// Padding returns to which length a plaintext of n bytes is padded with zeros (RFC 9420, Section 15.1). Nil pads to
 	// buckets: 128 bytes, and above that steps of at most 1/8 of the length, so that a length says little. An answer below n
 	// means n.

@@ -216,6 +216,12 @@ func (kp *KeyPackage) LastResort() bool {
 // KeyPackage returns the public half.
 func (p *KeyPackagePrivate) KeyPackage() *KeyPackage { return p.keyPackage }
 
+// Keys returns the private keys of the key package's InitKey and of its leaf's EncryptionKey, as the suite's KEM serializes
+// them: for another implementation, which does not read what Save returns.
+func (p *KeyPackagePrivate) Keys() (initKey, encryptionKey Secret) {
+	return bytes.Clone(p.initKey), bytes.Clone(p.leafKey)
+}
+
 // Save returns the secret half and the key package in a form that LoadKeyPackagePrivate reads. Keep it sealed.
 func (p *KeyPackagePrivate) Save() Secret {
 	var w writer

@@ -27,6 +27,12 @@ type ReceivedProposal struct {
 	ref []byte
 }
 
+// A ProposalRef is the hash by which a commit names a proposal (RFC 9420, Section 5.2).
+type ProposalRef string
+
+// Ref is the proposal's name within its epoch.
+func (p *ReceivedProposal) Ref() ProposalRef { return ProposalRef(p.ref) }
+
 // An OwnMessage is a message that this member sent, come back. The key was gone when it was sent, so nothing of it
 // was verified: compare the bytes with what was sent, if that matters, and merge the StagedCommit that was saved.
 type OwnMessage struct {

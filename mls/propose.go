@@ -95,7 +95,7 @@ func (g *Group) propose(p Proposal, leafKey *privateKey) ([]byte, error) {
 	if err := g.checkProposal(p, g.own); err != nil {
 		return nil, err
 	}
-	a := g.frame(ContentProposal, nil, false)
+	a := g.frame(ContentProposal, nil, g.cfg.PublicProposals)
 	a.content.proposal = p
 	if err := a.sign(g.suite, g.cfg.Signer, g.encoded); err != nil {
 		return nil, err
@@ -104,7 +104,9 @@ func (g *Group) propose(p Proposal, leafKey *privateKey) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	use.spend()
+	if use != nil {
+		use.spend()
+	}
 	g.addPending(a, leafKey)
 	return message, nil
 }

@@ -198,6 +198,16 @@ func (d *device) save() {
 	d.group = g
 }
 
+// loaded is the device's group as its records have it, with this configuration.
+func (d *device) loaded(cfg mls.Config) *mls.Group {
+	d.t.Helper()
+	g, err := mls.LoadGroup(cfg, maps.All(d.store))
+	if err != nil {
+		d.t.Fatalf("%s loading: %v", d.name, err)
+	}
+	return g
+}
+
 // snapshot is the whole state, to be compared.
 func (d *device) snapshot() store {
 	s := store{}

@@ -1,5 +1,6 @@
-// Command gen compiles the .proto files below proto/snug to Go, and those of the bridge to TypeScript too. It needs no
-// protoc: the compiler and the generator are libraries.
+// Command gen compiles the .proto files below proto/snug to Go, and those of the bridge to TypeScript too; and the one of
+// mls/interop, whose protocol is not ours. It needs no protoc: the compiler and the generators are libraries and tools of
+// this module.
 //
 //	cd proto/gen && go run .
 //
@@ -7,7 +8,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"flag"
 	"fmt"
@@ -29,13 +29,17 @@ import (
 )
 
 // A target is one folder of .proto files, the folder of the Go package that they become and, where not empty, the
-// TypeScript file.
-type target struct{ from, to, typescript string }
+// TypeScript file. grpc asks for the standard runtime and for services.
+type target struct {
+	from, to, typescript string
+	grpc                 bool
+}
 
 // targets lie below the root of the repository.
 var targets = []target{
 	{from: "proto/snug/v1", to: "internal/wire"},
 	{from: "proto/snug/bridge/v1", to: "internal/bridge", typescript: "web/src/core/protocol.ts"},
+	{from: "mls/interop/mlsclient", to: "mls/interop/mlsclient", grpc: true},
 }
 
 func main() {
@@ -70,6 +74,23 @@ func generate(root string, t target) (map[string][]byte, error) {
 	if request.ProtoFile, err = compile(dir, request.FileToGenerate); err != nil {
 		return nil, err
 	}
+	compile := light
+	if t.grpc {
+		compile = standard
+	}
+	response, err := compile(request)
+	if err != nil {
+		return nil, err
+	}
+	files := named(t.to, response)
+	if t.typescript != "" {
+		files[t.typescript] = typescript(request.ProtoFile)
+	}
+	return files, nil
+}
+
+// light compiles the messages for a runtime without reflection, which a browser can afford.
+func light(request *pluginpb.CodeGeneratorRequest) (*pluginpb.CodeGeneratorResponse, error) {
 	plugin, err := protogen.Options{}.New(request)
 	if err != nil {
 		return nil, fmt.Errorf("reading descriptors: %w", err)
@@ -83,14 +104,7 @@ func generate(root string, t target) (map[string][]byte, error) {
 	if response.Error != nil {
 		return nil, fmt.Errorf("generating: %s", response.GetError())
 	}
-	files := make(map[string][]byte)
-	for _, file := range response.File {
-		files[filepath.Join(t.to, filepath.Base(file.GetName()))] = bytes.TrimLeft([]byte(file.GetContent()), "\n")
-	}
-	if t.typescript != "" {
-		files[t.typescript] = typescript(request.ProtoFile)
-	}
-	return files, nil
+	return response, nil
 }
 
 // compile returns the descriptors of the files, each after those that it imports.
