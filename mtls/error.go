@@ -24,6 +24,9 @@ type PeerError struct {
 	Expected []Fingerprint // the pins; empty where any key may come
 	Got      Fingerprint   // of the key that came; zero if none did
 	Reason   string        // in few words: "unknown key", "no certificate", "weak key: …"
+
+	// undecided says that only trust is missing, so that Decide may be asked.
+	undecided bool
 }
 
 // Error names the reason, what was expected and what came.

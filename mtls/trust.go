@@ -27,43 +27,41 @@ const minRSA = 2048
 // clone keeps what was checked apart from what the caller may change later.
 func (t Trust) clone() Trust { return Trust{Pins: slices.Clone(t.Pins)} }
 
-// check refuses a Trust that is empty, or that holds the pin somebody forgot to
-// set.
-func (t Trust) check() error {
-	if len(t.Pins) == 0 || slices.ContainsFunc(t.Pins, Fingerprint.IsZero) {
+// empty reports whether nobody is trusted.
+func (t Trust) empty() bool { return len(t.Pins) == 0 }
+
+// check refuses a Trust that holds the pin somebody forgot to set, or that is empty
+// where there is no decision to fall back to.
+func (t Trust) check(decided bool) error {
+	if t.empty() && !decided || slices.ContainsFunc(t.Pins, Fingerprint.IsZero) {
 		return ErrUnpinned
 	}
 	return nil
 }
 
-// verify judges the peer of a connection: it is what VerifyConnection calls, and
-// the only judgement there is. The error is a *PeerError.
-func (t Trust) verify(state tls.ConnectionState, protocol string) error {
-	cert, err := peerCertificate(state, protocol)
-	if err != nil {
-		err.Expected = slices.Clone(t.Pins)
-		return err
-	}
+// judge judges a peer by its certificate. Whoever is refused for want of trust alone
+// may still be decided about.
+func (s *standing) judge(cert *x509.Certificate) (Peer, *PeerError) {
 	got := FingerprintOf(cert)
 	known := false
-	for _, pin := range t.Pins {
+	for _, pin := range s.trust.Pins {
 		// No early end: how long it takes does not tell which pin it was.
 		known = got.Equal(pin) || known
 	}
 	if !known || got.IsZero() {
-		return &PeerError{Expected: slices.Clone(t.Pins), Got: got, Reason: "unknown key"}
+		return Peer{}, &PeerError{Expected: slices.Clone(s.trust.Pins), Got: got, Reason: "unknown key", undecided: true}
 	}
-	return nil
+	return newPeer(cert), nil
 }
 
 // peerCertificate gives the peer's certificate if version, protocol, key and
 // signature are such as we accept from anybody. It looks at nothing but the leaf.
-func peerCertificate(state tls.ConnectionState, protocol string) (*x509.Certificate, *PeerError) {
+func peerCertificate(state tls.ConnectionState, protocols ...string) (*x509.Certificate, *PeerError) {
 	switch {
 	case state.Version != tls.VersionTLS13:
 		return nil, &PeerError{Reason: "not TLS 1.3"}
-	case state.NegotiatedProtocol != protocol:
-		return nil, &PeerError{Reason: fmt.Sprintf("speaks protocol %q, not %q", state.NegotiatedProtocol, protocol)}
+	case !slices.Contains(protocols, state.NegotiatedProtocol):
+		return nil, &PeerError{Reason: fmt.Sprintf("speaks protocol %q, not %q", state.NegotiatedProtocol, protocols)}
 	case len(state.PeerCertificates) == 0:
 		return nil, &PeerError{Reason: "no certificate"}
 	}
