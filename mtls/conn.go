@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -29,8 +30,24 @@ type Conn struct {
 type Peer struct {
 	Fingerprint Fingerprint
 	Public      crypto.PublicKey  // ed25519.PublicKey, *ecdsa.PublicKey or *rsa.PublicKey
-	Certificate *x509.Certificate // as it came; nothing in it but the key is checked
+	Certificate *x509.Certificate // as it came; where there is no Chain, nothing in it but the key is checked
+
+	// Chain leads from Certificate to a root of the Authority that certified it;
+	// nil where the peer was accepted by its key alone.
+	Chain []*x509.Certificate
 }
+
+// Names gives the names that an authority has certified: none where the peer was
+// accepted by its key alone.
+func (p Peer) Names() []Name {
+	if p.Chain == nil {
+		return nil
+	}
+	return namesOf(p.Certificate)
+}
+
+// Has reports whether an authority has certified the peer under this name.
+func (p Peer) Has(name Name) bool { return !name.IsZero() && slices.Contains(p.Names(), name) }
 
 // Peer gives the far side.
 func (c *Conn) Peer() Peer { return c.peer }
@@ -86,7 +103,7 @@ func (p Peer) Ed25519() ([ed25519.PublicKeySize]byte, bool) {
 // own. Without it, or without a certificate, the error is a *PeerError.
 func PeerKey(state tls.ConnectionState) (Peer, error) {
 	if !state.HandshakeComplete {
-		return Peer{}, &PeerError{Reason: "handshake not complete"}
+		return Peer{}, &PeerError{Rule: RuleNone, Reason: "handshake not complete"}
 	}
 	cert, err := peerCertificate(state, state.NegotiatedProtocol)
 	if err != nil {

@@ -2,8 +2,6 @@ package mtls
 
 import (
 	"crypto/tls"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,8 +22,8 @@ type Live struct {
 
 // A standing is what a Live has at one moment. It never changes.
 type standing struct {
-	id    *Identity
-	trust Trust
+	id       *Identity
+	verifier *verifier
 }
 
 // A living is a connection that a change of trust may cut.
@@ -57,14 +55,18 @@ func newStanding(id *Identity, trust Trust, decided bool) (*standing, error) {
 	if err := trust.check(decided); err != nil {
 		return nil, err
 	}
-	return &standing{id: id, trust: trust.clone()}, nil
+	v, err := newVerifier(trust)
+	if err != nil {
+		return nil, err
+	}
+	return &standing{id: id, verifier: v}, nil
 }
 
 // Identity gives the present identity.
 func (l *Live) Identity() *Identity { return l.current.Load().id }
 
 // Trust gives the present trust.
-func (l *Live) Trust() Trust { return l.current.Load().trust.clone() }
+func (l *Live) Trust() Trust { return l.current.Load().verifier.trust.clone() }
 
 // Conns gives the number of connections that a change would judge again.
 func (l *Live) Conns() int {
@@ -85,17 +87,25 @@ func (l *Live) Set(id *Identity, trust Trust) (cut int, err error) {
 		return 0, err
 	}
 	l.current.Store(s)
-	l.entered.Lock()
-	conns := slices.Collect(maps.Values(l.entered.conns))
-	l.entered.Unlock()
-	for _, c := range conns {
-		if refusal := c.judge(s); refusal != nil {
+	for c, decided := range l.conns() {
+		if refusal := c.judge(s, decided); refusal != nil {
 			l.leave(c.wire)
 			c.wire.cutBy(refusal)
 			cut++
 		}
 	}
 	return cut, nil
+}
+
+// conns gives those that have entered, with whom a decision accepted.
+func (l *Live) conns() map[*living]Fingerprint {
+	l.entered.Lock()
+	defer l.entered.Unlock()
+	conns := make(map[*living]Fingerprint, len(l.entered.conns))
+	for _, c := range l.entered.conns {
+		conns[c] = c.decided
+	}
+	return conns
 }
 
 // enter makes a connection known to Set, until it is closed.
@@ -122,8 +132,11 @@ func (l *Live) decided(c *living, key Fingerprint) {
 	c.decided = key
 }
 
-// judge judges a connection by a new standing.
-func (c *living) judge(s *standing) *PeerError {
-	_, refusal := c.terms.judge(s, c.state)
+// judge judges a connection by a new standing, as of the time of its handshake.
+func (c *living) judge(s *standing, decided Fingerprint) *PeerError {
+	_, refusal := c.terms.judge(s, c.state, c.since)
+	if refusal != nil && refusal.undecided && !decided.IsZero() {
+		return nil
+	}
 	return refusal
 }

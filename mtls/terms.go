@@ -3,6 +3,7 @@ package mtls
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"slices"
 	"time"
@@ -52,6 +53,11 @@ func (t *terms) with(live *Live, id *Identity, trust Trust) (*terms, error) {
 		return nil, errors.New("mtls: Live and an Identity or a Trust beside it")
 	}
 	t.live = live
+	if t.dialing {
+		if err := live.Trust().checkDialing(); err != nil {
+			return nil, err
+		}
+	}
 	if len(t.protocols) == 0 && len(t.plain) == 0 {
 		t.protocols = []string{Protocol}
 	}
@@ -72,21 +78,29 @@ func (t *terms) confirmed(conn *tls.Conn) bool {
 
 // verify is what VerifyConnection calls, inside of the handshake.
 func (t *terms) verify(state tls.ConnectionState) error {
-	_, err := t.judge(t.live.current.Load(), state)
+	_, err := t.judge(t.live.current.Load(), state, time.Time{})
 	if err != nil && t.decide != nil && err.undecided {
 		return nil // decided in accept, before the application hears of the peer
 	}
 	return asError(err)
 }
 
-// judge is the only judgement of a peer that there is.
-func (t *terms) judge(s *standing, state tls.ConnectionState) (Peer, *PeerError) {
-	cert, err := peerCertificate(state, slices.Concat(t.protocols, t.plain)...)
-	if err != nil {
-		err.Expected = slices.Clone(s.trust.Pins)
-		return Peer{}, err
+// judge is the only judgement of a peer that there is. since is when the peer was
+// let in before; the zero time, if it was not.
+func (t *terms) judge(s *standing, state tls.ConnectionState, since time.Time) (Peer, *PeerError) {
+	cert, refusal := peerCertificate(state, slices.Concat(t.protocols, t.plain)...)
+	if refusal != nil {
+		refusal.Expected = slices.Clone(s.verifier.trust.Pins)
+		return Peer{}, refusal
 	}
-	return s.judge(cert)
+	h := hearing{leaf: cert, others: state.PeerCertificates[1:], purpose: x509.ExtKeyUsageClientAuth, at: since, again: !since.IsZero()}
+	if t.dialing {
+		h.purpose = x509.ExtKeyUsageServerAuth
+	}
+	if !h.again {
+		h.at = s.verifier.now()
+	}
+	return s.verifier.judge(h)
 }
 
 // accept makes a Conn of a connection whose handshake is complete. Between the
@@ -94,9 +108,10 @@ func (t *terms) judge(s *standing, state tls.ConnectionState) (Peer, *PeerError)
 // connection there may have been one, so it is judged again once they do.
 func (t *terms) accept(ctx context.Context, conn *tls.Conn, w *wire) (*Conn, error) {
 	state := conn.ConnectionState()
-	live := &living{wire: w, terms: t, state: state, since: time.Now()}
+	s := t.live.current.Load()
+	live := &living{wire: w, terms: t, state: state, since: s.verifier.now()}
 	t.live.enter(live)
-	peer, refusal := t.judge(t.live.current.Load(), state)
+	peer, refusal := t.judge(t.live.current.Load(), state, time.Time{})
 	if refusal != nil && t.decide != nil && refusal.undecided {
 		decided, err := t.ask(ctx, conn, w, refusal)
 		if err != nil {
