@@ -37,8 +37,9 @@ type ListenerOptions struct {
 }
 
 // Listener accepts connections of peers that it trusts. Handshakes run beside
-// each other, 10 s and 256 of them at most, so that nobody can keep others
-// waiting by being slow. All methods are safe from any goroutine.
+// each other, for 10 s at most; where there are more than 256 of them, or 64 from
+// one address, the oldest has to go, so that nobody can keep others waiting by
+// being slow. All methods are safe from any goroutine.
 type Listener struct {
 	inner   net.Listener
 	terms   *terms
@@ -46,16 +47,12 @@ type Listener struct {
 	refused func(net.Addr, error)
 
 	accepted chan *Conn
-	slots    chan struct{} // one for each handshake under way
+	slots    chan struct{} // one for each connection on its way to Accept
 	done     chan struct{} // closed by shut
 	stop     context.CancelFunc
 	running  sync.WaitGroup
 
-	pending struct {
-		sync.Mutex
-		closed bool
-		conns  map[net.Conn]struct{}
-	}
+	pending openings
 }
 
 // Listen listens on an address; ctx is for finding it only. Errors as those of
@@ -91,7 +88,7 @@ func NewListener(inner net.Listener, opts *ListenerOptions) (*Listener, error) {
 		config:   config,
 		refused:  opts.Refused,
 		accepted: make(chan *Conn),
-		slots:    make(chan struct{}, maxHandshakes),
+		slots:    make(chan struct{}, maxServed),
 		done:     make(chan struct{}),
 	}
 	l.pending.conns = make(map[net.Conn]struct{})
@@ -168,27 +165,21 @@ func (l *Listener) run(ctx context.Context) {
 
 // shut ends what waits and what is under way. It may be called more than once.
 func (l *Listener) shut() {
-	l.pending.Lock()
-	defer l.pending.Unlock()
-	if l.pending.closed {
-		return
-	}
-	l.pending.closed = true
-	close(l.done)
-	l.stop()
-	for conn := range l.pending.conns {
-		conn.Close()
+	if l.pending.close() {
+		close(l.done)
+		l.stop()
 	}
 }
 
 // serve sees one connection through its handshake to Accept.
 func (l *Listener) serve(ctx context.Context, raw net.Conn) {
-	if !l.begin(raw) {
+	opening := l.pending.begin(raw)
+	if opening == nil {
 		raw.Close()
 		return
 	}
-	conn, err := l.handshake(ctx, raw)
-	l.end(raw)
+	conn, err := l.handshake(ctx, opening)
+	l.pending.end(opening)
 	if err != nil {
 		if l.refused != nil {
 			l.refused(raw.RemoteAddr(), err)
@@ -203,12 +194,20 @@ func (l *Listener) serve(ctx context.Context, raw net.Conn) {
 }
 
 // handshake judges the peer and confirms; on errors it closes.
-func (l *Listener) handshake(ctx context.Context, raw net.Conn) (*Conn, error) {
+func (l *Listener) handshake(ctx context.Context, opening *opening) (*Conn, error) {
+	raw := opening.raw
 	raw.SetDeadline(time.Now().Add(handshakeTimeout))
 	w := &wire{Conn: raw}
 	conn := tls.Server(w, l.config)
-	if err := conn.Handshake(); err != nil {
-		linger(raw)
+	err := conn.Handshake()
+	if err != nil {
+		linger(raw) // which may be evicted too
+	}
+	if l.pending.shaken(opening) && (err == nil || errors.Is(err, net.ErrClosed)) {
+		err = ErrCrowded
+	}
+	if err != nil {
+		raw.Close()
 		return nil, fmt.Errorf("mtls: handshake: %w", err)
 	}
 	accepted, err := l.terms.accept(ctx, conn, w)
@@ -240,21 +239,4 @@ func linger(raw net.Conn) {
 	}
 	raw.SetReadDeadline(time.Now().Add(lingerTimeout))
 	io.Copy(io.Discard, io.LimitReader(raw, maxLinger))
-}
-
-// begin enters a handshake among those that Close ends.
-func (l *Listener) begin(raw net.Conn) bool {
-	l.pending.Lock()
-	defer l.pending.Unlock()
-	if l.pending.closed {
-		return false
-	}
-	l.pending.conns[raw] = struct{}{}
-	return true
-}
-
-func (l *Listener) end(raw net.Conn) {
-	l.pending.Lock()
-	defer l.pending.Unlock()
-	delete(l.pending.conns, raw)
 }

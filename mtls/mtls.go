@@ -43,9 +43,10 @@ const (
 	// handshakeTimeout bounds a handshake with its confirmation: three round trips
 	// over the worst link we mean to serve, 2 s each, and time to compute.
 	handshakeTimeout = 10 * time.Second
-	// maxHandshakes bounds those under way in one listener. At about 40 KiB each
-	// they take 10 MiB.
-	maxHandshakes = 256
+	// maxServed bounds the connections between a listener's accept and Accept: those
+	// whose handshake goes on, those that are being decided about, and those that
+	// nobody has accepted yet.
+	maxServed = 2 * maxHandshakes
 	// lingerTimeout and maxLinger bound what a listener reads and throws away
 	// after a refusal, so that a reset does not overtake the alert: a dialer's
 	// last flight is under 4 KiB.
