@@ -2,6 +2,8 @@ package mtls
 
 import (
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -9,6 +11,10 @@ var (
 	// ErrUnpinned refuses to talk to just anybody: no fingerprint of the peer was
 	// given. Nothing has been sent.
 	ErrUnpinned = errors.New("mtls: no fingerprint to expect from the peer")
+
+	// ErrUnnamed refuses to take anybody whom an authority has certified for the
+	// one that was meant: no name was given. Nothing has been sent.
+	ErrUnnamed = errors.New("mtls: no name to expect from the authority's certificates")
 
 	// ErrTruncated ends the reading of a connection whose peer went away without
 	// saying that it was done: data may be missing.
@@ -18,31 +24,85 @@ var (
 	errNoIdentity = errors.New("mtls: no identity to show")
 )
 
+// Rule is what a peer did not satisfy, for programs: the text of a Reason may change.
+type Rule string
+
+// The rules. Those of trust may be overruled by a Decide: all but RuleNone,
+// RuleProtocol, RuleWeak, RuleRevoked and RuleUnknownRevocation.
+const (
+	RuleNone              Rule = "no-certificate"     // it showed none
+	RuleProtocol          Rule = "protocol"           // another ALPN or version of TLS
+	RuleWeak              Rule = "weak"               // a key or signature of too few bits, anywhere in the chain
+	RuleKey               Rule = "key"                // not a pinned one
+	RuleAuthority         Rule = "authority"          // no chain to a root of ours
+	RuleChain             Rule = "chain"              // more certificates than we look at
+	RuleConstraint        Rule = "constraint"         // an authority did what it may not
+	RuleExtension         Rule = "extension"          // critical, and unknown
+	RuleExpired           Rule = "expired"            // anywhere in the chain
+	RuleNotYetValid       Rule = "not-yet-valid"      // anywhere in the chain
+	RulePurpose           Rule = "purpose"            // a client's for a server, and the like
+	RuleName              Rule = "name"               // not one of those expected
+	RuleRevoked           Rule = "revoked"            // a key, or a certificate by its list
+	RuleUnknownRevocation Rule = "unknown-revocation" // a list is missing or out of date
+)
+
+// open reports whether a Decide may overrule it.
+func (r Rule) open() bool {
+	return !slices.Contains([]Rule{RuleNone, RuleProtocol, RuleWeak, RuleRevoked, RuleUnknownRevocation}, r)
+}
+
 // PeerError says that the peer is not the one expected. Nothing was sent to it but
 // a handshake. Find it with errors.As.
 type PeerError struct {
 	Expected []Fingerprint // the pins; empty where any key may come
 	Got      Fingerprint   // of the key that came; zero if none did
-	Reason   string        // in few words: "unknown key", "no certificate", "weak key: …"
+
+	ExpectedNames []Name // of an Authority; empty where any name may come
+	GotNames      []Name // where the name was wrong: what the certificate carries
+
+	Rule   Rule
+	Reason string // in few words: "unknown key", "no certificate", "weak key: …"
+
+	// undecided says that only trust is missing, so that Decide may be asked.
+	undecided bool
 }
+
+// maxNamed bounds the names of the peer's that an error's text lists.
+const maxNamed = 8
 
 // Error names the reason, what was expected and what came.
 func (e *PeerError) Error() string {
-	var b strings.Builder
-	b.WriteString("mtls: wrong peer: " + e.Reason)
-	if len(e.Expected) > 0 {
-		b.WriteString(", expected ")
-		for i, f := range e.Expected {
-			if i > 0 {
-				b.WriteString(" or ")
-			}
-			b.WriteString(f.String())
+	text := "mtls: wrong peer: " + e.Reason
+	expected := either(e.Expected, "")
+	if len(e.GotNames) > 0 || e.Rule == RuleName {
+		if names := either(e.ExpectedNames, ""); names != "" {
+			expected = names
 		}
 	}
-	if !e.Got.IsZero() {
-		b.WriteString(", got " + e.Got.String())
+	if expected != "" {
+		text += ", expected " + expected
 	}
-	return b.String()
+	if e.Rule == RuleName {
+		text += ", got " + either(e.GotNames[:min(len(e.GotNames), maxNamed)], "none") + " with the key"
+	} else if !e.Got.IsZero() {
+		text += ", got"
+	}
+	if !e.Got.IsZero() {
+		text += " " + e.Got.String()
+	}
+	return text
+}
+
+// either lists alternatives.
+func either[T fmt.Stringer](all []T, none string) string {
+	if len(all) == 0 {
+		return none
+	}
+	var texts []string
+	for _, one := range all {
+		texts = append(texts, one.String())
+	}
+	return strings.Join(texts, " or ")
 }
 
 // RefusedError says that the peer refused us: our key is not one that it accepts,

@@ -102,6 +102,9 @@ func parsePEM(b []byte) (*Identity, error) {
 }
 
 func (id *Identity) marshalPEM() ([]byte, error) {
+	if id.issued {
+		return nil, errors.New("the certificate is an authority's, who has files of its own")
+	}
 	key := id.signer.reveal()
 	switch key.(type) {
 	case ed25519.PrivateKey, *ecdsa.PrivateKey:

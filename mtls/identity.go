@@ -17,12 +17,13 @@ import (
 	"time"
 )
 
-// Identity is a private key with a certificate that it signed for itself. It
-// never changes, is safe from any goroutine, and prints as "secret".
+// Identity is a private key with a certificate, which it signed for itself or an
+// authority has issued. It never changes, is safe from any goroutine, and prints as "secret".
 type Identity struct {
 	signer      sealedSigner
 	certificate tls.Certificate
 	fingerprint Fingerprint
+	issued      bool // the certificate is an authority's word
 }
 
 // sealedSigner signs with a key that no printing of a struct around it can reach,

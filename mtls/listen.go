@@ -11,10 +11,24 @@ import (
 	"time"
 )
 
-// ListenerOptions say who listens and whom it accepts. The first two are needed.
+// ListenerOptions say who listens and whom it accepts: Identity and Trust, or Live
+// in their place. The rest may be left out, and is as in ClientOptions.
 type ListenerOptions struct {
 	Identity *Identity
 	Trust    Trust
+	Live     *Live
+
+	// Protocols are the protocols (ALPN) to speak, best first, with a confirmation
+	// of the dialer; none means Protocol. PlainProtocols are those without.
+	Protocols      []string
+	PlainProtocols []string
+
+	// Patience is how long DecideUnverified may take; 10 s where it is zero.
+	Patience time.Duration
+
+	// DecideUnverified, where set, is asked about dialers that Trust does not
+	// cover, and may then be the only one of the two.
+	DecideUnverified Decide
 
 	// Refused, if not nil, is told of every connection that did not come through
 	// the handshake, with a *PeerError if its key was the reason. Called from many
@@ -23,29 +37,28 @@ type ListenerOptions struct {
 }
 
 // Listener accepts connections of peers that it trusts. Handshakes run beside
-// each other, 10 s and 256 of them at most, so that nobody can keep others
-// waiting by being slow. All methods are safe from any goroutine.
+// each other, for 10 s at most; where there are more than 256 of them, or 64 from
+// one address, the oldest has to go, so that nobody can keep others waiting by
+// being slow. All methods are safe from any goroutine.
 type Listener struct {
 	inner   net.Listener
+	terms   *terms
 	config  *tls.Config
 	refused func(net.Addr, error)
 
 	accepted chan *Conn
-	slots    chan struct{} // one for each handshake under way
+	slots    chan struct{} // one for each connection on its way to Accept
 	done     chan struct{} // closed by shut
+	stop     context.CancelFunc
 	running  sync.WaitGroup
 
-	pending struct {
-		sync.Mutex
-		closed bool
-		conns  map[net.Conn]struct{}
-	}
+	pending openings
 }
 
 // Listen listens on an address; ctx is for finding it only. Errors as those of
 // Dial.
 func Listen(ctx context.Context, network, addr string, opts *ListenerOptions) (*Listener, error) {
-	if _, err := opts.config(); err != nil {
+	if _, err := opts.terms(); err != nil {
 		return nil, err
 	}
 	var config net.ListenConfig
@@ -59,21 +72,30 @@ func Listen(ctx context.Context, network, addr string, opts *ListenerOptions) (*
 // NewListener takes over a listener that exists, and closes it on errors. Close
 // must be called in the end.
 func NewListener(inner net.Listener, opts *ListenerOptions) (*Listener, error) {
-	config, err := opts.config()
+	t, err := opts.terms()
+	if err != nil {
+		inner.Close()
+		return nil, err
+	}
+	config, err := t.config()
 	if err != nil {
 		inner.Close()
 		return nil, err
 	}
 	l := &Listener{
 		inner:    inner,
+		terms:    t,
 		config:   config,
 		refused:  opts.Refused,
 		accepted: make(chan *Conn),
-		slots:    make(chan struct{}, maxHandshakes),
+		slots:    make(chan struct{}, maxServed),
 		done:     make(chan struct{}),
 	}
 	l.pending.conns = make(map[net.Conn]struct{})
-	l.running.Go(l.run)
+	// The listener's own lifetime, from here to Close.
+	ctx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	l.running.Go(func() { l.run(ctx) })
 	return l, nil
 }
 
@@ -109,15 +131,8 @@ func (l *Listener) Close() error {
 	return err
 }
 
-func (o *ListenerOptions) config() (*tls.Config, error) {
-	if o == nil {
-		return nil, errNoIdentity
-	}
-	return ServerConfig(o.Identity, o.Trust, Protocol)
-}
-
 // run accepts until Close, or until somebody else closes the inner listener.
-func (l *Listener) run() {
+func (l *Listener) run(ctx context.Context) {
 	defer l.shut()
 	backoff := time.Duration(0)
 	for {
@@ -130,7 +145,7 @@ func (l *Listener) run() {
 		if err == nil {
 			backoff = 0
 			l.running.Go(func() {
-				l.serve(raw)
+				l.serve(ctx, raw)
 				<-l.slots
 			})
 			continue
@@ -150,26 +165,21 @@ func (l *Listener) run() {
 
 // shut ends what waits and what is under way. It may be called more than once.
 func (l *Listener) shut() {
-	l.pending.Lock()
-	defer l.pending.Unlock()
-	if l.pending.closed {
-		return
-	}
-	l.pending.closed = true
-	close(l.done)
-	for conn := range l.pending.conns {
-		conn.Close()
+	if l.pending.close() {
+		close(l.done)
+		l.stop()
 	}
 }
 
 // serve sees one connection through its handshake to Accept.
-func (l *Listener) serve(raw net.Conn) {
-	if !l.begin(raw) {
+func (l *Listener) serve(ctx context.Context, raw net.Conn) {
+	opening := l.pending.begin(raw)
+	if opening == nil {
 		raw.Close()
 		return
 	}
-	conn, err := l.handshake(raw)
-	l.end(raw)
+	conn, err := l.handshake(ctx, opening)
+	l.pending.end(opening)
 	if err != nil {
 		if l.refused != nil {
 			l.refused(raw.RemoteAddr(), err)
@@ -184,22 +194,39 @@ func (l *Listener) serve(raw net.Conn) {
 }
 
 // handshake judges the peer and confirms; on errors it closes.
-func (l *Listener) handshake(raw net.Conn) (*Conn, error) {
+func (l *Listener) handshake(ctx context.Context, opening *opening) (*Conn, error) {
+	raw := opening.raw
 	raw.SetDeadline(time.Now().Add(handshakeTimeout))
-	conn := tls.Server(&wire{Conn: raw}, l.config)
-	if err := conn.Handshake(); err != nil {
-		linger(raw)
+	w := &wire{Conn: raw}
+	conn := tls.Server(w, l.config)
+	err := conn.Handshake()
+	if err != nil {
+		linger(raw) // which may be evicted too
+	}
+	if l.pending.shaken(opening) && (err == nil || errors.Is(err, net.ErrClosed)) {
+		err = ErrCrowded
+	}
+	if err != nil {
+		raw.Close()
 		return nil, fmt.Errorf("mtls: handshake: %w", err)
 	}
-	peer, err := newConn(conn)
+	accepted, err := l.terms.accept(ctx, conn, w)
 	if err != nil {
+		// An end that is announced: to the dialer it is a refusal, not a cut.
+		raw.SetDeadline(time.Now().Add(lingerTimeout))
+		conn.CloseWrite()
+		w.leave()
+		linger(raw)
 		return nil, err
 	}
-	if _, err := conn.Write([]byte{confirmation}); err != nil {
-		raw.Close()
-		return nil, fmt.Errorf("mtls: confirming: %w", err)
+	raw.SetDeadline(time.Now().Add(handshakeTimeout))
+	if l.terms.confirmed(conn) {
+		if _, err := conn.Write([]byte{confirmation}); err != nil {
+			w.Close()
+			return nil, fmt.Errorf("mtls: confirming: %w", err)
+		}
 	}
-	return peer, raw.SetDeadline(time.Time{})
+	return accepted, raw.SetDeadline(time.Time{})
 }
 
 // linger closes so that the alert arrives: closing a socket with unread bytes in
@@ -212,21 +239,4 @@ func linger(raw net.Conn) {
 	}
 	raw.SetReadDeadline(time.Now().Add(lingerTimeout))
 	io.Copy(io.Discard, io.LimitReader(raw, maxLinger))
-}
-
-// begin enters a handshake among those that Close ends.
-func (l *Listener) begin(raw net.Conn) bool {
-	l.pending.Lock()
-	defer l.pending.Unlock()
-	if l.pending.closed {
-		return false
-	}
-	l.pending.conns[raw] = struct{}{}
-	return true
-}
-
-func (l *Listener) end(raw net.Conn) {
-	l.pending.Lock()
-	defer l.pending.Unlock()
-	delete(l.pending.conns, raw)
 }

@@ -45,14 +45,9 @@ func ServerTLS(id *Identity, opts *ServerOptions) (*tls.Config, error) {
 	if opts == nil {
 		opts = &ServerOptions{}
 	}
-	native, err := nativeConfig(id, opts)
-	if err != nil {
-		return nil, err
-	}
-	web, err := baseConfig(id, Web)
-	if err != nil {
-		return nil, err
-	}
+	native := nativeConfig(id, opts)
+	web := baseConfig(Web)
+	web.Certificates = []tls.Certificate{id.certificate}
 	if opts.WebCertificate != nil {
 		web.Certificates = nil
 		web.GetCertificate = opts.WebCertificate
@@ -69,11 +64,9 @@ func ServerTLS(id *Identity, opts *ServerOptions) (*tls.Config, error) {
 	return port, nil
 }
 
-func nativeConfig(id *Identity, opts *ServerOptions) (*tls.Config, error) {
-	config, err := baseConfig(id, Messenger)
-	if err != nil {
-		return nil, err
-	}
+func nativeConfig(id *Identity, opts *ServerOptions) *tls.Config {
+	config := baseConfig(Messenger)
+	config.Certificates = []tls.Certificate{id.certificate}
 	config.ClientAuth = tls.RequireAnyClientCert
 	config.VerifyConnection = func(state tls.ConnectionState) error {
 		cert, err := peerCertificate(state, Messenger)
@@ -85,7 +78,7 @@ func nativeConfig(id *Identity, opts *ServerOptions) (*tls.Config, error) {
 		}
 		return nil
 	}
-	return config, nil
+	return config
 }
 
 // ClientTLS gives the TLS of a messenger's native client: it shows id and accepts

@@ -31,6 +31,11 @@ import (
 // sends one byte to confirm, then both sides send what they like.
 const Protocol = "snug-mtls/1"
 
+// NoProtocol among PlainProtocols admits peers that name no protocol at all. One
+// server could then be made to answer for another on the same key (ALPACA): use a
+// key of its own for it.
+const NoProtocol = ""
+
 const (
 	// connectTimeout bounds the way to the first byte: as the system's own first
 	// four tries (1 + 2 + 4 + 8 s).
@@ -38,9 +43,10 @@ const (
 	// handshakeTimeout bounds a handshake with its confirmation: three round trips
 	// over the worst link we mean to serve, 2 s each, and time to compute.
 	handshakeTimeout = 10 * time.Second
-	// maxHandshakes bounds those under way in one listener. At about 40 KiB each
-	// they take 10 MiB.
-	maxHandshakes = 256
+	// maxServed bounds the connections between a listener's accept and Accept: those
+	// whose handshake goes on, those that are being decided about, and those that
+	// nobody has accepted yet.
+	maxServed = 2 * maxHandshakes
 	// lingerTimeout and maxLinger bound what a listener reads and throws away
 	// after a refusal, so that a reset does not overtake the alert: a dialer's
 	// last flight is under 4 KiB.
@@ -57,10 +63,32 @@ const (
 // confirmation is the byte that a listener sends once it has judged the dialer.
 const confirmation = 1
 
-// ClientOptions say who dials and whom it expects. Both are needed.
+// ClientOptions say who dials and whom it expects: Identity and Trust, or Live in
+// their place. The rest may be left out.
 type ClientOptions struct {
 	Identity *Identity
 	Trust    Trust
+
+	// Live is an identity and a trust that may change later, in the place of those
+	// two. A connection is cut when the trust no longer covers its peer.
+	Live *Live
+
+	// Protocols are the protocols (ALPN) to offer, best first, of listeners that
+	// confirm; none means Protocol.
+	Protocols []string
+
+	// PlainProtocols are further ones, of listeners that are not of this package.
+	// They do not confirm: what is written may be lost to a refusal that is heard
+	// only when reading. NoProtocol is for those that choose none.
+	PlainProtocols []string
+
+	// Patience is how long the listener may take to confirm, and DecideUnverified
+	// to decide; 10 s where it is zero. Where a person decides it takes minutes.
+	Patience time.Duration
+
+	// DecideUnverified, where set, is asked about a listener that Trust does not
+	// cover, and may then be the only one of the two.
+	DecideUnverified Decide
 }
 
 // Dial connects and returns once both sides have accepted each other. In TLS 1.3
@@ -72,7 +100,7 @@ type ClientOptions struct {
 // the one expected; *RefusedError when the listener refused us; else net's. ctx
 // ends the dialing, not the Conn; connecting has 15 s at most, the handshake 10.
 func Dial(ctx context.Context, network, addr string, opts *ClientOptions) (*Conn, error) {
-	if err := opts.check(); err != nil {
+	if _, err := opts.terms(); err != nil {
 		return nil, err
 	}
 	dialer := net.Dialer{Timeout: connectTimeout}
@@ -85,37 +113,54 @@ func Dial(ctx context.Context, network, addr string, opts *ClientOptions) (*Conn
 
 // Client is Dial over a connection that exists already. It closes raw on errors.
 func Client(ctx context.Context, raw net.Conn, opts *ClientOptions) (*Conn, error) {
-	if err := opts.check(); err != nil {
-		raw.Close()
-		return nil, err
-	}
-	config, err := ClientConfig(opts.Identity, opts.Trust, Protocol)
+	w := &wire{Conn: raw}
+	conn, err := client(ctx, w, opts)
 	if err != nil {
-		raw.Close()
+		w.Close()
 		return nil, err
 	}
+	return conn, nil
+}
+
+func client(ctx context.Context, w *wire, opts *ClientOptions) (*Conn, error) {
+	t, err := opts.terms()
+	if err != nil {
+		return nil, err
+	}
+	config, err := t.config()
+	if err != nil {
+		return nil, err
+	}
+	conn := tls.Client(w, config)
+	if err := t.shake(ctx, conn); err != nil {
+		return nil, err
+	}
+	accepted, err := t.accept(ctx, conn, w)
+	if err != nil {
+		return nil, err
+	}
+	if t.confirmed(conn) {
+		if err := t.awaitConfirmation(ctx, conn); err != nil {
+			return nil, err
+		}
+	}
+	return accepted, nil
+}
+
+// shake ends when the listener has proven its key and been judged.
+func (t *terms) shake(ctx context.Context, conn *tls.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
-	conn := tls.Client(&wire{Conn: raw}, config)
-	if err := handshake(ctx, conn); err != nil {
-		raw.Close()
-		return nil, err
-	}
-	return newConn(conn)
-}
-
-func (o *ClientOptions) check() error {
-	if o == nil || o.Identity == nil {
-		return errNoIdentity
-	}
-	return o.Trust.check()
-}
-
-// handshake ends when the listener has confirmed.
-func handshake(ctx context.Context, conn *tls.Conn) error {
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return dialError(ctx, err)
 	}
+	return nil
+}
+
+// awaitConfirmation ends when the listener has judged us.
+func (t *terms) awaitConfirmation(ctx context.Context, conn *tls.Conn) error {
+	ctx, cancel := context.WithTimeout(ctx, t.patience)
+	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
 	var b [1]byte
 	_, err := io.ReadFull(conn, b[:])

@@ -1,0 +1,137 @@
+package mtls
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"slices"
+	"time"
+)
+
+// terms are what one end asks of a connection. They never change; what may change
+// is in live.
+type terms struct {
+	live      *Live
+	dialing   bool
+	protocols []string // with a confirmation
+	plain     []string // without
+	patience  time.Duration
+	decide    Decide // may be nil
+}
+
+func (o *ClientOptions) terms() (*terms, error) {
+	if o == nil {
+		return nil, errNoIdentity
+	}
+	t := &terms{dialing: true, protocols: o.Protocols, plain: o.PlainProtocols, patience: o.Patience, decide: o.DecideUnverified}
+	return t.with(o.Live, o.Identity, o.Trust)
+}
+
+func (o *ListenerOptions) terms() (*terms, error) {
+	if o == nil {
+		return nil, errNoIdentity
+	}
+	t := &terms{protocols: o.Protocols, plain: o.PlainProtocols, patience: o.Patience, decide: o.DecideUnverified}
+	if t.decide != nil {
+		t.decide = bounded(t.decide)
+	}
+	return t.with(o.Live, o.Identity, o.Trust)
+}
+
+// with completes the terms by who we are and whom we trust, and checks them.
+func (t *terms) with(live *Live, id *Identity, trust Trust) (*terms, error) {
+	switch {
+	case live == nil:
+		live = &Live{}
+		s, err := newStanding(id, trust, t.decide != nil)
+		if err != nil {
+			return nil, err
+		}
+		live.current.Store(s)
+	case id != nil || !trust.empty():
+		return nil, errors.New("mtls: Live and an Identity or a Trust beside it")
+	}
+	t.live = live
+	if t.dialing {
+		if err := live.Trust().checkDialing(); err != nil {
+			return nil, err
+		}
+	}
+	if len(t.protocols) == 0 && len(t.plain) == 0 {
+		t.protocols = []string{Protocol}
+	}
+	if t.patience <= 0 {
+		t.patience = handshakeTimeout
+	}
+	if slices.Contains(t.protocols, NoProtocol) {
+		return nil, errors.New("mtls: no protocol")
+	}
+	t.protocols, t.plain = slices.Clone(t.protocols), slices.Clone(t.plain)
+	return t, nil
+}
+
+// confirmed reports whether a listener says one byte when it has judged.
+func (t *terms) confirmed(conn *tls.Conn) bool {
+	return slices.Contains(t.protocols, conn.ConnectionState().NegotiatedProtocol)
+}
+
+// verify is what VerifyConnection calls, inside of the handshake.
+func (t *terms) verify(state tls.ConnectionState) error {
+	_, err := t.judge(t.live.current.Load(), state, time.Time{})
+	if err != nil && t.decide != nil && err.undecided {
+		return nil // decided in accept, before the application hears of the peer
+	}
+	return asError(err)
+}
+
+// judge is the only judgement of a peer that there is. since is when the peer was
+// let in before; the zero time, if it was not.
+func (t *terms) judge(s *standing, state tls.ConnectionState, since time.Time) (Peer, *PeerError) {
+	cert, refusal := peerCertificate(state, slices.Concat(t.protocols, t.plain)...)
+	if refusal != nil {
+		refusal.Expected = slices.Clone(s.verifier.trust.Pins)
+		return Peer{}, refusal
+	}
+	h := hearing{leaf: cert, others: state.PeerCertificates[1:], purpose: x509.ExtKeyUsageClientAuth, at: since, again: !since.IsZero()}
+	if t.dialing {
+		h.purpose = x509.ExtKeyUsageServerAuth
+	}
+	if !h.again {
+		h.at = s.verifier.now()
+	}
+	return s.verifier.judge(h)
+}
+
+// accept makes a Conn of a connection whose handshake is complete. Between the
+// handshake's judgement and the moment from which changes of trust reach the
+// connection there may have been one, so it is judged again once they do.
+func (t *terms) accept(ctx context.Context, conn *tls.Conn, w *wire) (*Conn, error) {
+	state := conn.ConnectionState()
+	s := t.live.current.Load()
+	live := &living{wire: w, terms: t, state: state, since: s.verifier.now()}
+	t.live.enter(live)
+	peer, refusal := t.judge(t.live.current.Load(), state, time.Time{})
+	if refusal != nil && t.decide != nil && refusal.undecided {
+		decided, err := t.ask(ctx, conn, w, refusal)
+		if err != nil {
+			t.live.leave(w)
+			return nil, err
+		}
+		peer, refusal = decided, nil
+		t.live.decided(live, peer.Fingerprint)
+	}
+	if refusal != nil {
+		t.live.leave(w)
+		return nil, refusal
+	}
+	return &Conn{Conn: conn, peer: peer}, nil
+}
+
+// asError keeps a nil *PeerError from becoming an error.
+func asError(err *PeerError) error {
+	if err == nil {
+		return nil
+	}
+	return err
+}
