@@ -58,3 +58,11 @@ bench:
 .PHONY: bench-quick
 bench-quick:
 	go run ./bench --quick
+
+# Each fuzz target of mls for so long. What is found stays in mls/testdata/fuzz, and is a test from then on.
+FUZZTIME ?= 1m
+.PHONY: fuzz-mls
+fuzz-mls:
+	for target in $$(go test ./mls -list '^Fuzz' | grep '^Fuzz'); do \
+		go test ./mls -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	done

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // stateVersion is the first byte of everything that is saved. A change of what follows takes the next number, and a reader for
@@ -45,6 +46,9 @@ const (
 	recordHandshake   = 'h'
 	recordApplication = 'a'
 	recordPending     = 'p'
+
+	// recordKinds are those that have a number.
+	recordKinds = "nkshap"
 )
 
 func recordKey(kind byte, n uint32) string {
@@ -256,8 +260,13 @@ func (e *epoch) encodeKeys(w *writer) {
 
 func (e *epoch) decodeKeys(r *reader) {
 	e.keys = make(privateKeys)
+	last := -1
 	r.each(func(r *reader) {
 		x := nodeIndex(r.uint32())
+		if int(x) <= last {
+			r.fail("saved keys out of order")
+		}
+		last = int(x)
 		e.keys[x] = &privateKey{secret: r.opaque()}
 	})
 }
@@ -310,15 +319,19 @@ func decodeChanges(r *reader, base *ratchetTree) *ratchetTree {
 	t := base.clone()
 	t.resize(size)
 	t.noBlankBelow = 0
+	last := -1
 	r.each(func(r *reader) {
 		x := nodeIndex(r.uint32())
-		if int(x) >= len(t.nodes) {
-			r.fail("a node outside of the tree")
+		if int(x) >= len(t.nodes) || int(x) <= last {
+			r.fail("a node outside of the tree, or out of order")
 			return
 		}
+		last = int(x)
 		var n *node
 		if r.present() {
 			n = decodeNode(r, x)
+		} else if t.nodes[x] == nil {
+			r.fail("a blank node that was blank")
 		}
 		t.set(x, n)
 	})
@@ -333,7 +346,7 @@ func parseRecordKey(key string) (kind byte, n uint32, err error) {
 		return 0, 0, malformed("a record's key")
 	}
 	v, err := strconv.ParseUint(key[1:], 16, 32)
-	if err != nil || recordKey(key[0], uint32(v)) != key {
+	if err != nil || recordKey(key[0], uint32(v)) != key || strings.IndexByte(recordKinds, key[0]) < 0 {
 		return 0, 0, malformed("a record's key")
 	}
 	return key[0], uint32(v), nil

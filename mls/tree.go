@@ -53,6 +53,8 @@ type node struct {
 
 	// parsed is the encryption key, once it was needed. Clones of a group may race to fill it in.
 	parsed atomic.Pointer[hpke.PublicKey]
+	// hashed is the keyHash of the encryption key, once it was needed.
+	hashed atomic.Uint64
 }
 
 func (n *node) encryptionKey() []byte {

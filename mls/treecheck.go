@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"hash/maphash"
 	"runtime"
 	"slices"
 	"sync"
@@ -101,28 +102,37 @@ func (p *parentNode) lacks(i LeafIndex) bool {
 	return found
 }
 
-// keyPrefix is the beginning of a key: enough to find the few that may be equal.
-type keyPrefix [8]byte
+// keySeed makes keyHash one that nobody outside of this process can foretell: a tree full of keys that share their first bytes must
+// cost no more to check than another.
+var keySeed = maphash.MakeSeed()
 
-func prefixOf(key []byte) (p keyPrefix) {
-	copy(p[:], key)
-	return p
+// keyHash tells which few keys may be equal.
+func keyHash(key []byte) uint64 { return maphash.Bytes(keySeed, key) }
+
+// keyHash is that of the encryption key, which with ML-KEM has more than a thousand bytes.
+func (n *node) keyHash() uint64 {
+	h := n.hashed.Load()
+	if h == 0 {
+		h = keyHash(n.encryptionKey())
+		n.hashed.Store(h)
+	}
+	return h
 }
 
 // checkUnique verifies that no encryption key and no signature key of the nodes in changed is also another node's
 // (RFC 9420, Sections 7.3 and 12.4.3.1). It passes over the tree once, however many nodes have changed.
 func (t *ratchetTree) checkUnique(changed []nodeIndex) error {
-	encryption := make(map[keyPrefix][]nodeIndex, len(changed))
-	signature := make(map[keyPrefix][]nodeIndex, len(changed))
+	encryption := make(map[uint64][]nodeIndex, len(changed))
+	signature := make(map[uint64][]nodeIndex, len(changed))
 	for _, x := range changed {
 		n := t.nodes[x]
 		if n == nil {
 			continue
 		}
-		p := prefixOf(n.encryptionKey())
+		p := n.keyHash()
 		encryption[p] = append(encryption[p], x)
 		if n.leaf != nil {
-			p := prefixOf(n.leaf.SignatureKey)
+			p := keyHash(n.leaf.SignatureKey)
 			signature[p] = append(signature[p], x)
 		}
 	}
@@ -130,7 +140,7 @@ func (t *ratchetTree) checkUnique(changed []nodeIndex) error {
 		if n == nil {
 			continue
 		}
-		for _, x := range encryption[prefixOf(n.encryptionKey())] {
+		for _, x := range encryption[n.keyHash()] {
 			if x != nodeIndex(i) && bytes.Equal(t.nodes[x].encryptionKey(), n.encryptionKey()) {
 				return invalid("7.3", "two nodes have the same encryption key")
 			}
@@ -138,7 +148,7 @@ func (t *ratchetTree) checkUnique(changed []nodeIndex) error {
 		if n.leaf == nil {
 			continue
 		}
-		for _, x := range signature[prefixOf(n.leaf.SignatureKey)] {
+		for _, x := range signature[keyHash(n.leaf.SignatureKey)] {
 			if x != nodeIndex(i) && bytes.Equal(t.nodes[x].leaf.SignatureKey, n.leaf.SignatureKey) {
 				return invalid("7.3", "two members have the same signature key")
 			}

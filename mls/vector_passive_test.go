@@ -73,7 +73,7 @@ func (v *passiveVector) findPSK(id PreSharedKeyID) (Secret, error) {
 }
 
 // follow processes the epochs. After each message the group, and each commit, is saved and loaded.
-func (v *passiveVector) follow(t *testing.T, g *Group) {
+func (v *passiveVector) follow(t *testing.T, g *Group) *Group {
 	t.Helper()
 	past := make(map[uint64]Secret)
 	g.cfg.PSK = func(id PreSharedKeyID) (Secret, error) {
@@ -105,6 +105,70 @@ func (v *passiveVector) follow(t *testing.T, g *Group) {
 		g = reload(t, g, records)
 		equal(t, "epoch authenticator", g.EpochAuthenticator(), e.Authenticator)
 	}
+	return g
+}
+
+// carryOn lets the client of the vector act in the group that others made: it invites somebody, they talk, and the newcomer commits.
+func (v *passiveVector) carryOn(t *testing.T, g *Group) {
+	t.Helper()
+	cfg, _, _ := partyOf(t, v.Suite, "newcomer")
+	capabilities := Capabilities{}
+	for _, x := range g.Extensions() {
+		capabilities.Extensions = append(capabilities.Extensions, x.Type)
+	}
+	kp, private, err := NewKeyPackage(KeyPackageOptions{
+		Suite: v.Suite, Credential: BasicCredential([]byte("newcomer")), Signer: cfg.Signer, Capabilities: capabilities,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := g.Commit(CommitOptions{ByValue: []Proposal{&Add{kp}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	newcomer := enter(t, cfg, c, private)
+	members := []*Group{g, newcomer}
+	if err := g.Merge(c); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		for from, to := range []int{1, 0} {
+			m, err := members[from].Seal([]byte("hello"), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := members[to].Process(m)
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, "message", r.(*ApplicationMessage).Data, []byte("hello"))
+		}
+		if c, err = newcomer.Commit(CommitOptions{Public: true}); err != nil {
+			t.Fatal(err)
+		}
+		follow(t, members, c)
+		equal(t, "epoch authenticator", g.EpochAuthenticator(), newcomer.EpochAuthenticator())
+	}
+	tree, err := parseRatchetTree(g.suite, g.RatchetTree())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.check(g.context.groupID, g.context.extensions); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// rewritten checks that a message of the vector, once decoded, encodes to the same bytes, and counts it.
+func rewritten(t *testing.T, b []byte, count *int) {
+	t.Helper()
+	r := reader{b: b}
+	peek := r
+	encode := message(readFormat(&peek))(&r)
+	if err := r.end(); err != nil {
+		t.Fatal(err)
+	}
+	reencodes(t, "message", b, encode)
+	*count++
 }
 
 // reload applies the delta to the records and loads the group from them.
@@ -126,26 +190,33 @@ func reload(t *testing.T, g *Group, records map[string][]byte) *Group {
 
 func TestVectorsPassiveClient(t *testing.T) {
 	for _, file := range []struct {
-		name           string
-		groups, epochs int
+		name                     string
+		groups, epochs, messages int
 	}{
-		{"passive-client-welcome.json", 40, 0},
-		{"passive-client-handling-commit.json", 65, 130},
-		{"passive-client-random.json", 1, 200},
+		{"passive-client-welcome.json", 40, 0, 40},
+		{"passive-client-handling-commit.json", 65, 130, 255},
+		{"passive-client-random.json", 1, 200, 1743},
 	} {
 		t.Run(file.name, func(t *testing.T) {
-			groups, epochs := 0, 0
+			groups, epochs, messages := 0, 0, 0
 			for _, v := range readVectors[passiveVector](t, file.name) {
 				s := vectorSuite(t, v.Suite)
 				if s == nil {
 					continue
 				}
-				v.follow(t, v.join(t, s))
+				v.carryOn(t, v.follow(t, v.join(t, s)))
 				groups++
 				epochs += len(v.Epochs)
+				rewritten(t, v.Welcome, &messages)
+				for _, e := range v.Epochs {
+					for _, m := range append(e.Proposals, e.Commit) {
+						rewritten(t, m, &messages)
+					}
+				}
 			}
 			counted(t, file.name+" groups", groups, file.groups)
 			counted(t, file.name+" epochs", epochs, file.epochs)
+			counted(t, file.name+" messages encoded again", messages, file.messages)
 		})
 	}
 }

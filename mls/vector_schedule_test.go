@@ -190,6 +190,19 @@ func TestVectorsWelcome(t *testing.T) {
 			t.Error("the confirmation tag does not verify")
 		}
 		checkWelcomeAgain(t, s, kp, private, secrets, m)
+		w := newMessage(wireWelcome)
+		m.encode(w)
+		equal(t, "welcome", w.b, v.Welcome)
+		// What was opened is put together again by the same member, and opened again.
+		o := &openWelcome{t: t, suite: s, private: private, secrets: secrets, member: member, info: info}
+		again, err := parseWelcome(o.seal())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.openGroupSecrets(private, again.secrets[0], again.groupInfo); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, "the GroupInfo sealed again", again.groupInfo, m.groupInfo)
 	}
 	counted(t, "welcome.json", used, 5)
 }

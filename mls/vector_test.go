@@ -24,17 +24,26 @@ func (h *hexBytes) UnmarshalText(text []byte) error {
 // vectorFolder is where the working group's vectors lie.
 func vectorFolder(t testing.TB) string {
 	t.Helper()
-	dir := os.Getenv("SNUG_MLS_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared", "mls-vectors")
-	}
-	if files, _ := filepath.Glob(filepath.Join(dir, "*.json")); len(files) == 0 {
+	dir := vectorPath()
+	if !haveVectors() {
 		if os.Getenv("SNUG_REQUIRE") != "" {
 			t.Fatalf("no vectors in %s", dir)
 		}
 		t.Skipf("NOT TESTED: no vectors in %s; set SNUG_MLS_VECTORS", dir)
 	}
 	return dir
+}
+
+func vectorPath() string {
+	if dir := os.Getenv("SNUG_MLS_VECTORS"); dir != "" {
+		return dir
+	}
+	return filepath.Join("..", "..", "shared", "mls-vectors")
+}
+
+func haveVectors() bool {
+	files, _ := filepath.Glob(filepath.Join(vectorPath(), "*.json"))
+	return len(files) > 0
 }
 
 // readVectors reads a file of test vectors.

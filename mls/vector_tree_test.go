@@ -116,6 +116,7 @@ func TestVectorsTreeKEM(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		equal(t, "tree", tree.marshal(), v.Tree)
 		private := treeKEMKeys(t, s, tree, v.LeavesPrivate)
 		for _, u := range v.UpdatePaths {
 			paths++
