@@ -141,8 +141,8 @@ func (a *authority) trust(names ...string) mtls.Trust {
 	return trust
 }
 
-// meet connects two and gives what each side says; both conns are closed in the end.
-func meet(t testing.TB, dialer *mtls.ClientOptions, listener *mtls.ListenerOptions) (dialed, accepted *mtls.Conn, dialError, refusal error) {
+// rendezvous connects two and gives what each side says; both conns are closed in the end.
+func rendezvous(t testing.TB, dialer *mtls.ClientOptions, listener *mtls.ListenerOptions) (dialed, accepted *mtls.Conn, dialError, refusal error) {
 	t.Helper()
 	refusals := make(chan error, 1)
 	listener.Refused = func(_ net.Addr, err error) { refusals <- err }
@@ -207,7 +207,7 @@ func TestAuthority(t *testing.T) {
 		{"another address", ca.trust("192.0.2.10"), "wrong name"},
 		{"a URI", ca.trust("spiffe://example.org/db"), "wrong name"},
 	} {
-		dialed, accepted, dialError, refusal := meet(t, &mtls.ClientOptions{Identity: alice, Trust: row.trust}, &mtls.ListenerOptions{Identity: db, Trust: good})
+		dialed, accepted, dialError, refusal := rendezvous(t, &mtls.ClientOptions{Identity: alice, Trust: row.trust}, &mtls.ListenerOptions{Identity: db, Trust: good})
 		if row.refuse != "" {
 			wantRule(t, dialError, mtls.RuleName, row.refuse)
 			if refusal == nil || accepted != nil {
@@ -253,7 +253,7 @@ func TestAuthorityAndPins(t *testing.T) {
 		{"either: unknown", either, identity(t, "mallory"), mtls.RuleKey},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			_, _, dialError, refusal := meet(t, &mtls.ClientOptions{Identity: row.peer, Trust: ca.trust("alice")}, &mtls.ListenerOptions{Identity: alice, Trust: row.trust})
+			_, _, dialError, refusal := rendezvous(t, &mtls.ClientOptions{Identity: row.peer, Trust: ca.trust("alice")}, &mtls.ListenerOptions{Identity: alice, Trust: row.trust})
 			if row.rule != "" {
 				wantRefused(t, dialError)
 				wantRule(t, refusal, row.rule)
@@ -350,7 +350,7 @@ func TestRevoked(t *testing.T) {
 		{"a list that has not begun", at(ca.list(1), now.Add(-30*time.Minute)), mtls.RuleUnknownRevocation, "held from"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
-			_, _, dialError, refusal := meet(t, &mtls.ClientOptions{Identity: alice, Trust: ca.trust("bob")}, &mtls.ListenerOptions{Identity: bob, Trust: row.trust})
+			_, _, dialError, refusal := rendezvous(t, &mtls.ClientOptions{Identity: alice, Trust: ca.trust("bob")}, &mtls.ListenerOptions{Identity: bob, Trust: row.trust})
 			if row.rule != "" {
 				wantRefused(t, dialError)
 				wantRule(t, refusal, row.rule, row.words)
@@ -389,7 +389,7 @@ func TestLive(t *testing.T) {
 		t.Fatal(err)
 	}
 	meeting := func() (dialed, accepted *mtls.Conn, dialError, refusal error) {
-		return meet(t, &mtls.ClientOptions{Live: dialing}, &mtls.ListenerOptions{Live: listening})
+		return rendezvous(t, &mtls.ClientOptions{Live: dialing}, &mtls.ListenerOptions{Live: listening})
 	}
 	set := func(l *mtls.Live, id *mtls.Identity, trust mtls.Trust, want int) {
 		t.Helper()

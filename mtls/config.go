@@ -6,31 +6,50 @@ import (
 )
 
 // ClientConfig gives the dialing side for who brings connections of their own: it
-// shows id, accepts only whom trust accepts, and speaks only protocol (ALPN),
-// which the server must confirm. Errors as those of Dial. The config is the
-// caller's, but a change to it can undo its checks.
-func ClientConfig(id *Identity, trust Trust, protocol string) (*tls.Config, error) {
-	t, err := (&ClientOptions{Identity: id, Trust: trust, Protocols: []string{protocol}}).terms()
+// shows id, accepts only whom trust accepts, and speaks only these protocols
+// (ALPN), the preferred first; the server must confirm one. NoProtocol after them
+// also admits who chooses none. Errors as those of Dial. The config is the
+// caller's, but a change to it can undo its checks; no Live knows of its
+// connections.
+func ClientConfig(id *Identity, trust Trust, protocols ...string) (*tls.Config, error) {
+	ours, plain := split(protocols)
+	t, err := (&ClientOptions{Identity: id, Trust: trust, Protocols: ours, PlainProtocols: plain}).terms()
 	if err != nil {
 		return nil, err
 	}
-	return t.config()
+	return t.config(), nil
 }
 
 // ServerConfig gives the listening side for who brings connections of their own:
 // it shows id, demands a certificate, accepts only whom trust accepts, and speaks
-// only protocol (ALPN). The dialer may believe itself connected until it reads: see
-// Dial. Errors as those of Dial.
-func ServerConfig(id *Identity, trust Trust, protocol string) (*tls.Config, error) {
-	t, err := (&ListenerOptions{Identity: id, Trust: trust, Protocols: []string{protocol}}).terms()
+// only these protocols, as in ClientConfig. The dialer may believe itself connected
+// until it reads: see Dial. Errors as those of Dial.
+func ServerConfig(id *Identity, trust Trust, protocols ...string) (*tls.Config, error) {
+	ours, plain := split(protocols)
+	t, err := (&ListenerOptions{Identity: id, Trust: trust, Protocols: ours, PlainProtocols: plain}).terms()
 	if err != nil {
 		return nil, err
 	}
-	return t.config()
+	return t.config(), nil
+}
+
+// split takes NoProtocol out of protocols, unless it stands where the first should.
+func split(protocols []string) (ours, plain []string) {
+	if len(protocols) == 0 || protocols[0] == NoProtocol {
+		return []string{NoProtocol}, nil // which is refused
+	}
+	for _, p := range protocols {
+		if p == NoProtocol {
+			plain = []string{NoProtocol}
+		} else {
+			ours = append(ours, p)
+		}
+	}
+	return ours, plain
 }
 
 // config gives the TLS of these terms.
-func (t *terms) config() (*tls.Config, error) {
+func (t *terms) config() *tls.Config {
 	var offered []string
 	for _, p := range slices.Concat(t.protocols, t.plain) {
 		if p != NoProtocol {
@@ -44,7 +63,7 @@ func (t *terms) config() (*tls.Config, error) {
 		config.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 			return &t.live.current.Load().id.certificate, nil
 		}
-		return config, nil
+		return config
 	}
 	// A pin is the hash of a key that we have not seen yet, so no pool of roots
 	// can be made of it beforehand, and crypto/tls has no other way to check a
@@ -58,7 +77,7 @@ func (t *terms) config() (*tls.Config, error) {
 		// Always ours, also where the server names authorities that it likes.
 		return &t.live.current.Load().id.certificate, nil
 	}
-	return config, nil
+	return config
 }
 
 // baseConfig is what every connection of ours has in common. Its caller adds the

@@ -77,15 +77,10 @@ func NewListener(inner net.Listener, opts *ListenerOptions) (*Listener, error) {
 		inner.Close()
 		return nil, err
 	}
-	config, err := t.config()
-	if err != nil {
-		inner.Close()
-		return nil, err
-	}
 	l := &Listener{
 		inner:    inner,
 		terms:    t,
-		config:   config,
+		config:   t.config(),
 		refused:  opts.Refused,
 		accepted: make(chan *Conn),
 		slots:    make(chan struct{}, maxServed),

@@ -127,11 +127,7 @@ func client(ctx context.Context, w *wire, opts *ClientOptions) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	config, err := t.config()
-	if err != nil {
-		return nil, err
-	}
-	conn := tls.Client(w, config)
+	conn := tls.Client(w, t.config())
 	if err := t.shake(ctx, conn); err != nil {
 		return nil, err
 	}

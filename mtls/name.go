@@ -114,8 +114,11 @@ func (n *Name) UnmarshalText(b []byte) (err error) {
 	return err
 }
 
-// URI gives the value of a name that is one: a SPIFFE ID, for instance.
-func (n Name) URI() (string, bool) { return n.value, n.kind == uriName }
+// Kind gives "dns", "ip", "uri" or "cn".
+func (n Name) Kind() string { return string(n.kind) }
+
+// Value gives the name without its kind.
+func (n Name) Value() string { return n.value }
 
 // canonicalDNS takes letters, digits, dash and underscore. An internationalized
 // name has to come as its A-labels: two spellings of one name would not be equal.

@@ -87,7 +87,7 @@ func TestWatcher(t *testing.T) {
 	_, dialing := newHome(t, ca, "alice", "bob")
 	h, listening := newHome(t, ca, "bob", "alice")
 	meeting := func() (dialed, accepted *mtls.Conn, dialError, refusal error) {
-		return meet(t, &mtls.ClientOptions{Live: dialing.Live()}, &mtls.ListenerOptions{Live: listening.Live()})
+		return rendezvous(t, &mtls.ClientOptions{Live: dialing.Live()}, &mtls.ListenerOptions{Live: listening.Live()})
 	}
 	dialed, accepted, dialError, refusal := meeting()
 	if dialError != nil {
@@ -196,7 +196,7 @@ func TestWatcherRuns(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
 	go func() { ran <- dialing.Run(ctx) }()
-	dialed, accepted, dialError, refusal := meet(t, &mtls.ClientOptions{Live: dialing.Live()}, &mtls.ListenerOptions{Live: listening.Live()})
+	dialed, accepted, dialError, refusal := rendezvous(t, &mtls.ClientOptions{Live: dialing.Live()}, &mtls.ListenerOptions{Live: listening.Live()})
 	if dialError != nil {
 		t.Fatal(dialError, refusal)
 	}

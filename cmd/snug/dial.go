@@ -11,26 +11,23 @@ import (
 
 func dialFlags(set *flag.FlagSet) action {
 	homeFlags(set)
-	accepted := addPeers(set)
-	return func(ctx context.Context, c *call) error { return dial(ctx, c, accepted) }
+	accepted, certs := addPeers(set), addCertified(set, false)
+	return func(ctx context.Context, c *call) error { return dial(ctx, c, accepted, certs) }
 }
 
 // dial connects to the peer. Not a byte of stdin is read before both sides have accepted each other.
-func dial(ctx context.Context, c *call, accepted *peers) error {
-	trust, err := accepted.trust(c)
+func dial(ctx context.Context, c *call, accepted *peers, certs *certified) error {
+	live, end, err := c.socketTrust(ctx, accepted, certs)
 	if err != nil {
 		return err
 	}
+	defer end()
 	if host, _, err := net.SplitHostPort(c.args[0]); err != nil || host == "" {
 		return usageErrorf("snug "+c.verb.example, "%q is no address to dial: HOST:PORT", c.args[0])
 	}
-	identity, err := c.socketIdentity()
-	if err != nil {
-		return err
-	}
 	dialing, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	conn, err := mtls.Dial(dialing, "tcp", c.args[0], &mtls.ClientOptions{Identity: identity, Trust: trust})
+	conn, err := mtls.Dial(dialing, "tcp", c.args[0], &mtls.ClientOptions{Live: live})
 	if err != nil {
 		if refused := c.refusedPeer(err); refused != nil {
 			if c.json {

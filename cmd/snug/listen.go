@@ -17,6 +17,7 @@ const maxCommands = 64
 // A listening is what the flags of listen ask for.
 type listening struct {
 	accepted *peers
+	certs    *certified
 	// exec is the shell's line to join each peer with; empty for stdin and stdout.
 	exec string
 	// keep goes on after the first peer.
@@ -25,7 +26,7 @@ type listening struct {
 
 func listenFlags(set *flag.FlagSet) action {
 	addHome(set)
-	l := listening{accepted: addPeers(set)}
+	l := listening{accepted: addPeers(set), certs: addCertified(set, true)}
 	set.StringVar(&l.exec, "exec", "", "join the peer with this `COMMAND` of the shell; it finds the peer's key in SNUG_PEER")
 	set.BoolVar(&l.keep, "keep", false, "with --exec: go on listening, and run the command for each peer that comes")
 	return l.run
@@ -34,28 +35,25 @@ func listenFlags(set *flag.FlagSet) action {
 // run waits for the one peer. Others are refused and the waiting goes on: whoever finds the port must not be able to
 // end it.
 func (l *listening) run(ctx context.Context, c *call) error {
-	trust, err := l.accepted.trust(c)
+	live, end, err := c.socketTrust(ctx, l.accepted, l.certs)
 	if err != nil {
 		return err
 	}
+	defer end()
 	if _, _, err := net.SplitHostPort(c.args[0]); err != nil {
 		return usageErrorf("snug "+c.verb.example, "%q is no address to listen on: HOST:PORT or :PORT", c.args[0])
 	}
 	if l.keep && l.exec == "" {
 		return usageErrorf("snug listen :9000 --peer FINGERPRINT --keep --exec COMMAND", "--keep needs --exec: stdin and stdout are there once")
 	}
-	identity, err := c.socketIdentity()
-	if err != nil {
-		return err
-	}
-	listener, err := mtls.Listen(ctx, "tcp", c.args[0], &mtls.ListenerOptions{Identity: identity, Trust: trust, Refused: c.refused})
+	listener, err := mtls.Listen(ctx, "tcp", c.args[0], &mtls.ListenerOptions{Live: live, Refused: c.refused})
 	if err != nil {
 		return fmt.Errorf("listening: %w", err)
 	}
 	defer listener.Close()
 	ended := context.AfterFunc(ctx, func() { listener.Close() })
 	defer ended()
-	c.tell(socketEvent{Event: "listening", Addr: listener.Addr().String()}, "listening on %s; this is %s", listener.Addr(), identity.Fingerprint())
+	c.tell(socketEvent{Event: "listening", Addr: listener.Addr().String()}, "listening on %s; this is %s", listener.Addr(), live.Identity().Fingerprint())
 	if l.keep {
 		return l.serve(ctx, c, listener)
 	}

@@ -49,7 +49,7 @@ func addPeers(set *flag.FlagSet) *peers {
 // trust is what the flags come to.
 func (p *peers) trust(c *call) (mtls.Trust, error) {
 	if len(*p) == 0 {
-		return mtls.Trust{}, usageErrorf("snug "+c.verb.example, "%s: who may it be? --peer takes what `snug key show` prints on the other side", c.verb.name)
+		return mtls.Trust{}, usageErrorf("snug "+c.verb.example, "%s: who may it be? --peer takes what `snug key show` prints on the other side; for an authority there is --ca", c.verb.name)
 	}
 	known, err := c.knownPeers()
 	if err != nil {

@@ -69,20 +69,20 @@ func (c *call) refusedPeer(err error) error {
 	var wrong *mtls.PeerError
 	var refused *mtls.RefusedError
 	switch {
-	case errors.As(err, &wrong) && len(wrong.Expected) == 1 && !wrong.Got.IsZero() && c.nameOf(wrong.Expected[0]) != "":
+	case errors.As(err, &wrong) && wrong.Rule == mtls.RuleKey && len(wrong.Expected) == 1 && !wrong.Got.IsZero() && c.nameOf(wrong.Expected[0]) != "":
 		name := c.nameOf(wrong.Expected[0])
 		return &client.Error{Code: client.Refused,
 			Message: fmt.Sprintf("THIS IS NOT %s, OR THE KEY HAS CHANGED: expected %s, got %s", name, wrong.Expected[0], wrong.Got),
 			Hint:    "somebody may be in between; ask the other side, by a way that you trust, and if its key has changed: snug key forget " + name}
 	case errors.As(err, &wrong):
 		return &client.Error{Code: client.Refused, Message: strings.TrimPrefix(wrong.Error(), "mtls: "),
-			Hint: "if that is the right peer, give --peer what `snug key show` prints there now"}
+			Hint: hintOfRule(wrong.Rule)}
 	case errors.As(err, &refused) && strings.HasSuffix(refused.Reason, "no application protocol"):
 		return &client.Error{Code: client.Refused, Message: "what listens there speaks another protocol",
 			Hint: "it is no `snug listen`: a messenger's server, perhaps, which has another port"}
 	case errors.As(err, &refused):
 		return &client.Error{Code: client.Refused, Message: strings.TrimPrefix(refused.Error(), "mtls: "),
-			Hint: "the other side has to be started with --peer and what `snug key show` prints here"}
+			Hint: "the other side says why; it has to be started with --peer and what `snug key show` prints here, or with --ca and --name as they are in the certificate shown here"}
 	}
 	return nil
 }

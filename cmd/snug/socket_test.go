@@ -295,6 +295,9 @@ func TestKeyShow(t *testing.T) {
 func TestSocketBadInput(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "home")
 	key := keyOf(t, home)
+	if err := os.WriteFile(filepath.Join(home, "peers"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	run := func(args ...string) (int, string) {
 		cmd := exec.Command(binary, append(args, "--home", home)...)
 		var stderr bytes.Buffer
@@ -315,6 +318,14 @@ func TestSocketBadInput(t *testing.T) {
 		{"no port", 2, "HOST:PORT", []string{"dial", "127.0.0.1", "--peer", key}},
 		{"nobody there", 5, "reaching", []string{"dial", closedPort(t), "--peer", key}},
 		{"going on with one stdin", 2, "--exec", []string{"listen", "127.0.0.1:0", "--peer", key, "--keep"}},
+		{"an authority and no name", 2, "--name", []string{"dial", "127.0.0.1:1", "--ca", "ca.pem"}},
+		{"an authority's anybody, dialed", 2, "-any-name", []string{"dial", "127.0.0.1:1", "--ca", "ca.pem", "--any-name"}},
+		{"a name and no authority", 2, "--ca", []string{"dial", "127.0.0.1:1", "--peer", key, "--name", "bob"}},
+		{"a name that is none", 2, "wildcard.*", []string{"dial", "127.0.0.1:1", "--ca", "ca.pem", "--name", "wildcard.*"}},
+		{"a key and no certificate", 2, "--cert", []string{"dial", "127.0.0.1:1", "--peer", key, "--key", "key.pem"}},
+		{"an authority that is not there", 1, "none.pem", []string{"dial", "127.0.0.1:1", "--ca", filepath.Join(home, "none.pem"), "--name", "bob"}},
+		{"an authority that is none", 1, "CERTIFICATE", []string{"dial", "127.0.0.1:1", "--ca", filepath.Join(home, "peers"), "--name", "bob"}},
+		{"a certificate that is not there", 1, "none.pem", []string{"dial", "127.0.0.1:1", "--peer", key, "--cert", filepath.Join(home, "none.pem")}},
 		{"a flag to accept anybody", 2, "", []string{"listen", "127.0.0.1:0", "--insecure"}},
 	} {
 		if status, stderr := run(row.args...); status != row.status || !strings.Contains(stderr, row.words) {
