@@ -28,6 +28,9 @@ type ChainChange struct {
 	Account ident.AccountID
 	// Before and After are encoded chains.
 	Before, After []byte
+	// Auth, where not nil, is what the account's slow hash must still be: who has logged in with a passphrase that was
+	// changed since is too late.
+	Auth []byte
 	// At is now, in ms.
 	At int64
 }
@@ -139,6 +142,7 @@ func (n *session) enrol(ctx context.Context, m *wire.EnrolDevice) (*wire.ServerF
 	if err != nil {
 		return nil, err
 	}
+	c.Auth = n.loggedInBy
 	enrolled := Device{ID: d.ID, Key: d.Key, Account: after.Account(), Handle: after.Handle().String()}
 	if err := n.server.Store.Enrol(ctx, c, enrolled, p); err != nil {
 		return nil, err

@@ -153,6 +153,10 @@ func (n *session) dispatchAccount(ctx context.Context, f *wire.ClientFrame) (*wi
 		return n.createInvite(ctx, m.CreateInvite)
 	case *wire.ClientFrame_WatchAccounts:
 		return n.watchAccounts()
+	case *wire.ClientFrame_GetVault:
+		return n.getVault(ctx)
+	case *wire.ClientFrame_ChangePassphrase:
+		return n.changePassphrase(ctx, m.ChangePassphrase)
 	case *wire.ClientFrame_EnrolDevice:
 		return n.enrol(ctx, m.EnrolDevice)
 	case *wire.ClientFrame_Authenticate:
