@@ -37,7 +37,7 @@ type RegisterOptions struct {
 	Invite     string
 	DeviceName string
 	// Progress is told what is going on, from the caller's goroutine. Optional.
-	Progress func(step string)
+	Progress func(Progress)
 }
 
 // LoginOptions make this a device of an account that exists.
@@ -46,7 +46,7 @@ type LoginOptions struct {
 	Passphrase string
 	DeviceName string
 	// Progress is told what is going on, from the caller's goroutine. Optional.
-	Progress func(step string)
+	Progress func(Progress)
 }
 
 // Invite is a one-time code with which somebody may register.

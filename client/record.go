@@ -12,7 +12,9 @@ import (
 //	account                 who is signed in: ids, handle, device name, owner; absent while nobody is
 //	device                  the device's private key; made by Open
 //	identity                the account's private identity key
-//	vault                   the vault, as the server has it
+//	vault                   the newest vault that this device has seen the server have
+//	vaultkey                what opens it without the passphrase
+//	passphrase              a change of passphrase that the server has not answered: a wire.ChangePassphrase
 //	chain/<account>         the longest chain of the account that was seen
 //	room/<room>             the room: how far the log is processed, what is wanted
 //	group/<room>/<key>      the room's MLS group, in mls's own records
@@ -28,6 +30,8 @@ const (
 	keyDevice   = "device"
 	keyIdentity = "identity"
 	keyVault    = "vault"
+	keyVaultKey = "vaultkey"
+	keyChange   = "passphrase"
 	keyChains   = "chain/"
 	keyRooms    = "room/"
 	keyGroups   = "group/"

@@ -22,6 +22,11 @@ func accountVerbs() []*verb {
 			does:    "Sign in to an account on this device, with its passphrase alone",
 			example: "login alice --server 127.0.0.1:8443#PIN",
 		},
+		{
+			name: "passphrase", flags: passphraseFlags,
+			does:    "Change the account's passphrase, from any of its devices; the former one is not needed",
+			example: "passphrase",
+		},
 		simple("logout", "Sign out: revoke this device and forget everything that is stored on it", logout),
 		simple("whoami", "Say who is signed in on this device", whoami),
 		simple("users", "List the people of the server", users),
@@ -56,7 +61,7 @@ func registerFlags(set *flag.FlagSet) action {
 		return s.run(ctx, c, newPassphrase, func(ctx context.Context, d *device, passphrase string) (client.Me, error) {
 			return d.Register(ctx, client.RegisterOptions{
 				Handle: c.args[0], Passphrase: passphrase, Invite: s.invite, DeviceName: s.deviceName,
-				Progress: func(step string) { c.say("%s", step) },
+				Progress: c.progress(),
 			})
 		})
 	}
@@ -69,7 +74,7 @@ func loginFlags(set *flag.FlagSet) action {
 		return s.run(ctx, c, oldPassphrase, func(ctx context.Context, d *device, passphrase string) (client.Me, error) {
 			return d.Login(ctx, client.LoginOptions{
 				Handle: c.args[0], Passphrase: passphrase, DeviceName: s.deviceName,
-				Progress: func(step string) { c.say("%s", step) },
+				Progress: c.progress(),
 			})
 		})
 	}
@@ -132,6 +137,24 @@ func (c *call) printMe(d *device, me client.Me) error {
 func whoami(ctx context.Context, c *call, d *device) error {
 	me, _ := d.Me()
 	return c.printMe(d, me)
+}
+
+func passphraseFlags(set *flag.FlagSet) action {
+	homeFlags(set)
+	file := set.String("passphrase-file", "", "read the new passphrase from the first line of `FILE`; - is standard input")
+	return withDevice(func(ctx context.Context, c *call, d *device) error {
+		passphrase, err := newPassphrase(*file)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+		if err := d.ChangePassphrase(ctx, client.ChangePassphraseOptions{Passphrase: passphrase, Progress: c.progress()}); err != nil {
+			return err
+		}
+		me, _ := d.Me()
+		return c.print(map[string]any{"handle": me.Handle, "passphrase_changed": true}, "@%s has another passphrase now; every device stays signed in", me.Handle)
+	})
 }
 
 func logout(ctx context.Context, c *call, d *device) error {

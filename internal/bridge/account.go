@@ -40,11 +40,15 @@ func (s *Server) login(ctx context.Context, l *Login) (isPacket_Body, error) {
 	return &Packet_Me{Me: toMe(me)}, nil
 }
 
-func (s *Server) progress(step string) {
-	s.post(&Packet{Body: &Packet_Progress{Progress: &Progress{Step: step}}})
+func (s *Server) progress(p client.Progress) {
+	s.post(&Packet{Body: &Packet_Progress{Progress: &Progress{Step: p.Step, ExpectMs: uint32(p.Expect.Milliseconds())}}})
 	// The page paints the step before the core takes the processor for a second: in a browser the two share a thread
 	// until the message has left.
 	time.Sleep(time.Millisecond)
+}
+
+func (s *Server) changePassphrase(ctx context.Context, p *ChangePassphrase) (isPacket_Body, error) {
+	return done(s.core.ChangePassphrase(ctx, client.ChangePassphraseOptions{Passphrase: p.GetPassphrase(), Progress: s.progress}))
 }
 
 func (s *Server) suggestPassphrase() (isPacket_Body, error) {

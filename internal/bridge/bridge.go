@@ -21,6 +21,7 @@ type Core interface {
 	Me() (client.Me, bool)
 	Register(ctx context.Context, options client.RegisterOptions) (client.Me, error)
 	Login(ctx context.Context, options client.LoginOptions) (client.Me, error)
+	ChangePassphrase(ctx context.Context, options client.ChangePassphraseOptions) error
 	Logout(ctx context.Context) error
 	Accounts(ctx context.Context) ([]client.Account, error)
 	Invite(ctx context.Context) (client.Invite, error)

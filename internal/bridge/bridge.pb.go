@@ -191,6 +191,7 @@ type Call struct {
 	//	*Call_Logout
 	//	*Call_SuggestPassphrase
 	//	*Call_JudgePassphrase
+	//	*Call_ChangePassphrase
 	//	*Call_Reconnect
 	//	*Call_ListAccounts
 	//	*Call_CreateInvite
@@ -271,6 +272,13 @@ func (x *Call) GetSuggestPassphrase() *SuggestPassphrase {
 func (x *Call) GetJudgePassphrase() *JudgePassphrase {
 	if x, ok := x.GetBody().(*Call_JudgePassphrase); ok {
 		return x.JudgePassphrase
+	}
+	return nil
+}
+
+func (x *Call) GetChangePassphrase() *ChangePassphrase {
+	if x, ok := x.GetBody().(*Call_ChangePassphrase); ok {
+		return x.ChangePassphrase
 	}
 	return nil
 }
@@ -437,6 +445,10 @@ type Call_JudgePassphrase struct {
 	JudgePassphrase *JudgePassphrase `protobuf:"bytes,11,opt,name=judge_passphrase,json=judgePassphrase,proto3,oneof"`
 }
 
+type Call_ChangePassphrase struct {
+	ChangePassphrase *ChangePassphrase `protobuf:"bytes,12,opt,name=change_passphrase,json=changePassphrase,proto3,oneof"`
+}
+
 type Call_Reconnect struct {
 	Reconnect *Reconnect `protobuf:"bytes,7,opt,name=reconnect,proto3,oneof"`
 }
@@ -527,6 +539,8 @@ func (*Call_SuggestPassphrase) isCall_Body() {}
 
 func (*Call_JudgePassphrase) isCall_Body() {}
 
+func (*Call_ChangePassphrase) isCall_Body() {}
+
 func (*Call_Reconnect) isCall_Body() {}
 
 func (*Call_ListAccounts) isCall_Body() {}
@@ -592,6 +606,7 @@ type Packet struct {
 	//	*Packet_AccountsChanged
 	//	*Packet_SignedOut
 	//	*Packet_Resync
+	//	*Packet_PassphraseChanged
 	Body isPacket_Body `protobuf_oneof:"body"`
 }
 
@@ -762,6 +777,13 @@ func (x *Packet) GetResync() *Resync {
 	return nil
 }
 
+func (x *Packet) GetPassphraseChanged() *PassphraseChanged {
+	if x, ok := x.GetBody().(*Packet_PassphraseChanged); ok {
+		return x.PassphraseChanged
+	}
+	return nil
+}
+
 type isPacket_Body interface {
 	isPacket_Body()
 }
@@ -852,6 +874,10 @@ type Packet_Resync struct {
 	Resync *Resync `protobuf:"bytes,66,opt,name=resync,proto3,oneof"`
 }
 
+type Packet_PassphraseChanged struct {
+	PassphraseChanged *PassphraseChanged `protobuf:"bytes,67,opt,name=passphrase_changed,json=passphraseChanged,proto3,oneof"`
+}
+
 func (*Packet_Refusal) isPacket_Body() {}
 
 func (*Packet_Done) isPacket_Body() {}
@@ -893,6 +919,8 @@ func (*Packet_AccountsChanged) isPacket_Body() {}
 func (*Packet_SignedOut) isPacket_Body() {}
 
 func (*Packet_Resync) isPacket_Body() {}
+
+func (*Packet_PassphraseChanged) isPacket_Body() {}
 
 type Resync struct {
 	unknownFields []byte
@@ -1157,6 +1185,8 @@ func (x *Login) GetDeviceName() string {
 type Progress struct {
 	unknownFields []byte
 	Step          string `protobuf:"bytes,1,opt,name=step,proto3" json:"step,omitempty"`
+	// About how long the step takes; 0 where nobody can tell.
+	ExpectMs uint32 `protobuf:"varint,2,opt,name=expect_ms,json=expectMs,proto3" json:"expectMs,omitempty"`
 }
 
 func (x *Progress) Reset() {
@@ -1170,6 +1200,13 @@ func (x *Progress) GetStep() string {
 		return x.Step
 	}
 	return ""
+}
+
+func (x *Progress) GetExpectMs() uint32 {
+	if x != nil {
+		return x.ExpectMs
+	}
+	return 0
 }
 
 // Logout revokes this device and forgets everything that it holds. Answered with Done.
@@ -1262,6 +1299,44 @@ func (x *Judgement) Reset() {
 func (*Judgement) ProtoMessage() {}
 
 func (x *Judgement) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+// ChangePassphrase gives the account another passphrase. Progress events come while it runs. Answered with Done.
+type ChangePassphrase struct {
+	unknownFields []byte
+	Passphrase    string `protobuf:"bytes,1,opt,name=passphrase,proto3" json:"passphrase,omitempty"`
+}
+
+func (x *ChangePassphrase) Reset() {
+	*x = ChangePassphrase{}
+}
+
+func (*ChangePassphrase) ProtoMessage() {}
+
+func (x *ChangePassphrase) GetPassphrase() string {
+	if x != nil {
+		return x.Passphrase
+	}
+	return ""
+}
+
+// PassphraseChanged tells that a change was carried out, or why one that was begun before was not.
+type PassphraseChanged struct {
+	unknownFields []byte
+	Problem       string `protobuf:"bytes,1,opt,name=problem,proto3" json:"problem,omitempty"`
+}
+
+func (x *PassphraseChanged) Reset() {
+	*x = PassphraseChanged{}
+}
+
+func (*PassphraseChanged) ProtoMessage() {}
+
+func (x *PassphraseChanged) GetProblem() string {
 	if x != nil {
 		return x.Problem
 	}
@@ -2535,6 +2610,31 @@ func (this *Call_JudgePassphrase) EqualVT(thatIface isCall_Body) bool {
 	return true
 }
 
+func (this *Call_ChangePassphrase) EqualVT(thatIface isCall_Body) bool {
+	that, ok := thatIface.(*Call_ChangePassphrase)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.ChangePassphrase, that.ChangePassphrase; p != q {
+		if p == nil {
+			p = &ChangePassphrase{}
+		}
+		if q == nil {
+			q = &ChangePassphrase{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *Call_ListRooms) EqualVT(thatIface isCall_Body) bool {
 	that, ok := thatIface.(*Call_ListRooms)
 	if !ok {
@@ -3464,6 +3564,31 @@ func (this *Packet_Resync) EqualVT(thatIface isPacket_Body) bool {
 	return true
 }
 
+func (this *Packet_PassphraseChanged) EqualVT(thatIface isPacket_Body) bool {
+	that, ok := thatIface.(*Packet_PassphraseChanged)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.PassphraseChanged, that.PassphraseChanged; p != q {
+		if p == nil {
+			p = &PassphraseChanged{}
+		}
+		if q == nil {
+			q = &PassphraseChanged{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *Resync) EqualVT(that *Resync) bool {
 	if this == that {
 		return true
@@ -3677,6 +3802,9 @@ func (this *Progress) EqualVT(that *Progress) bool {
 	if this.Step != that.Step {
 		return false
 	}
+	if this.ExpectMs != that.ExpectMs {
+		return false
+	}
 	return string(this.unknownFields) == string(that.unknownFields)
 }
 
@@ -3790,6 +3918,44 @@ func (this *Judgement) EqualVT(that *Judgement) bool {
 
 func (this *Judgement) EqualMessageVT(thatMsg any) bool {
 	that, ok := thatMsg.(*Judgement)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *ChangePassphrase) EqualVT(that *ChangePassphrase) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.Passphrase != that.Passphrase {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *ChangePassphrase) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*ChangePassphrase)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *PassphraseChanged) EqualVT(that *PassphraseChanged) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.Problem != that.Problem {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *PassphraseChanged) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*PassphraseChanged)
 	if !ok {
 		return false
 	}
@@ -4912,6 +5078,29 @@ func (m *Call_JudgePassphrase) MarshalToSizedBufferVT(dAtA []byte) (int, error) 
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Call_ChangePassphrase) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Call_ChangePassphrase) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ChangePassphrase != nil {
+		size, err := m.ChangePassphrase.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x62
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x62
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Call_ListRooms) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -5895,6 +6084,33 @@ func (m *Packet_Resync) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Packet_PassphraseChanged) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Packet_PassphraseChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.PassphraseChanged != nil {
+		size, err := m.PassphraseChanged.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x9a
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Resync) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -6370,6 +6586,11 @@ func (m *Progress) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.ExpectMs != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.ExpectMs))
+		i--
+		dAtA[i] = 0x10
+	}
 	if len(m.Step) > 0 {
 		i -= len(m.Step)
 		copy(dAtA[i:], m.Step)
@@ -6585,6 +6806,86 @@ func (m *Judgement) MarshalToVT(dAtA []byte) (int, error) {
 }
 
 func (m *Judgement) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Problem) > 0 {
+		i -= len(m.Problem)
+		copy(dAtA[i:], m.Problem)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Problem)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ChangePassphrase) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ChangePassphrase) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ChangePassphrase) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Passphrase) > 0 {
+		i -= len(m.Passphrase)
+		copy(dAtA[i:], m.Passphrase)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Passphrase)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *PassphraseChanged) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *PassphraseChanged) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *PassphraseChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m == nil {
 		return 0, nil
 	}
@@ -8393,6 +8694,20 @@ func (m *Call_JudgePassphrase) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Call_ChangePassphrase) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ChangePassphrase != nil {
+		l = m.ChangePassphrase.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 2
+	}
+	return n
+}
 func (m *Call_ListRooms) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -8913,6 +9228,20 @@ func (m *Packet_Resync) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Packet_PassphraseChanged) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.PassphraseChanged != nil {
+		l = m.PassphraseChanged.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *Resync) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -9089,6 +9418,9 @@ func (m *Progress) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	if m.ExpectMs != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.ExpectMs))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -9156,6 +9488,34 @@ func (m *JudgePassphrase) SizeVT() (n int) {
 }
 
 func (m *Judgement) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Problem)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *ChangePassphrase) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Passphrase)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *PassphraseChanged) SizeVT() (n int) {
 	if m == nil {
 		return 0
 	}
@@ -10160,6 +10520,39 @@ func (m *Call) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &Call_JudgePassphrase{JudgePassphrase: v}
+			}
+			iNdEx = postIndex
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ChangePassphrase", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Call_ChangePassphrase); ok {
+				if err := oneof.ChangePassphrase.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ChangePassphrase{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Call_ChangePassphrase{ChangePassphrase: v}
 			}
 			iNdEx = postIndex
 		case 20:
@@ -11401,6 +11794,39 @@ func (m *Packet) UnmarshalVT(dAtA []byte) error {
 				m.Body = &Packet_Resync{Resync: v}
 			}
 			iNdEx = postIndex
+		case 67:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PassphraseChanged", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Packet_PassphraseChanged); ok {
+				if err := oneof.PassphraseChanged.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &PassphraseChanged{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Packet_PassphraseChanged{PassphraseChanged: v}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -12251,6 +12677,15 @@ func (m *Progress) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Step = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExpectMs", wireType)
+			}
+			m.ExpectMs = 0
+			m.ExpectMs, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -12567,6 +13002,134 @@ func (m *Judgement) UnmarshalVT(dAtA []byte) error {
 		}
 		if fieldNum <= 0 {
 			return fmt.Errorf("proto: Judgement: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Problem", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Problem = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ChangePassphrase) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ChangePassphrase: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ChangePassphrase: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Passphrase", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Passphrase = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *PassphraseChanged) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: PassphraseChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: PassphraseChanged: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
 		case 1:

@@ -105,6 +105,23 @@ func (s *Session) login(r *wire.Login) *wire.ServerFrame {
 	return &wire.ServerFrame{Body: &wire.ServerFrame_LoggedIn{LoggedIn: &wire.LoggedIn{Account: a.id(), Chain: a.chain.Marshal(), Vault: a.vault}}}
 }
 
+func (s *Session) changePassphrase(r *wire.ChangePassphrase) *wire.ServerFrame {
+	a := s.account
+	if bytes.Equal(a.vault, r.Vault) && bytes.Equal(a.auth, r.AuthKey) {
+		return modelDone()
+	}
+	before, beforeErr := ident.ParseVault(a.vault)
+	after, afterErr := ident.ParseVault(r.Vault)
+	if beforeErr != nil || afterErr != nil || after.Account() != a.chain.Account() {
+		return fault(wire.ErrorCode_ERROR_CODE_BAD_REQUEST, "no vault of this account")
+	}
+	if after.Revision() != before.Revision()+1 {
+		return fault(wire.ErrorCode_ERROR_CODE_CONFLICT, "the passphrase was changed on another device meanwhile")
+	}
+	a.auth, a.salt, a.argon2, a.vault = r.AuthKey, r.Salt, r.Argon2, r.Vault
+	return modelDone()
+}
+
 func (s *Session) enrol(r *wire.EnrolDevice) *wire.ServerFrame {
 	chain, err := ident.ParseChain(r.Chain)
 	if err != nil || s.loggedIn == nil {

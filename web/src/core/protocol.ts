@@ -27,6 +27,7 @@ export type CallBody =
   | { kind: "logout"; value: Logout }
   | { kind: "suggestPassphrase"; value: SuggestPassphrase }
   | { kind: "judgePassphrase"; value: JudgePassphrase }
+  | { kind: "changePassphrase"; value: ChangePassphrase }
   | { kind: "reconnect"; value: Reconnect }
   | { kind: "listAccounts"; value: ListAccounts }
   | { kind: "createInvite"; value: CreateInvite }
@@ -55,6 +56,7 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 5, name: "logout", kind: "message", of: () => Logout, oneof: "body" },
   { number: 6, name: "suggestPassphrase", kind: "message", of: () => SuggestPassphrase, oneof: "body" },
   { number: 11, name: "judgePassphrase", kind: "message", of: () => JudgePassphrase, oneof: "body" },
+  { number: 12, name: "changePassphrase", kind: "message", of: () => ChangePassphrase, oneof: "body" },
   { number: 7, name: "reconnect", kind: "message", of: () => Reconnect, oneof: "body" },
   { number: 8, name: "listAccounts", kind: "message", of: () => ListAccounts, oneof: "body" },
   { number: 9, name: "createInvite", kind: "message", of: () => CreateInvite, oneof: "body" },
@@ -103,7 +105,8 @@ export type PacketBody =
   | { kind: "messagesChanged"; value: Messages }
   | { kind: "accountsChanged"; value: AccountsChanged }
   | { kind: "signedOut"; value: SignedOut }
-  | { kind: "resync"; value: Resync };
+  | { kind: "resync"; value: Resync }
+  | { kind: "passphraseChanged"; value: PassphraseChanged };
 
 export const Packet: Codec<Packet> = codec<Packet>([
   { number: 1, name: "id", kind: "number" },
@@ -128,6 +131,7 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 64, name: "accountsChanged", kind: "message", of: () => AccountsChanged, oneof: "body" },
   { number: 65, name: "signedOut", kind: "message", of: () => SignedOut, oneof: "body" },
   { number: 66, name: "resync", kind: "message", of: () => Resync, oneof: "body" },
+  { number: 67, name: "passphraseChanged", kind: "message", of: () => PassphraseChanged, oneof: "body" },
 ]);
 
 export type Resync = Record<string, never>;
@@ -230,10 +234,13 @@ export const Login: Codec<Login> = codec<Login>([
 
 export interface Progress {
   step: string;
+  // About how long the step takes; 0 where nobody can tell.
+  expectMs: number;
 }
 
 export const Progress: Codec<Progress> = codec<Progress>([
   { number: 1, name: "step", kind: "string" },
+  { number: 2, name: "expectMs", kind: "number" },
 ]);
 
 // Logout revokes this device and forgets everything that it holds. Answered with Done.
@@ -277,6 +284,24 @@ export interface Judgement {
 }
 
 export const Judgement: Codec<Judgement> = codec<Judgement>([
+  { number: 1, name: "problem", kind: "string" },
+]);
+
+// ChangePassphrase gives the account another passphrase. Progress events come while it runs. Answered with Done.
+export interface ChangePassphrase {
+  passphrase: string;
+}
+
+export const ChangePassphrase: Codec<ChangePassphrase> = codec<ChangePassphrase>([
+  { number: 1, name: "passphrase", kind: "string" },
+]);
+
+// PassphraseChanged tells that a change was carried out, or why one that was begun before was not.
+export interface PassphraseChanged {
+  problem: string;
+}
+
+export const PassphraseChanged: Codec<PassphraseChanged> = codec<PassphraseChanged>([
   { number: 1, name: "problem", kind: "string" },
 ]);
 
