@@ -85,6 +85,7 @@ func chainVectors(t *testing.T, f *vectorFile) person {
 	appendTo(t, p, ident.Enrol{Key: phone.Public(), Name: "téléphone"})
 	appendTo(t, p, ident.Revoke{Device: ident.NewDeviceID(chain.Account(), phone.Public())})
 	appendTo(t, p, ident.ClaimHandle{Handle: "alice.b"})
+	appendTo(t, p, ident.Rename{Device: p.id(), Name: "desk"})
 	f.add("identity_secret", identity.Secret())
 	f.add("identity_public", identity.Public().Bytes())
 	f.add("account_salt", []byte("\x20\x21\x22\x23\x24\x25\x26\x27\x28\x29\x2a\x2b\x2c\x2d\x2e\x2f"))

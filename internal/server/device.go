@@ -209,6 +209,30 @@ func (n *session) revoke(ctx context.Context, m *wire.RevokeDevice) (*wire.Serve
 	return done(0), nil
 }
 
+// rename gives a device of this account another name. Sent again it gives the same
+// answer.
+func (n *session) rename(ctx context.Context, m *wire.RenameDevice) (*wire.ServerFrame, error) {
+	d, err := n.acting()
+	if err != nil {
+		return nil, err
+	}
+	c, before, after, err := n.server.judgeChain(ctx, d.Account, m.Chain)
+	if err != nil {
+		return nil, err
+	}
+	if before.Len() == after.Len() {
+		return done(0), nil
+	}
+	if _, ok := after.Last().(ident.Rename); !ok {
+		return nil, badRequest("the new statement is no rename")
+	}
+	if err := n.server.Store.ChangeChain(ctx, c); err != nil {
+		return nil, err
+	}
+	n.server.announceChain(c)
+	return done(0), nil
+}
+
 // hangUpDevice closes a revoked device's connections. The one that asked for it has a moment to read its answer and go
 // by itself.
 func (s *Server) hangUpDevice(account ident.AccountID, device ident.DeviceID, asker *session) {

@@ -41,3 +41,9 @@ func Prefix(proxies []netip.Prefix, peer string, forwarded []string) netip.Prefi
 	s := &Server{Config: Config{Proxies: proxies}}
 	return addressPrefix(s.clientAddress(peer, &http.Request{Header: http.Header{"X-Forwarded-For": forwarded}}))
 }
+
+// How long a revoked device's connection may take to go.
+const (
+	CloseWithin = closeWithin
+	Farewell    = farewell
+)

@@ -167,6 +167,8 @@ func (n *session) dispatchAccount(ctx context.Context, f *wire.ClientFrame) (*wi
 		return n.claimKeyPackages(ctx, m.ClaimKeyPackages)
 	case *wire.ClientFrame_RevokeDevice:
 		return n.revoke(ctx, m.RevokeDevice)
+	case *wire.ClientFrame_RenameDevice:
+		return n.rename(ctx, m.RenameDevice)
 	}
 	return nil, errUnknownBody
 }

@@ -82,6 +82,9 @@ type DeviceStore interface {
 	// Revoke replaces the account's chain by one that revokes the device, and deletes
 	// the device's key packages and welcomes. CONFLICT: the stored chain is not c.Before.
 	Revoke(ctx context.Context, c ChainChange, id ident.DeviceID) error
+	// ChangeChain replaces the account's chain by one that changes nothing of what the
+	// store knows of devices. CONFLICT: the stored chain is not c.Before.
+	ChangeChain(ctx context.Context, c ChainChange) error
 	// PutKeyPackages adds to the device's key packages, and gives the number of
 	// one-time packages that it has then.
 	PutKeyPackages(ctx context.Context, id ident.DeviceID, p KeyPackages) (int, error)

@@ -175,7 +175,9 @@ func (s *Session) dispatch(frame *wire.ClientFrame) *wire.ServerFrame {
 	case *wire.ClientFrame_ChangePassphrase:
 		return s.changePassphrase(body.ChangePassphrase)
 	case *wire.ClientFrame_RevokeDevice:
-		return s.revoke(body.RevokeDevice)
+		return s.changeChain(body.RevokeDevice.Chain)
+	case *wire.ClientFrame_RenameDevice:
+		return s.changeChain(body.RenameDevice.Chain)
 	case *wire.ClientFrame_CreateRoom:
 		return s.createRoom(body.CreateRoom)
 	case *wire.ClientFrame_ListRooms:

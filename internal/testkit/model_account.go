@@ -3,6 +3,7 @@ package testkit
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sort"
 
 	"snug/internal/ident"
@@ -246,8 +247,9 @@ func containsBytes(all [][]byte, b []byte) bool {
 	return false
 }
 
-func (s *Session) revoke(r *wire.RevokeDevice) *wire.ServerFrame {
-	chain, err := ident.ParseChain(r.Chain)
+// changeChain takes a chain that revokes or renames a device, and hangs up on what is revoked.
+func (s *Session) changeChain(b []byte) *wire.ServerFrame {
+	chain, err := ident.ParseChain(b)
 	if err != nil || chain.Extends(s.account.chain) != nil || chain.Len() > s.account.chain.Len()+1 {
 		return fault(wire.ErrorCode_ERROR_CODE_CONFLICT, "the chain has grown")
 	}
@@ -260,5 +262,13 @@ func (s *Session) revoke(r *wire.RevokeDevice) *wire.ServerFrame {
 		}
 	}
 	s.model.chainGrew(s.account)
+	for _, other := range slices.Clone(s.model.sessions) {
+		if _, now := chain.Device(other.device); other != s && other.account == s.account && !now {
+			other.Close()
+			if s.model.OnFrame != nil {
+				s.model.OnFrame(other)
+			}
+		}
+	}
 	return modelDone()
 }

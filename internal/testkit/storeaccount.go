@@ -131,6 +131,12 @@ func testDevices(f *fixture) {
 	if after, err := f.Account(ctx, a.ID); err != nil || string(after.Chain) != string(a.Chain) {
 		f.Errorf("a refused enrolment changed the chain (%v)", err)
 	}
+	f.refused(conflict, f.ChangeChain(ctx, stale))
+	named := server.ChainChange{Account: a.ID, Before: a.Chain, After: append(slices.Clone(a.Chain), 'n')}
+	f.must(f.ChangeChain(ctx, named))
+	if after, err := f.Account(ctx, a.ID); err != nil || string(after.Chain) != string(named.After) {
+		f.Errorf("the chain was not changed (%v)", err)
+	}
 	f.revoke(second)
 	f.again()
 	d, err := f.DeviceByKey(ctx, second.Key)

@@ -115,6 +115,14 @@ func (w *writer) changeChain(c server.ChainChange) (account int64, err error) {
 	return account, run(w.conn, "UPDATE account SET chain = ? WHERE row = ?", nil, c.After, account)
 }
 
+// ChangeChain is server.DeviceStore's.
+func (s *Store) ChangeChain(ctx context.Context, c server.ChainChange) error {
+	return s.update(ctx, func(w *writer) error {
+		_, err := w.changeChain(c)
+		return err
+	})
+}
+
 // Revoke is server.DeviceStore's.
 func (s *Store) Revoke(ctx context.Context, c server.ChainChange, id ident.DeviceID) error {
 	return s.update(ctx, func(w *writer) error {
