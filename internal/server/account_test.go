@@ -221,6 +221,12 @@ func TestRevokedHangsUp(t *testing.T) {
 	if first.ask(ping()).GetPong() == nil {
 		t.Error("the device that revoked was cut as well")
 	}
+	// Coming back it is shown the proof, and let in nowhere.
+	back := h.connect(t, key)
+	if e := back.event("the chain", func(f *wire.ServerFrame) bool { return f.GetChain() != nil }); !bytes.Equal(e.GetChain().Chain, chain.Marshal()) {
+		t.Error("the chain shown is another")
+	}
+	back.refused(noAuth, &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}})
 }
 
 // TestDevices: a second device by passphrase; its revocation ends its connection.

@@ -79,7 +79,7 @@ func (n *session) authenticate(ctx context.Context, m *wire.Authenticate) (*wire
 		return nil, errBadDevice
 	}
 	d, err := n.server.Store.Device(ctx, id)
-	if errors.Is(err, ErrDeviceNotFound) || err == nil && (d.Revoked || d.Account != account) {
+	if errors.Is(err, ErrDeviceNotFound) || err == nil && d.Account != account {
 		return nil, errProof
 	}
 	if err != nil {
@@ -88,7 +88,21 @@ func (n *session) authenticate(ctx context.Context, m *wire.Authenticate) (*wire
 	if err := n.proves(account, id, d.Key, m.Signature); err != nil {
 		return nil, err
 	}
+	if d.Revoked {
+		n.tellRevoked(ctx, d)
+		return nil, errProof
+	}
 	return n.authenticated(ctx, d)
+}
+
+// tellRevoked shows a revoked device, which has proven its key, the chain that says so: our word alone would not be
+// enough for it to give up what it has.
+func (n *session) tellRevoked(ctx context.Context, d Device) {
+	a, err := n.server.Store.Account(ctx, d.Account)
+	if err != nil {
+		return
+	}
+	n.event(&wire.ServerFrame{Body: &wire.ServerFrame_Chain{Chain: &wire.ChainEvent{Account: a.ID[:], Chain: a.Chain}}})
 }
 
 var errIsDevice = &Refusal{Code: wire.ErrorCode_ERROR_CODE_BAD_REQUEST, Message: "this connection acts for a device already",

@@ -94,6 +94,9 @@ func (n *session) byKey(ctx context.Context) (*Device, bool) {
 		return nil, false
 	}
 	d, err := n.server.Store.DeviceByKey(ctx, n.key)
+	if err == nil && d.Revoked {
+		n.tellRevoked(ctx, d)
+	}
 	if err != nil || d.Revoked || n.become(ctx, d) != nil {
 		return nil, false
 	}

@@ -217,6 +217,8 @@ func (s *Session) hello() *wire.ServerFrame {
 			device := ident.NewDeviceID(a.chain.Account(), *s.key)
 			if _, ok := a.chain.Device(device); ok {
 				reply.Authenticated = s.become(a, device)
+			} else if _, ever := a.chain.EverEnrolled(device); ever {
+				s.tellRevoked(a)
 			}
 		}
 	}

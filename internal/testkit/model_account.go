@@ -157,7 +157,15 @@ func (s *Session) authenticate(r *wire.Authenticate) *wire.ServerFrame {
 			return &wire.ServerFrame{Body: &wire.ServerFrame_Authenticated{Authenticated: s.become(a, d.ID)}}
 		}
 	}
+	if d, ever := a.chain.EverEnrolled(ident.DeviceID(r.Device)); ever && d.Revoked {
+		s.tellRevoked(a)
+	}
 	return fault(wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED, "the device is not enrolled")
+}
+
+// tellRevoked shows a revoked device the chain that says so.
+func (s *Session) tellRevoked(a *modelAccount) {
+	s.send(&wire.ServerFrame{Body: &wire.ServerFrame_Chain{Chain: &wire.ChainEvent{Account: a.id(), Chain: a.chain.Marshal()}}})
 }
 
 // chainGrew tells the account's devices and those that share a room with it.

@@ -606,7 +606,8 @@ func (x *AccountsEvent) GetAccounts() []*Account {
 	return nil
 }
 
-// ChainEvent is sent to the devices that share a room with an account when its chain has grown.
+// ChainEvent is sent to the devices that share a room with an account when its chain has grown, and to a device that
+// proves its key and is revoked: the chain says so.
 type ChainEvent struct {
 	unknownFields []byte
 	Account       []byte `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
