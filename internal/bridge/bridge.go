@@ -25,7 +25,10 @@ type Core interface {
 	Logout(ctx context.Context) error
 	Accounts(ctx context.Context) ([]client.Account, error)
 	Invite(ctx context.Context) (client.Invite, error)
+	Forget(ctx context.Context) error
 	Devices(ctx context.Context) ([]client.Device, error)
+	RenameDevice(ctx context.Context, device ident.DeviceID, name string) error
+	RevokeDevice(ctx context.Context, device ident.DeviceID) error
 	Rooms(ctx context.Context) ([]client.Room, error)
 	Room(ctx context.Context, room ident.RoomID) (client.Room, error)
 	Direct(ctx context.Context, handle string) (ident.RoomID, error)

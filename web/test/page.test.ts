@@ -255,4 +255,72 @@ describe.runIf(browserPresent())("the page", () => {
     expect(wrong).toEqual([]);
     await context.close();
   });
+
+  async function settings(page: Page): Promise<void> {
+    await page.getByRole("button", { name: /^You|Your account|alice/ }).first().click();
+    await page.getByRole("dialog", { name: "You" }).waitFor();
+  }
+
+  test("changes the passphrase, for one that is kept, and says what follows", async () => {
+    const { page, context, wrong } = await main();
+    await settings(page);
+    await page.getByRole("button", { name: "Change passphrase…" }).click();
+    await page.getByText("harbour").waitFor();
+    await shoot(page, "passphrase-light");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Change passphrase", exact: true }).click();
+    await page.getByText("keep your passphrase first").waitFor();
+    await page.getByRole("button", { name: "Choose my own instead" }).click();
+    await page.getByLabel("New passphrase").fill("short");
+    await page.getByLabel("The passphrase again").fill("short");
+    await page.getByRole("button", { name: "Change passphrase", exact: true }).click();
+    await page.getByText("that passphrase is too weak").waitFor();
+    await page.getByRole("button", { name: "Use a generated one" }).click();
+    await page.getByLabel("I have written it down").check();
+    await page.getByRole("button", { name: "Change passphrase", exact: true }).click();
+    await page.getByText("stretching the passphrase").waitFor();
+    await shoot(page, "passphrase-busy");
+    await page.getByText("Your passphrase is changed").waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("dialog", { name: "You" }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("renames and revokes a device, and only after asking", async () => {
+    const { page, context, wrong } = await main();
+    await settings(page);
+    await page.getByRole("button", { name: "Rename Terminal on desk" }).click();
+    await page.getByLabel("New name").fill("Lost phone");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Revoke Lost phone" }).click();
+    await shoot(page, "devices-light");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await page.getByText("Lost phone").waitFor();
+    await page.getByRole("button", { name: "Revoke Lost phone" }).click();
+    await page.getByRole("button", { name: "Revoke it" }).click();
+    await page.getByText("Lost phone").waitFor({ state: "detached" });
+    expect(await page.getByRole("button", { name: "Revoke Chrome on Linux" }).count()).toBe(0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("leaves also where the server is gone for good", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /bob/);
+    await page.keyboard.type("/offline");
+    await page.keyboard.press("Enter");
+    await page.getByText("No connection").waitFor();
+    await settings(page);
+    await page.getByRole("button", { name: "Sign out…" }).click();
+    await page.getByRole("button", { name: "Sign out", exact: true }).click();
+    await page.getByText("no answer in time").waitFor();
+    await shoot(page, "sign-out-offline");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Forget everything here" }).click();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
 });

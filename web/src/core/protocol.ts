@@ -28,6 +28,9 @@ export type CallBody =
   | { kind: "suggestPassphrase"; value: SuggestPassphrase }
   | { kind: "judgePassphrase"; value: JudgePassphrase }
   | { kind: "changePassphrase"; value: ChangePassphrase }
+  | { kind: "renameDevice"; value: RenameDevice }
+  | { kind: "revokeDevice"; value: RevokeDevice }
+  | { kind: "forget"; value: Forget }
   | { kind: "reconnect"; value: Reconnect }
   | { kind: "listAccounts"; value: ListAccounts }
   | { kind: "createInvite"; value: CreateInvite }
@@ -57,6 +60,9 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 6, name: "suggestPassphrase", kind: "message", of: () => SuggestPassphrase, oneof: "body" },
   { number: 11, name: "judgePassphrase", kind: "message", of: () => JudgePassphrase, oneof: "body" },
   { number: 12, name: "changePassphrase", kind: "message", of: () => ChangePassphrase, oneof: "body" },
+  { number: 13, name: "renameDevice", kind: "message", of: () => RenameDevice, oneof: "body" },
+  { number: 14, name: "revokeDevice", kind: "message", of: () => RevokeDevice, oneof: "body" },
+  { number: 15, name: "forget", kind: "message", of: () => Forget, oneof: "body" },
   { number: 7, name: "reconnect", kind: "message", of: () => Reconnect, oneof: "body" },
   { number: 8, name: "listAccounts", kind: "message", of: () => ListAccounts, oneof: "body" },
   { number: 9, name: "createInvite", kind: "message", of: () => CreateInvite, oneof: "body" },
@@ -248,6 +254,11 @@ export type Logout = Record<string, never>;
 
 export const Logout: Codec<Logout> = codec<Logout>([]);
 
+// Forget forgets everything that this device holds, without the server: the device stays enrolled. Answered with Done.
+export type Forget = Record<string, never>;
+
+export const Forget: Codec<Forget> = codec<Forget>([]);
+
 export interface SignedOut {
   reason: string;
 }
@@ -383,6 +394,26 @@ export interface Devices {
 
 export const Devices: Codec<Devices> = codec<Devices>([
   { number: 1, name: "devices", kind: "message", of: () => Device, repeated: true },
+]);
+
+// RenameDevice is answered with Done.
+export interface RenameDevice {
+  device: string;
+  name: string;
+}
+
+export const RenameDevice: Codec<RenameDevice> = codec<RenameDevice>([
+  { number: 1, name: "device", kind: "string" },
+  { number: 2, name: "name", kind: "string" },
+]);
+
+// RevokeDevice ends another device of this account. Answered with Done.
+export interface RevokeDevice {
+  device: string;
+}
+
+export const RevokeDevice: Codec<RevokeDevice> = codec<RevokeDevice>([
+  { number: 1, name: "device", kind: "string" },
 ]);
 
 export interface Room {

@@ -19,6 +19,10 @@ const accounts = [
   { account: "a-erin", handle: "erin_the_third", online: false, seenAt: now - 26 * 60 * minute },
   { account: "a-oskar", handle: "oskar", online: false, seenAt: now - 4 * 24 * 60 * minute },
 ];
+let devices = [
+  { device: "d-alice", name: "Chrome on Linux", enrolledAt: now - 100 * minute, current: true },
+  { device: "d-2", name: "Terminal on desk", enrolledAt: now - 3000 * minute, current: false },
+];
 const messages = new Map<string, Message[]>();
 const rooms = new Map<string, Room>();
 let lastId = 0;
@@ -117,13 +121,21 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
       return { kind: "judgement", value: { problem: body.value.passphrase.length < 12 ? "it needs 12 characters or more" : "" } };
     case "register":
     case "login":
-      post(0, { kind: "progress", value: { step: "stretching the passphrase" } });
+      post(0, { kind: "progress", value: { step: "stretching the passphrase", expectMs: 800 } });
       await pause(600);
       if (body.value.handle === "taken") return refuse("the handle taken is taken", "choose another one");
       if (body.value.passphrase.includes("wrong")) return refuse("unknown handle or wrong passphrase", "look at both again");
       signedIn = true;
       return { kind: "me", value: me };
+    case "changePassphrase":
+      post(0, { kind: "progress", value: { step: "stretching the passphrase", expectMs: 800 } });
+      await pause(600);
+      return online ? done : { kind: "refusal", value: { code: "unreachable", message: "no answer in time", hint: "the passphrase was not changed" } };
+    case "forget":
+      signedIn = false;
+      return done;
     case "logout":
+      if (!online) return { kind: "refusal", value: { code: "unreachable", message: "no answer in time", hint: "try again later" } };
       signedIn = false;
       return done;
     case "reconnect":
@@ -141,7 +153,14 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
     case "createInvite":
       return { kind: "invite", value: { code: "k7f3-9qmd-2xwz-h4tn", expiresAt: now + 7 * 24 * 60 * minute } };
     case "listDevices":
-      return { kind: "devices", value: { devices: [{ device: "d-alice", name: "Chrome on Linux", enrolledAt: now - 100 * minute, current: true }, { device: "d-2", name: "Terminal on desk", enrolledAt: now - 3000 * minute, current: false }] } };
+      return { kind: "devices", value: { devices } };
+    case "renameDevice":
+      devices = devices.map((d) => (d.device === body.value.device ? { ...d, name: body.value.name } : d));
+      return done;
+    case "revokeDevice":
+      if (!online) return { kind: "refusal", value: { code: "unreachable", message: "no answer in time", hint: "try again later" } };
+      devices = devices.filter((d) => d.device !== body.value.device);
+      return done;
     case "listRooms":
       return { kind: "rooms", value: { rooms: [...rooms.values()] } };
     case "openDirect":
