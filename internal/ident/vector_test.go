@@ -140,6 +140,14 @@ func logVectors(f *vectorFile, p person) {
 	login := ident.Login{Server: [32]byte(bytes.Repeat([]byte{1}, 32)), Nonce: [32]byte(bytes.Repeat([]byte{2}, 32)), Account: p.chain.Account(), Device: p.id()}
 	f.add("login_signature", ident.SignLogin(p.device, login))
 
+	f.note("safety number: of alice and of bob, whose identity key and salt count up from 80")
+	_, bob, err := ident.NewAccount(from(0x80), "bob", start)
+	if err != nil {
+		panic(err)
+	}
+	f.add("bob_account_id", bob.Account().Bytes())
+	f.add("safety_number", ident.NewSafetyNumber(p.chain, bob))
+
 	f.note("log: entry 1, kind 2, epoch 5, 1767323045000 ms, payload \"hello\"")
 	room, message := must(ident.NewRoomID(from(0))), must(ident.NewMessageID(from(0x10)))
 	entry := ident.LogEntry{
