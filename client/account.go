@@ -130,6 +130,23 @@ func (c *Client) lookUp(ctx context.Context, handles []string) ([]ident.AccountI
 	return accounts, nil
 }
 
+// lookUpNew is lookUp for who is about to be let in: an account that goes by the handle of a verified one is refused.
+func (c *Client) lookUpNew(ctx context.Context, handles []string) ([]ident.AccountID, error) {
+	accounts, err := c.lookUp(ctx, handles)
+	if err != nil {
+		return nil, err
+	}
+	return call[[]ident.AccountID](ctx, c, func(c *Core, call uint64) {
+		for _, account := range accounts {
+			if s, strange := c.stranger(account); strange && s.WasVerified {
+				c.reply(call, nil, errStranger(s.Handle))
+				return
+			}
+		}
+		c.reply(call, accounts, nil)
+	})
+}
+
 func (c *Core) lookUp(call uint64, handle ident.Handle) {
 	nobody := refuse(NotFound, "snug users lists the people", "nobody is called @%s", handle)
 	body := &wire.ListAccounts{Handle: handle.String(), Limit: 1}

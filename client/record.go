@@ -16,6 +16,9 @@ import (
 //	vaultkey                what opens it without the passphrase
 //	passphrase              a change of passphrase that the server has not answered: a wire.ChangePassphrase
 //	chain/<account>         the longest chain of the account that was seen
+//	known/<handle>          the account that this device knows by a handle
+//	stranger/<account>      the handle of an account that is not the one known by it
+//	verified/<account>      the identity key that was verified, and when
 //	room/<room>             the room: how far the log is processed, what is wanted
 //	group/<room>/<key>      the room's MLS group, in mls's own records
 //	message/<room>/<seq>    what stands at seq, 16 hex digits
@@ -33,6 +36,9 @@ const (
 	keyVaultKey = "vaultkey"
 	keyChange   = "passphrase"
 	keyChains   = "chain/"
+	keyKnowns   = "known/"
+	keyStrange  = "stranger/"
+	keyVerifies = "verified/"
 	keyRooms    = "room/"
 	keyGroups   = "group/"
 	keyMessages = "message/"
@@ -44,6 +50,12 @@ const (
 )
 
 func keyChain(account ident.AccountID) string { return keyChains + account.String() }
+
+func keyKnown(handle string) string { return keyKnowns + handle }
+
+func keyStranger(account ident.AccountID) string { return keyStrange + account.String() }
+
+func keyVerified(account ident.AccountID) string { return keyVerifies + account.String() }
 
 func keyRoom(room ident.RoomID) string { return keyRooms + room.String() }
 

@@ -85,3 +85,29 @@ func (f *follower) ends() {
 		f.t.Error("tail ended well, want a failure that says why")
 	}
 }
+
+// TestVerifyVerb: both people see one number, and only that one verifies.
+func TestVerifyVerb(t *testing.T) {
+	s := serve(t)
+	people := everybody(t, s, "alice", "bob", "carol")
+	alice, bob := people[0], people[1]
+	number := bob.must("verify", "@alice")[0]["safety_number"].(string)
+	if got := alice.must("verify", "bob")[0]; got["safety_number"] != number || got["verified"] != false {
+		t.Errorf("alice sees %v, bob %q", got, number)
+	}
+	other := alice.must("verify", "@carol")[0]["safety_number"].(string)
+	alice.mustRefuse(3, "differ", "verify", "@bob", "--number", other)
+	alice.mustRefuse(2, "60 digits", "verify", "@bob", "--number", "12345")
+	alice.mustRefuse(2, "exclude", "verify", "@bob", "--matches", "--forget")
+	alice.mustRefuse(4, "", "verify", "@nobody")
+	alice.mustRefuse(2, "oneself", "verify", "@alice")
+	if got := alice.must("verify", "@bob", "--number", number)[0]; got["verified"] != true {
+		t.Errorf("verifying printed %v", got)
+	}
+	if got := alice.must("verify", "@bob")[0]; got["verified"] != true || got["changed"] != false {
+		t.Errorf("afterwards: %v", got)
+	}
+	if got := alice.must("verify", "@bob", "--forget")[0]; got["verified"] != false {
+		t.Errorf("forgetting printed %v", got)
+	}
+}
