@@ -29,6 +29,10 @@ type Core interface {
 	Devices(ctx context.Context) ([]client.Device, error)
 	RenameDevice(ctx context.Context, device ident.DeviceID, name string) error
 	RevokeDevice(ctx context.Context, device ident.DeviceID) error
+	Contact(ctx context.Context, account ident.AccountID) (client.Contact, error)
+	Verify(ctx context.Context, account ident.AccountID, theirs ident.SafetyNumber) (client.Contact, error)
+	Unverify(ctx context.Context, account ident.AccountID) (client.Contact, error)
+	AcceptContact(ctx context.Context, account ident.AccountID) (client.Contact, error)
 	Rooms(ctx context.Context) ([]client.Room, error)
 	Room(ctx context.Context, room ident.RoomID) (client.Room, error)
 	Direct(ctx context.Context, handle string) (ident.RoomID, error)

@@ -18,6 +18,10 @@ interface Answers {
   listAccounts: "accounts";
   createInvite: "invite";
   listDevices: "devices";
+  getContact: "contact";
+  verifyContact: "contact";
+  unverifyContact: "contact";
+  acceptContact: "contact";
   renameDevice: "done";
   revokeDevice: "done";
   listRooms: "rooms";
@@ -157,6 +161,10 @@ const answers: Answers = {
   listAccounts: "accounts",
   createInvite: "invite",
   listDevices: "devices",
+  getContact: "contact",
+  verifyContact: "contact",
+  unverifyContact: "contact",
+  acceptContact: "contact",
   renameDevice: "done",
   revokeDevice: "done",
   listRooms: "rooms",

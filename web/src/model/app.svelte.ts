@@ -5,6 +5,7 @@ import { explain } from "../core/refusal";
 import type { Connection, Invite, Me, Message, Progress, Room } from "../core/protocol";
 import { People } from "./account.svelte";
 import { Composer } from "./composer.svelte";
+import { SafetyNumber } from "./contact.svelte";
 import { Devices } from "./device.svelte";
 import { Timeline } from "./message.svelte";
 import { NewPassphrase } from "./passphrase.svelte";
@@ -24,6 +25,8 @@ export class App {
   heard = $state.raw<Message | undefined>(undefined);
   // A passing word: what failed that has no place of its own.
   toast = $state("");
+  // Whose safety number is shown.
+  comparing = $state.raw<SafetyNumber | undefined>(undefined);
   // What the core is busy with, of what takes its time.
   progress = $state.raw<Progress>({ step: "", expectMs: 0 });
 
@@ -112,6 +115,10 @@ export class App {
 
   async invite(): Promise<Invite> {
     return this.#core.call("createInvite", {});
+  }
+
+  safetyNumber(account: string): SafetyNumber {
+    return new SafetyNumber(this.#core, account);
   }
 
   newPassphrase(): NewPassphrase {
