@@ -37,7 +37,7 @@ type RegisterOptions struct {
 	Invite     string
 	DeviceName string
 	// Progress is told what is going on, from the caller's goroutine. Optional.
-	Progress func(step string)
+	Progress func(Progress)
 }
 
 // LoginOptions make this a device of an account that exists.
@@ -46,7 +46,7 @@ type LoginOptions struct {
 	Passphrase string
 	DeviceName string
 	// Progress is told what is going on, from the caller's goroutine. Optional.
-	Progress func(step string)
+	Progress func(Progress)
 }
 
 // Invite is a one-time code with which somebody may register.
@@ -128,6 +128,23 @@ func (c *Client) lookUp(ctx context.Context, handles []string) ([]ident.AccountI
 		}
 	}
 	return accounts, nil
+}
+
+// lookUpNew is lookUp for who is about to be let in: an account that goes by the handle of a verified one is refused.
+func (c *Client) lookUpNew(ctx context.Context, handles []string) ([]ident.AccountID, error) {
+	accounts, err := c.lookUp(ctx, handles)
+	if err != nil {
+		return nil, err
+	}
+	return call[[]ident.AccountID](ctx, c, func(c *Core, call uint64) {
+		for _, account := range accounts {
+			if s, strange := c.stranger(account); strange && s.WasVerified {
+				c.reply(call, nil, errStranger(s.Handle))
+				return
+			}
+		}
+		c.reply(call, accounts, nil)
+	})
 }
 
 func (c *Core) lookUp(call uint64, handle ident.Handle) {

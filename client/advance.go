@@ -32,6 +32,7 @@ func (c *Core) advanceRoom(r *room) {
 	}
 	c.submitSealed(r)
 	c.refuseReader(r)
+	c.refuseStranger(r)
 	if r.kind == Sealed && c.advanceSealed(r) {
 		return
 	}

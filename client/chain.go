@@ -44,7 +44,8 @@ func (c *Core) learnChain(account ident.AccountID, b []byte) error {
 	if chain.Account() != account {
 		return fmt.Errorf("client: the chain of another account was shown")
 	}
-	if old := c.chain(account); old != nil {
+	old := c.chain(account)
+	if old != nil {
 		if err := chain.Extends(old); err != nil {
 			c.accuse(account, err)
 			return err
@@ -54,6 +55,9 @@ func (c *Core) learnChain(account ident.AccountID, b []byte) error {
 		}
 	}
 	c.setChain(chain)
+	if c.mem.account != nil && (old == nil || old.Handle() != chain.Handle()) {
+		c.meet(chain)
+	}
 	return nil
 }
 

@@ -256,13 +256,15 @@ func (c *Core) received(b []byte) {
 	}
 }
 
-// sync brings a fresh connection up to date: rooms, people, chains, key packages.
+// sync brings a fresh connection up to date: rooms, people, chains, key packages, and what was
+// begun before it.
 func (c *Core) sync() {
 	c.listRooms(nil)
 	c.ask(request{name: "watch", needs: ready, frame: &wire.ClientFrame{Body: &wire.ClientFrame_WatchAccounts{WatchAccounts: &wire.WatchAccounts{}}},
 		then: func(*Core, *wire.ServerFrame) {}, refused: func(*Core, *wire.Error) {}})
 	c.refreshChains()
 	c.countKeyPackages()
+	c.resumeChange()
 }
 
 // nextWake is when the next thing falls due that no frame announces.

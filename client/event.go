@@ -5,7 +5,7 @@ import (
 )
 
 // Event is something that a view may want to show: ConnectionChanged, RoomChanged, MessageChanged, AccountsChanged,
-// SignedOut or Resync.
+// PassphraseChanged, SignedOut or Resync.
 type Event interface{ event() }
 
 // ConnectionChanged tells that the server is reachable, or why it is not and when that is tried again.
@@ -25,6 +25,10 @@ type MessageChanged struct{ Message Message }
 // AccountsChanged tells that Accounts would give another answer.
 type AccountsChanged struct{}
 
+// PassphraseChanged tells that this device has changed the account's passphrase, or why a change that was begun before was
+// not carried out.
+type PassphraseChanged struct{ Problem string }
+
 // SignedOut tells that this device belongs to no account any more, and why.
 type SignedOut struct{ Reason string }
 
@@ -35,6 +39,7 @@ func (ConnectionChanged) event() {}
 func (RoomChanged) event()       {}
 func (MessageChanged) event()    {}
 func (AccountsChanged) event()   {}
+func (PassphraseChanged) event() {}
 func (SignedOut) event()         {}
 func (Resync) event()            {}
 

@@ -17,7 +17,7 @@ func (c *Client) Login(ctx context.Context, options LoginOptions) (Me, error) {
 	if err != nil {
 		return Me{}, err
 	}
-	progress(options.Progress, "asking how to stretch the passphrase")
+	tell(options.Progress, "asking how to stretch the passphrase")
 	answer, err := c.do(ctx, func(c *Core, call uint64) { c.loginParameters(call, handle) })
 	if err != nil {
 		return Me{}, err
@@ -25,12 +25,11 @@ func (c *Client) Login(ctx context.Context, options LoginOptions) (Me, error) {
 	how := answer.(*wire.LoginParameters)
 	argon2 := how.GetArgon2()
 	params := ident.PassphraseParams{MemoryKiB: argon2.GetMemoryKib(), Passes: argon2.GetPasses(), Lanes: uint8(min(argon2.GetLanes(), 255))}
-	progress(options.Progress, "stretching the passphrase")
-	auth, wrap, err := c.stretch(options.Passphrase, how.Salt, params)
+	auth, wrap, err := c.stretchSlowly(options.Progress, options.Passphrase, how.Salt, params)
 	if err != nil {
 		return Me{}, refuse(Refused, "the server may be false", "the server asks for unsafe handling of the passphrase: %v", err)
 	}
-	progress(options.Progress, "signing in")
+	tell(options.Progress, "signing in")
 	l := login{handle: handle, device: options.DeviceName, auth: auth, wrap: wrap}
 	me, err := c.do(ctx, func(c *Core, call uint64) { c.login(call, l) })
 	if err != nil {
@@ -135,5 +134,5 @@ func openAccount(l login, answer *wire.LoggedIn) (newcomer, error) {
 	if opened.Identity.Public() != chain.Identity() {
 		return newcomer{}, errors.New("its keys are of another account")
 	}
-	return newcomer{chain, opened.Identity, answer.Vault, l.device}, nil
+	return newcomer{chain, opened.Identity, answer.Vault, opened.Key, l.device}, nil
 }

@@ -15,6 +15,9 @@ type Member struct {
 	Role string
 	// Devices is how many devices of the account are in the room.
 	Devices int
+	// Verified says that this device has compared safety numbers, Stranger that it has known another account by the
+	// handle. Sealed rooms only.
+	Verified, Stranger bool
 }
 
 // AddMembers adds accounts to a sealed room and returns when they are in.
@@ -42,7 +45,11 @@ func (c *Client) changeMembers(ctx context.Context, room ident.RoomID, handles [
 	if len(handles) == 0 {
 		return refuse(Usage, "", "nobody is named")
 	}
-	accounts, err := c.lookUp(ctx, handles)
+	lookUp := c.lookUp
+	if what.kind == wantAdd {
+		lookUp = c.lookUpNew
+	}
+	accounts, err := lookUp(ctx, handles)
 	if err != nil {
 		return err
 	}
@@ -167,7 +174,9 @@ func (c *Core) members(r *room) []Member {
 	}
 	var members []Member
 	for _, m := range c.roster(r).members {
-		members = append(members, Member{Account: m.account, Handle: c.handle(m.account), Role: m.role.String(), Devices: devices[m.account]})
+		_, strange := c.stranger(m.account)
+		members = append(members, Member{Account: m.account, Handle: c.handle(m.account), Role: m.role.String(), Devices: devices[m.account],
+			Verified: !c.verifiedAt(m.account).IsZero(), Stranger: strange})
 	}
 	return members
 }

@@ -14,9 +14,16 @@ type memory struct {
 	key     ident.DeviceKey
 	account *account // nil while nobody is signed in
 	chains  map[ident.AccountID]*ident.Chain
-	rooms   map[ident.RoomID]*room
+	// strangers are accounts whose handle this device has known another account by.
+	strangers map[ident.AccountID]string
+	rooms     map[ident.RoomID]*room
 	// order has the ids of rooms, sorted, so that one seed gives one run.
 	order []ident.RoomID
+}
+
+func newMemory() *memory {
+	return &memory{chains: make(map[ident.AccountID]*ident.Chain), strangers: make(map[ident.AccountID]string),
+		rooms: make(map[ident.RoomID]*room)}
 }
 
 // account is who is signed in.
@@ -50,7 +57,7 @@ func decodeAccount(b []byte) (*account, error) {
 
 // load reads what every step may need. Where there is no device key yet it makes one.
 func (c *Core) load() {
-	c.mem = &memory{chains: make(map[ident.AccountID]*ident.Chain), rooms: make(map[ident.RoomID]*room)}
+	c.mem = newMemory()
 	c.loadKey()
 	if b := c.get(keyAccount); b != nil {
 		a, err := decodeAccount(b)
@@ -73,6 +80,11 @@ func (c *Core) load() {
 	}
 	c.loadOutbox()
 	c.loadPending()
+	for _, record := range c.scan(ScanOptions{Prefix: keyStrange}) {
+		if account, err := ident.ParseAccountID(strings.TrimPrefix(record.Key, keyStrange)); err == nil {
+			c.mem.strangers[account] = string(record.Value)
+		}
+	}
 }
 
 func (c *Core) loadKey() {
@@ -134,7 +146,7 @@ func (c *Core) flush() {
 // signOut forgets everything, and begins anew as a device that nobody has signed in on.
 func (c *Core) signOut(reason string) {
 	c.erase("")
-	c.mem = &memory{chains: make(map[ident.AccountID]*ident.Chain), rooms: make(map[ident.RoomID]*room)}
+	c.mem = newMemory()
 	c.newDeviceKey()
 	connection := c.vol.connection
 	waits, nextID := c.vol.waits, c.vol.nextID

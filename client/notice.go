@@ -14,7 +14,7 @@ func (c *Core) noticeOf(before, after roster, staged *mls.StagedCommit) string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	for _, account := range missingFrom(before, after) {
-		say("@%s added @%s", c.handle(by), c.handle(account))
+		say("@%s added @%s%s", c.handle(by), c.handle(account), c.strangeTo(account))
 	}
 	for _, account := range missingFrom(after, before) {
 		if askedToGo(staged, account) {

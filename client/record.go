@@ -12,8 +12,13 @@ import (
 //	account                 who is signed in: ids, handle, device name, owner; absent while nobody is
 //	device                  the device's private key; made by Open
 //	identity                the account's private identity key
-//	vault                   the vault, as the server has it
+//	vault                   the newest vault that this device has seen the server have
+//	vaultkey                what opens it without the passphrase
+//	passphrase              a change of passphrase that the server has not answered: a wire.ChangePassphrase
 //	chain/<account>         the longest chain of the account that was seen
+//	known/<handle>          the account that this device knows by a handle
+//	stranger/<account>      the handle of an account that is not the one known by it
+//	verified/<account>      the identity key that was verified, and when
 //	room/<room>             the room: how far the log is processed, what is wanted
 //	group/<room>/<key>      the room's MLS group, in mls's own records
 //	message/<room>/<seq>    what stands at seq, 16 hex digits
@@ -28,7 +33,12 @@ const (
 	keyDevice   = "device"
 	keyIdentity = "identity"
 	keyVault    = "vault"
+	keyVaultKey = "vaultkey"
+	keyChange   = "passphrase"
 	keyChains   = "chain/"
+	keyKnowns   = "known/"
+	keyStrange  = "stranger/"
+	keyVerifies = "verified/"
 	keyRooms    = "room/"
 	keyGroups   = "group/"
 	keyMessages = "message/"
@@ -40,6 +50,12 @@ const (
 )
 
 func keyChain(account ident.AccountID) string { return keyChains + account.String() }
+
+func keyKnown(handle string) string { return keyKnowns + handle }
+
+func keyStranger(account ident.AccountID) string { return keyStrange + account.String() }
+
+func keyVerified(account ident.AccountID) string { return keyVerifies + account.String() }
 
 func keyRoom(room ident.RoomID) string { return keyRooms + room.String() }
 

@@ -8,9 +8,6 @@ import (
 	"snug/internal/wire"
 )
 
-// stretch is Argon2id. Simulations of many accounts hand in the cheap one.
-type stretch func(passphrase string, salt []byte, p ident.PassphraseParams) (ident.AuthKey, ident.WrapKey, error)
-
 // Register makes an account with this device as its first. The passphrase is stretched in the caller's goroutine. A
 // second call after a failure may repeat the first; if the account was made and the answer lost, Login signs in.
 func (c *Client) Register(ctx context.Context, options RegisterOptions) (Me, error) {
@@ -18,22 +15,12 @@ func (c *Client) Register(ctx context.Context, options RegisterOptions) (Me, err
 	if err != nil {
 		return Me{}, err
 	}
-	if err := ident.CheckPassphrase(options.Passphrase); err != nil {
-		return Me{}, refuse(Usage, "a few random words make a good one", "%s", err)
-	}
-	progress(options.Progress, "stretching the passphrase")
-	salt := make([]byte, ident.SaltSize)
-	if _, err := c.cfg.Rand.Read(salt); err != nil {
-		return Me{}, failed("making a salt", err)
-	}
-	params := c.params()
-	auth, wrap, err := c.stretch(options.Passphrase, salt, params)
+	s, err := c.choosePassphrase(options.Progress, options.Passphrase)
 	if err != nil {
-		return Me{}, failed("stretching the passphrase", err)
+		return Me{}, err
 	}
-	progress(options.Progress, "making the account")
-	registration := registration{handle: handle, device: options.DeviceName, invite: options.Invite,
-		salt: salt, params: params, auth: auth, wrap: wrap}
+	tell(options.Progress, "making the account")
+	registration := registration{handle: handle, device: options.DeviceName, invite: options.Invite, stretched: s}
 	me, err := c.do(ctx, func(c *Core, call uint64) { c.register(call, registration) })
 	if err != nil {
 		return Me{}, err
@@ -56,20 +43,11 @@ func (c *Client) checkSignIn(handle, device string) (ident.Handle, error) {
 	return parsed, nil
 }
 
-func progress(tell func(string), step string) {
-	if tell != nil {
-		tell(step)
-	}
-}
-
 // registration is what it takes to make an account.
 type registration struct {
 	handle         ident.Handle
 	device, invite string
-	salt           []byte
-	params         ident.PassphraseParams
-	auth           ident.AuthKey
-	wrap           ident.WrapKey
+	stretched
 }
 
 // newcomer is an account that is not this device's yet, but will be when the server says so.
@@ -77,6 +55,7 @@ type newcomer struct {
 	chain    *ident.Chain
 	identity ident.IdentityKey
 	vault    []byte
+	vaultKey ident.VaultKey
 	device   string
 }
 
@@ -93,8 +72,7 @@ func (c *Core) register(call uint64, r registration) {
 	account := n.chain.Account()
 	packages, lastResort := c.newKeyPackages(n.chain, ident.NewDeviceID(account, c.mem.key.Public()), packagesWanted)
 	body := &wire.Register{Handle: r.handle.String(), Chain: n.chain.Marshal(), AuthKey: r.auth.Secret(), Salt: r.salt,
-		Argon2: &wire.Argon2Parameters{MemoryKib: r.params.MemoryKiB, Passes: r.params.Passes, Lanes: uint32(r.params.Lanes)},
-		Vault:  n.vault, Invite: r.invite, KeyPackages: packages, LastResortKeyPackage: lastResort}
+		Argon2: r.argon2(), Vault: n.vault, Invite: r.invite, KeyPackages: packages, LastResortKeyPackage: lastResort}
 	c.ask(request{call: call, needs: greeted, sticky: true,
 		frame:   &wire.ClientFrame{Body: &wire.ClientFrame_Register{Register: body}},
 		prepare: func(c *Core, _ *wire.ClientFrame) { body.Signature = c.loginSignature(account) },
@@ -121,7 +99,11 @@ func (c *Core) newAccount(r registration) (newcomer, error) {
 	if err != nil {
 		return newcomer{}, err
 	}
-	return newcomer{chain, identity, vault.Marshal(), r.device}, nil
+	opened, err := ident.OpenVault(vault, chain.Account(), r.wrap)
+	if err != nil {
+		return newcomer{}, err
+	}
+	return newcomer{chain, identity, vault.Marshal(), opened.Key, r.device}, nil
 }
 
 // signIn makes the account this device's, durably, and begins to act for it.
@@ -139,6 +121,7 @@ func (c *Core) signIn(call uint64, n newcomer, authenticated *wire.Authenticated
 	c.put(keyAccount, c.mem.account.encode())
 	c.put(keyIdentity, n.identity.Secret())
 	c.put(keyVault, n.vault)
+	c.put(keyVaultKey, n.vaultKey.Secret())
 	c.setChain(n.chain)
 	c.authenticated(authenticated)
 	c.reply(call, c.mem.account.me, nil)

@@ -52,6 +52,9 @@ type Room struct {
 	Last *Message
 	// Problem says why the room does not go on; empty while it is healthy.
 	Problem string
+	// Stranger is a member by whose handle this device has known another account, of several the first verified one; zero
+	// where there is none. Where it was verified, nothing can be said in the room until somebody has looked.
+	Stranger Contact
 }
 
 // CreateRoomOptions say what room to make.
@@ -180,7 +183,7 @@ func (c *Core) named(name string) (found []ident.RoomID) {
 
 // Direct gives the 1:1 room with an account, and makes it if there is none.
 func (c *Client) Direct(ctx context.Context, handle string) (ident.RoomID, error) {
-	accounts, err := c.lookUp(ctx, []string{handle})
+	accounts, err := c.lookUpNew(ctx, []string{handle})
 	if err != nil {
 		return ident.RoomID{}, err
 	}
@@ -234,7 +237,7 @@ func (c *Client) CreateRoom(ctx context.Context, options CreateRoomOptions) (Roo
 	if options.Open && len(options.Handles) > 0 {
 		return Room{}, refuse(Usage, "whoever wants to joins it", "an open room is not made with members")
 	}
-	accounts, err := c.lookUp(ctx, options.Handles)
+	accounts, err := c.lookUpNew(ctx, options.Handles)
 	if err != nil {
 		return Room{}, err
 	}

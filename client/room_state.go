@@ -275,6 +275,11 @@ func (c *Core) view(r *room) Room {
 			v.Topic, v.Role, v.Adds, v.Edits = roster.topic, rank.String(), roster.adds.String(), roster.edits.String()
 		}
 	}
+	for _, s := range c.strangersIn(r) {
+		if v.Stranger.Account.IsZero() || s.WasVerified && !v.Stranger.WasVerified {
+			v.Stranger = s
+		}
+	}
 	if !r.direct.IsZero() {
 		v.Direct = c.handle(r.direct)
 		v.Name = "@" + v.Direct

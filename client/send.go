@@ -61,6 +61,9 @@ func (c *Core) post(room ident.RoomID, text string) (*row, error) {
 	case c.readsOnly(r):
 		return nil, refuse(Refused, "ask the room's owner", "you may only read in this room")
 	}
+	if err := c.askFirst(r); err != nil {
+		return nil, err
+	}
 	return c.queue(r, text), nil
 }
 

@@ -193,7 +193,7 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	m := &Message{Room: r.id, Seq: event.Seq, At: c.now, Kind: Notice, State: Delivered}
 	m.Account, _ = ident.AccountIDFromBytes(event.Account)
 	m.Device, _ = ident.DeviceIDFromBytes(event.Device)
-	m.Text = "@" + c.handle(m.Account) + " added you"
+	m.Text = "@" + c.handle(m.Account) + " added you" + c.strangeTo(m.Account)
 	if m.Account == c.mem.account.me.Account {
 		m.Text = "this device was added"
 	}

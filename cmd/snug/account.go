@@ -22,11 +22,19 @@ func accountVerbs() []*verb {
 			does:    "Sign in to an account on this device, with its passphrase alone",
 			example: "login alice --server 127.0.0.1:8443#PIN",
 		},
-		simple("logout", "Sign out: revoke this device and forget everything that is stored on it", logout),
+		{
+			name: "passphrase", flags: passphraseFlags,
+			does:    "Change the account's passphrase, from any of its devices; the former one is not needed",
+			example: "passphrase",
+		},
+		{
+			name: "logout", flags: logoutFlags,
+			does:    "Sign out: revoke this device and forget everything that is stored on it",
+			example: "logout",
+		},
 		simple("whoami", "Say who is signed in on this device", whoami),
 		simple("users", "List the people of the server", users),
 		simple("invite", "Make a one-time code with which somebody may register", invite),
-		simple("devices", "List the devices of this account", devices),
 	}
 }
 
@@ -56,7 +64,7 @@ func registerFlags(set *flag.FlagSet) action {
 		return s.run(ctx, c, newPassphrase, func(ctx context.Context, d *device, passphrase string) (client.Me, error) {
 			return d.Register(ctx, client.RegisterOptions{
 				Handle: c.args[0], Passphrase: passphrase, Invite: s.invite, DeviceName: s.deviceName,
-				Progress: func(step string) { c.say("%s", step) },
+				Progress: c.progress(),
 			})
 		})
 	}
@@ -69,7 +77,7 @@ func loginFlags(set *flag.FlagSet) action {
 		return s.run(ctx, c, oldPassphrase, func(ctx context.Context, d *device, passphrase string) (client.Me, error) {
 			return d.Login(ctx, client.LoginOptions{
 				Handle: c.args[0], Passphrase: passphrase, DeviceName: s.deviceName,
-				Progress: func(step string) { c.say("%s", step) },
+				Progress: c.progress(),
 			})
 		})
 	}
@@ -134,12 +142,41 @@ func whoami(ctx context.Context, c *call, d *device) error {
 	return c.printMe(d, me)
 }
 
-func logout(ctx context.Context, c *call, d *device) error {
-	me, _ := d.Me()
-	if err := d.Logout(ctx); err != nil {
-		return err
-	}
-	return c.print(map[string]any{"handle": me.Handle, "signed_out": true}, "@%s is signed out here", me.Handle)
+func passphraseFlags(set *flag.FlagSet) action {
+	homeFlags(set)
+	file := set.String("passphrase-file", "", "read the new passphrase from the first line of `FILE`; - is standard input")
+	return withDevice(func(ctx context.Context, c *call, d *device) error {
+		passphrase, err := newPassphrase(*file)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+		if err := d.ChangePassphrase(ctx, client.ChangePassphraseOptions{Passphrase: passphrase, Progress: c.progress()}); err != nil {
+			return err
+		}
+		me, _ := d.Me()
+		return c.print(map[string]any{"handle": me.Handle, "passphrase_changed": true}, "@%s has another passphrase now; every device stays signed in", me.Handle)
+	})
+}
+
+func logoutFlags(set *flag.FlagSet) action {
+	homeFlags(set)
+	forget := set.Bool("forget", false, "leave without the server: the device stays enrolled until another one revokes it")
+	return withHome(func(ctx context.Context, c *call, d *device) error {
+		me, _ := d.Me()
+		leave := d.Logout
+		if *forget {
+			leave = d.Forget
+		}
+		if err := leave(ctx); err != nil {
+			return err
+		}
+		if *forget {
+			c.say("on another device: snug device revoke %s", me.Device)
+		}
+		return c.print(map[string]any{"handle": me.Handle, "signed_out": true, "revoked": !*forget}, "@%s is signed out here", me.Handle)
+	})
 }
 
 func users(ctx context.Context, c *call, d *device) error {
@@ -179,30 +216,6 @@ func invite(ctx context.Context, c *call, d *device) error {
 		c.say("good for one account until %s; in a terminal:", i.ExpiresAt.Local().Format("2 January 15:04"))
 	}
 	return c.print(object, "snug register HANDLE --server %s --invite %s", d.server, i.Code)
-}
-
-func devices(ctx context.Context, c *call, d *device) error {
-	list, err := d.Devices(ctx)
-	if err != nil {
-		return err
-	}
-	for _, device := range list {
-		object := struct {
-			Device     string `json:"device"`
-			Name       string `json:"name"`
-			EnrolledAt string `json:"enrolled_at"`
-			Current    bool   `json:"current"`
-		}{device.ID.String(), device.Name, timeText(device.EnrolledAt), device.Current}
-		mark := ""
-		if device.Current {
-			mark = "  (this one)"
-		}
-		err := c.print(object, "%s  %s  since %s%s", object.Device, safe(device.Name), device.EnrolledAt.Local().Format(time.DateOnly), mark)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // timeText is how scripts see a time: RFC 3339 in UTC, with milliseconds; empty for none.

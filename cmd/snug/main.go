@@ -61,6 +61,8 @@ func findVerb(args []string) (*verb, []string, error) {
 	switch args[0] {
 	case "room":
 		return nil, nil, usageErrorf("snug help", "which of create, add, remove, join, leave, members?")
+	case "device":
+		return nil, nil, usageErrorf("snug devices", "which of rename, revoke?")
 	case "key":
 		return nil, nil, usageErrorf("snug key show", "which of show, add, forget, list?")
 	}

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strings"
 
 	"snug/internal/ident"
 	"snug/internal/server"
@@ -32,6 +33,7 @@ func serverVerbs() []*verb {
 			set.StringVar(&o.tls, "tls", defaultTLS, "take native clients and browsers at `ADDR`, with TLS; port 0 picks a free one")
 			set.StringVar(&o.http, "http", defaultHTTP, "take browsers at `ADDR`, in plain HTTP; off for not at all")
 			set.StringVar(&o.registration, "registration", "invite", "who may make an account: `MODE` open, invite or closed")
+			set.StringVar(&o.proxies, "trusted-proxy", "", "believe the X-Forwarded-For of the proxies at `ADDR`, or in ADDR/BITS; several with commas")
 			set.BoolVar(&o.debug, "debug", false, "log what a developer asks for; it names addresses")
 			return o.serve
 		},
@@ -40,8 +42,8 @@ func serverVerbs() []*verb {
 
 // serveOptions are what `snug serve` can be told.
 type serveOptions struct {
-	data, tls, http, registration string
-	debug                         bool
+	data, tls, http, registration, proxies string
+	debug                                  bool
 }
 
 // serve runs a server until the context ends.
@@ -51,6 +53,10 @@ func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 		return err
 	}
 	if err := o.checkHTTP(); err != nil {
+		return err
+	}
+	proxies, err := trustedProxies(o.proxies)
+	if err != nil {
 		return err
 	}
 	path := o.data
@@ -78,7 +84,8 @@ func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	s, err := server.New(ctx, server.Config{
-		Store: store, Registration: mode, ID: identity.Fingerprint(), Page: page(), Rand: ident.Random(), Log: o.log(c),
+		Store: store, Registration: mode, ID: identity.Fingerprint(), Proxies: proxies,
+		Page: page(), Rand: ident.Random(), Log: o.log(c),
 	})
 	if err == nil {
 		err = announce(ctx, c, s, ports, identity)
@@ -103,6 +110,24 @@ func (o *serveOptions) checkHTTP() error {
 		return usageErrorf("snug serve --http 127.0.0.1:"+port, "serve: plain HTTP is for this machine only; browsers elsewhere use https and the port of --tls")
 	}
 	return nil
+}
+
+// trustedProxies reads a list of addresses and prefixes.
+func trustedProxies(list string) (proxies []netip.Prefix, err error) {
+	for text := range strings.SplitSeq(list, ",") {
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		proxy, err := netip.ParsePrefix(text)
+		if address, single := netip.ParseAddr(text); single == nil {
+			proxy, err = address.Prefix(address.BitLen())
+		}
+		if err != nil {
+			return nil, usageErrorf("snug serve --trusted-proxy 127.0.0.1,10.0.0.0/8", "serve: %q is no address of a proxy", text)
+		}
+		proxies = append(proxies, proxy)
+	}
+	return proxies, nil
 }
 
 func registrationMode(name string) (wire.RegistrationMode, error) {

@@ -40,11 +40,28 @@ func (s *Server) login(ctx context.Context, l *Login) (isPacket_Body, error) {
 	return &Packet_Me{Me: toMe(me)}, nil
 }
 
-func (s *Server) progress(step string) {
-	s.post(&Packet{Body: &Packet_Progress{Progress: &Progress{Step: step}}})
+func (s *Server) progress(p client.Progress) {
+	s.post(&Packet{Body: &Packet_Progress{Progress: &Progress{Step: p.Step, ExpectMs: uint32(p.Expect.Milliseconds())}}})
 	// The page paints the step before the core takes the processor for a second: in a browser the two share a thread
 	// until the message has left.
 	time.Sleep(time.Millisecond)
+}
+
+// patience is how long a verb of the account waits for the server: people who look at a button want to hear that it did
+// not work, and what they can do.
+const patience = 30 * time.Second
+
+// bounded carries out a verb that gives nothing but its error, with a deadline.
+func bounded(ctx context.Context, verb func(context.Context) error) (isPacket_Body, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	return done(verb(ctx))
+}
+
+func (s *Server) changePassphrase(ctx context.Context, p *ChangePassphrase) (isPacket_Body, error) {
+	return bounded(ctx, func(ctx context.Context) error {
+		return s.core.ChangePassphrase(ctx, client.ChangePassphraseOptions{Passphrase: p.GetPassphrase(), Progress: s.progress})
+	})
 }
 
 func (s *Server) suggestPassphrase() (isPacket_Body, error) {

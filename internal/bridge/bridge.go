@@ -21,10 +21,18 @@ type Core interface {
 	Me() (client.Me, bool)
 	Register(ctx context.Context, options client.RegisterOptions) (client.Me, error)
 	Login(ctx context.Context, options client.LoginOptions) (client.Me, error)
+	ChangePassphrase(ctx context.Context, options client.ChangePassphraseOptions) error
 	Logout(ctx context.Context) error
 	Accounts(ctx context.Context) ([]client.Account, error)
 	Invite(ctx context.Context) (client.Invite, error)
+	Forget(ctx context.Context) error
 	Devices(ctx context.Context) ([]client.Device, error)
+	RenameDevice(ctx context.Context, device ident.DeviceID, name string) error
+	RevokeDevice(ctx context.Context, device ident.DeviceID) error
+	Contact(ctx context.Context, account ident.AccountID) (client.Contact, error)
+	Verify(ctx context.Context, account ident.AccountID, theirs ident.SafetyNumber) (client.Contact, error)
+	Unverify(ctx context.Context, account ident.AccountID) (client.Contact, error)
+	AcceptContact(ctx context.Context, account ident.AccountID) (client.Contact, error)
 	Rooms(ctx context.Context) ([]client.Room, error)
 	Room(ctx context.Context, room ident.RoomID) (client.Room, error)
 	Direct(ctx context.Context, handle string) (ident.RoomID, error)

@@ -21,7 +21,9 @@ func (s *Server) dispatch(ctx context.Context, call *Call) (isPacket_Body, error
 	case *Call_Login:
 		return s.login(ctx, body.Login)
 	case *Call_Logout:
-		return done(s.core.Logout(ctx))
+		return bounded(ctx, s.core.Logout)
+	case *Call_ChangePassphrase:
+		return s.changePassphrase(ctx, body.ChangePassphrase)
 	case *Call_SuggestPassphrase:
 		return s.suggestPassphrase()
 	case *Call_JudgePassphrase:
@@ -32,8 +34,6 @@ func (s *Server) dispatch(ctx context.Context, call *Call) (isPacket_Body, error
 		return s.listAccounts(ctx)
 	case *Call_CreateInvite:
 		return s.createInvite(ctx)
-	case *Call_ListDevices:
-		return s.listDevices(ctx)
 	case *Call_ListMessages:
 		return s.listMessages(ctx, body.ListMessages)
 	case *Call_Post:
@@ -47,7 +47,25 @@ func (s *Server) dispatch(ctx context.Context, call *Call) (isPacket_Body, error
 			return s.core.Discard(ctx, room, id)
 		})
 	default:
-		return s.dispatchRoom(ctx, call)
+		return s.dispatchDevice(ctx, call)
+	}
+}
+
+// dispatchDevice is what devices can do, and the rest of dispatch.
+func (s *Server) dispatchDevice(ctx context.Context, call *Call) (isPacket_Body, error) {
+	switch body := call.Body.(type) {
+	case *Call_ListDevices:
+		return s.listDevices(ctx)
+	case *Call_RenameDevice:
+		return withDevice(ctx, body.RenameDevice.GetDevice(), func(ctx context.Context, device ident.DeviceID) error {
+			return s.core.RenameDevice(ctx, device, body.RenameDevice.GetName())
+		})
+	case *Call_RevokeDevice:
+		return withDevice(ctx, body.RevokeDevice.GetDevice(), s.core.RevokeDevice)
+	case *Call_Forget:
+		return done(s.core.Forget(ctx))
+	default:
+		return s.dispatchContact(ctx, call)
 	}
 }
 

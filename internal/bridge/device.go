@@ -1,6 +1,10 @@
 package bridge
 
-import "context"
+import (
+	"context"
+
+	"snug/internal/ident"
+)
 
 func (s *Server) listDevices(ctx context.Context) (isPacket_Body, error) {
 	devices, err := s.core.Devices(ctx)
@@ -14,4 +18,12 @@ func (s *Server) listDevices(ctx context.Context) (isPacket_Body, error) {
 		})
 	}
 	return &Packet_Devices{Devices: answer}, nil
+}
+
+func withDevice(ctx context.Context, device string, verb func(context.Context, ident.DeviceID) error) (isPacket_Body, error) {
+	id, err := ident.ParseDeviceID(device)
+	if err != nil {
+		return nil, err
+	}
+	return bounded(ctx, func(ctx context.Context) error { return verb(ctx, id) })
 }

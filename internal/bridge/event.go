@@ -60,6 +60,8 @@ func (s *Server) gather(g *gathered, event client.Event) {
 		s.connection = connection
 		s.mu.Unlock()
 		s.post(&Packet{Body: &Packet_ConnectionChanged{ConnectionChanged: connection}})
+	case client.PassphraseChanged:
+		s.post(&Packet{Body: &Packet_PassphraseChanged{PassphraseChanged: &PassphraseChanged{Problem: e.Problem}}})
 	case client.SignedOut:
 		g.flush(s)
 		s.post(&Packet{Body: &Packet_SignedOut{SignedOut: &SignedOut{Reason: e.Reason}}})

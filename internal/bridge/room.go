@@ -56,7 +56,7 @@ func (s *Server) listMembers(ctx context.Context, room string) (isPacket_Body, e
 	answer := new(Members)
 	for _, m := range members {
 		answer.Members = append(answer.Members, &Member{
-			Account: m.Account.String(), Handle: m.Handle, Role: m.Role, Devices: uint32(m.Devices),
+			Account: m.Account.String(), Handle: m.Handle, Role: m.Role, Devices: uint32(m.Devices), Verified: m.Verified, Stranger: m.Stranger,
 		})
 	}
 	return &Packet_Members{Members: answer}, nil
@@ -73,6 +73,9 @@ func toRoom(r client.Room) *Room {
 		room.Kind = RoomKind_ROOM_KIND_SEALED
 	case client.OpenToAll:
 		room.Kind = RoomKind_ROOM_KIND_OPEN
+	}
+	if !r.Stranger.Account.IsZero() {
+		room.Stranger = &Stranger{Account: r.Stranger.Account.String(), Handle: r.Stranger.Handle, WasVerified: r.Stranger.WasVerified}
 	}
 	if r.Last != nil {
 		room.Last = toMessage(*r.Last)

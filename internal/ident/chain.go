@@ -14,6 +14,9 @@ const (
 	// MaxStatements bounds a chain. Nothing but revocations is accepted where it
 	// would leave less room than it takes to revoke every device.
 	MaxStatements = 1024
+	// renamesLeave is how many places renames leave to everything else, so that nobody
+	// names an account full.
+	renamesLeave = 256
 	// MaxChain bounds a marshalled chain in bytes: 3 + 1,024 × (2 + 1,024).
 	MaxChain = 3 + MaxStatements*(2+maxStatement)
 )
@@ -149,6 +152,9 @@ func (c *Chain) Handle() Handle { return c.handle }
 // Len gives the number of statements, 1 or more.
 func (c *Chain) Len() int { return len(c.statements) }
 
+// Last gives the newest statement.
+func (c *Chain) Last() Statement { return c.statements[len(c.statements)-1].statement }
+
 // Head gives the hash of the last statement. With Len it names this state of the
 // chain: store both to detect a rollback later.
 func (c *Chain) Head() Hash {
@@ -238,6 +244,9 @@ func (c *Chain) checkPlace(s signed) error {
 	if _, revoke := s.statement.(Revoke); !revoke && len(c.statements)+1+c.liveAfter(s.statement) > MaxStatements {
 		return errors.New("the chain is full but for revocations")
 	}
+	if _, rename := s.statement.(Rename); rename && len(c.statements)+1+renamesLeave > MaxStatements {
+		return errors.New("the chain has no more room for renames")
+	}
 	return nil
 }
 
@@ -259,6 +268,8 @@ func (c *Chain) apply(s signed) error {
 		return c.revoke(s, t)
 	case ClaimHandle:
 		c.handle = t.Handle
+	case Rename:
+		return c.rename(t)
 	}
 	return nil
 }
@@ -286,6 +297,15 @@ func (c *Chain) revoke(s signed, r Revoke) error {
 	}
 	c.devices[i].Revoked, c.devices[i].RevokedSeq = true, s.seq
 	c.live--
+	return nil
+}
+
+func (c *Chain) rename(r Rename) error {
+	i, ok := c.index[r.Device]
+	if !ok || c.devices[i].Revoked {
+		return errors.New("device is not enrolled")
+	}
+	c.devices[i].Name = r.Name
 	return nil
 }
 

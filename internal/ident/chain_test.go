@@ -12,8 +12,8 @@ import (
 	"snug/internal/ident"
 )
 
-// story is a chain of seven statements: genesis, three devices, one revoked, two
-// new handles.
+// story is a chain of eight statements: genesis, three devices, one revoked, two
+// new handles, one new name.
 func story(t testing.TB) person {
 	t.Helper()
 	p := newPerson(t, "alice")
@@ -23,6 +23,7 @@ func story(t testing.TB) person {
 	appendTo(t, p, ident.Revoke{Device: ident.NewDeviceID(p.chain.Account(), lost.Public())})
 	appendTo(t, p, ident.ClaimHandle{Handle: "alicia"})
 	appendTo(t, p, ident.ClaimHandle{Handle: "alice.b"})
+	appendTo(t, p, ident.Rename{Device: p.id(), Name: "desk"})
 	return p
 }
 
@@ -43,7 +44,7 @@ func TestChainRoundTrip(t *testing.T) {
 	if !bytes.Equal(got.Marshal(), b) {
 		t.Error("the chain does not encode to the bytes it was parsed from")
 	}
-	if got.Account() != p.chain.Account() || got.Head() != p.chain.Head() || got.Len() != 7 || got.Identity() != p.identity.Public() {
+	if got.Account() != p.chain.Account() || got.Head() != p.chain.Head() || got.Len() != 8 || got.Identity() != p.identity.Public() {
 		t.Errorf("got account %v head %v len %d", got.Account(), got.Head(), got.Len())
 	}
 	if got.Handle() != "alice.b" {
@@ -59,8 +60,8 @@ func TestChainRoundTrip(t *testing.T) {
 			t.Errorf("%s enrolled at %v, want %v", d.Name, d.Enrolled, start)
 		}
 	}
-	if !slices.Equal(names, []string{"laptop", "phone"}) {
-		t.Errorf("devices = %v, want laptop and phone", names)
+	if !slices.Equal(names, []string{"desk", "phone"}) {
+		t.Errorf("devices = %v, want desk and phone", names)
 	}
 }
 
@@ -141,6 +142,10 @@ func TestChainRules(t *testing.T) {
 		"name turned around":    {2, enrol(freshID, fresh, "a\u202eb"), "U+202E"},
 		"key of small order":    {2, enrol(ident.NewDeviceID(p.chain.Account(), ident.PublicKey{1}), ident.PublicKey{1}, "x"), "anybody can sign"},
 		"unknown device ends":   {3, freshID.Bytes(), "not enrolled"},
+		"a rename":              {5, append(id.Bytes(), "\x04desk"...), ""},
+		"unknown device named":  {5, append(freshID.Bytes(), "\x04desk"...), "not enrolled"},
+		"renamed to nothing":    {5, append(id.Bytes(), 0), "device name has 1 to 64"},
+		"renamed with trailing": {5, append(id.Bytes(), "\x04deskx"...), "trailing"},
 		"bad handle":            {4, []byte("\x03Bob"), "handle"},
 		"handle cut short":      {4, []byte("\x04bob"), "cut short"},
 		"trailing content":      {4, []byte("\x03bobx"), "trailing"},
@@ -247,6 +252,36 @@ func TestFullChain(t *testing.T) {
 	b := p.chain.Marshal()
 	if _, err := ident.ParseChain(b); err != nil || len(b) > ident.MaxChain {
 		t.Errorf("parsing a full chain of %d bytes: %v", len(b), err)
+	}
+}
+
+// TestRename: a name changes and nothing else, not a revoked device's, and never so often that nothing else fits.
+func TestRename(t *testing.T) {
+	p := newPerson(t, "alice")
+	certificate := must(p.chain.Certificate(p.id()))
+	before, _ := p.chain.Device(p.id())
+	appendTo(t, p, ident.Rename{Device: p.id(), Name: "desk"})
+	before.Name = "desk"
+	if after, ok := p.chain.Device(p.id()); !ok || after != before {
+		t.Errorf("got %+v, want %+v", after, before)
+	}
+	if !bytes.Equal(must(p.chain.Certificate(p.id())), certificate) {
+		t.Error("a rename changed the certificate")
+	}
+	renames := 1
+	for p.chain.Append(p.identity, ident.Rename{Device: p.id(), Name: fmt.Sprint("desk ", renames)}, start) == nil {
+		renames++
+	}
+	if got, want := p.chain.Len(), ident.MaxStatements-256; got != want {
+		t.Errorf("renames filled the chain to %d statements, want %d", got, want)
+	}
+	if _, err := ident.ParseChain(p.chain.Marshal()); err != nil {
+		t.Error(err)
+	}
+	p.enrol(t, seeded("another"), "phone")
+	appendTo(t, p, ident.Revoke{Device: p.id()})
+	if p.chain.Append(p.identity, ident.Rename{Device: p.id(), Name: "gone"}, start) == nil {
+		t.Error("a revoked device was renamed")
 	}
 }
 

@@ -2,6 +2,7 @@ package ident_test
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 
 	"snug/internal/ident"
@@ -48,6 +49,22 @@ func FuzzParseCredential(f *testing.F) {
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if c, err := ident.ParseCredential(b); err == nil && !bytes.Equal(c.Marshal(), b) {
 			t.Errorf("%x encodes to %x", b, c.Marshal())
+		}
+	})
+}
+
+func FuzzSafetyNumber(f *testing.F) {
+	f.Add(strings.Repeat("12345 ", 12))
+	f.Add("SNUG-SAFETY:" + strings.Repeat("0", 60))
+	f.Fuzz(func(t *testing.T, s string) {
+		n, err := ident.ParseSafetyNumber(s)
+		if err != nil {
+			return
+		}
+		for _, again := range []string{n.String(), n.QR()} {
+			if same, err := ident.ParseSafetyNumber(again); err != nil || same != n {
+				t.Errorf("%q is written %q and read %q, %v", s, again, same, err)
+			}
 		}
 	})
 }

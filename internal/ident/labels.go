@@ -40,6 +40,9 @@ const (
 	// labelRecord is the associated data of a record in the client's store.
 	labelRecord = "snug record v1"
 
+	// labelSafety hashes an account's id and identity key to its half of a safety number.
+	labelSafety = "snug safety number v1"
+
 	// labelInvite hashes an invite code to what the server stores.
 	labelInvite = "snug invite v1"
 	// labelFakeSalt keys the salt that is shown for a handle nobody has.

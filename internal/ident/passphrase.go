@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/crypto/argon2"
 )
@@ -109,6 +110,19 @@ func DerivePassphraseKeysInsecure(passphrase string, salt []byte, p PassphrasePa
 	}
 	b := argon2.IDKey([]byte(normalise(passphrase)), salt, p.Passes, p.MemoryKiB, p.Lanes, 64)
 	return AuthKey{key: hold((*[32]byte)(b[:32]))}, WrapKey{key: hold((*[32]byte)(b[32:]))}, nil
+}
+
+// EstimateStretch gives about how long DerivePassphraseKeys will take, for people who
+// wait: it measures a 24th of the default work by the clock. 0 is a clock that stands
+// still, or parameters that nobody will stretch with.
+func EstimateStretch(now func() time.Time, p PassphraseParams) time.Duration {
+	if p.checkCeiling() != nil {
+		return 0
+	}
+	const part = 8 // of the memory
+	began := now()
+	argon2.IDKey([]byte("estimate"), make([]byte, SaltSize), 1, max(p.MemoryKiB/part, 8*uint32(p.Lanes)), p.Lanes, 64)
+	return now().Sub(began) * part * time.Duration(p.Passes)
 }
 
 // normalise cuts and collapses white space.

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// Statement is what an identity key can say in a chain: Genesis, Enrol, Revoke
-// or ClaimHandle.
+// Statement is what an identity key can say in a chain: Genesis, Enrol, Revoke,
+// ClaimHandle or Rename.
 type Statement interface {
 	kind() byte
 	encode(b []byte) []byte
@@ -43,11 +43,19 @@ type ClaimHandle struct {
 	Handle Handle
 }
 
+// Rename calls an enrolled device otherwise. Its certificate keeps the name that it
+// was enrolled with: names are for people.
+type Rename struct {
+	Device DeviceID
+	Name   string
+}
+
 const (
 	kindGenesis     = 1
 	kindEnrol       = 2
 	kindRevoke      = 3
 	kindClaimHandle = 4
+	kindRename      = 5
 )
 
 // MaxDeviceName is the longest name of a device in bytes.
@@ -81,6 +89,7 @@ func (s Genesis) kind() byte     { return kindGenesis }
 func (s Enrol) kind() byte       { return kindEnrol }
 func (s Revoke) kind() byte      { return kindRevoke }
 func (s ClaimHandle) kind() byte { return kindClaimHandle }
+func (s Rename) kind() byte      { return kindRename }
 
 func (s Genesis) encode(b []byte) []byte {
 	b = append(b, s.Key[:]...)
@@ -96,6 +105,8 @@ func (s Enrol) encode(b []byte) []byte {
 
 func (s Revoke) encode(b []byte) []byte      { return append(b, s.Device[:]...) }
 func (s ClaimHandle) encode(b []byte) []byte { return appendShort(b, string(s.Handle)) }
+
+func (s Rename) encode(b []byte) []byte { return appendShort(append(b, s.Device[:]...), s.Name) }
 
 func (s Genesis) check() error {
 	if err := checkKey(s.Key); err != nil {
@@ -113,6 +124,7 @@ func (s Enrol) check() error {
 
 func (s Revoke) check() error      { return nil }
 func (s ClaimHandle) check() error { return checkHandle(s.Handle) }
+func (s Rename) check() error      { return CheckDeviceName(s.Name) }
 
 func checkKey(k PublicKey) error {
 	if k.smallOrder() {
@@ -223,6 +235,11 @@ func parseContent(kind byte, r *reader) Statement {
 		return s
 	case kindClaimHandle:
 		return ClaimHandle{Handle: Handle(r.short())}
+	case kindRename:
+		var s Rename
+		r.fill(s.Device[:])
+		s.Name = r.short()
+		return s
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 )
 
 // ErrVault says that a vault did not open: a wrong passphrase, another account's
@@ -92,14 +93,28 @@ func OpenVault(v *Vault, account AccountID, wrap WrapKey) (*OpenedVault, error) 
 	return openBody(v, VaultKey{key: hold((*[32]byte)(key))})
 }
 
-// Rewrap gives the vault under another wrap key: a change of passphrase. The vault
-// key stays, so that what else is sealed under it stays readable; hence somebody
-// who knew the old passphrase and kept the old vault still has that key, and the
-// identity key. The error is ErrVault, or rand's (which gives 24 bytes).
-func (v *Vault) Rewrap(rand io.Reader, from, to WrapKey) (*Vault, error) {
-	opened, err := OpenVault(v, v.account, from)
+// OpenVaultWithKey opens v, which must be account's, with the vault key that a device
+// keeps. The error is ErrVault.
+func OpenVaultWithKey(v *Vault, account AccountID, key VaultKey) (*OpenedVault, error) {
+	if v.account != account {
+		return nil, ErrVault
+	}
+	return openBody(v, key)
+}
+
+// Rewrap gives the vault under another wrap key: a change of passphrase, for which a
+// device needs the vault key and not the old passphrase. The vault key stays, so that
+// what else is sealed under it stays readable; hence somebody who knew the old
+// passphrase and kept the old vault still has that key, and the identity key. The
+// error is ErrVault, that there are no more revisions, or rand's (which gives 24
+// bytes).
+func (v *Vault) Rewrap(rand io.Reader, key VaultKey, to WrapKey) (*Vault, error) {
+	opened, err := openBody(v, key)
 	if err != nil {
 		return nil, err
+	}
+	if v.revision == math.MaxUint32 {
+		return nil, errors.New("ident: the vault has no more revisions")
 	}
 	return sealVault(rand, to, v.account, v.revision+1, opened)
 }

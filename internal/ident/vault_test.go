@@ -56,10 +56,13 @@ func TestVaultRewrap(t *testing.T) {
 	p := newPerson(t, "alice")
 	v := newVault(t, p, "old", []byte("recovery"))
 	before := must(ident.OpenVault(v, p.chain.Account(), wrapKey(t, "old")))
-	if _, err := v.Rewrap(seeded("again"), wrapKey(t, "guess"), wrapKey(t, "new")); err != ident.ErrVault {
-		t.Errorf("changing with a wrong passphrase: got %v, want ErrVault", err)
+	if _, err := v.Rewrap(seeded("again"), must(ident.VaultKeyFromSecret(make([]byte, 32))), wrapKey(t, "new")); err != ident.ErrVault {
+		t.Errorf("changing with a wrong vault key: got %v, want ErrVault", err)
 	}
-	changed, err := v.Rewrap(seeded("again"), wrapKey(t, "old"), wrapKey(t, "new"))
+	if _, err := ident.OpenVaultWithKey(v, newPerson(t, "bob").chain.Account(), before.Key); err != ident.ErrVault {
+		t.Errorf("opening another account's vault: got %v, want ErrVault", err)
+	}
+	changed, err := v.Rewrap(seeded("again"), before.Key, wrapKey(t, "new"))
 	if err != nil {
 		t.Fatal(err)
 	}

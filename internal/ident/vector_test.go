@@ -85,6 +85,7 @@ func chainVectors(t *testing.T, f *vectorFile) person {
 	appendTo(t, p, ident.Enrol{Key: phone.Public(), Name: "téléphone"})
 	appendTo(t, p, ident.Revoke{Device: ident.NewDeviceID(chain.Account(), phone.Public())})
 	appendTo(t, p, ident.ClaimHandle{Handle: "alice.b"})
+	appendTo(t, p, ident.Rename{Device: p.id(), Name: "desk"})
 	f.add("identity_secret", identity.Secret())
 	f.add("identity_public", identity.Public().Bytes())
 	f.add("account_salt", []byte("\x20\x21\x22\x23\x24\x25\x26\x27\x28\x29\x2a\x2b\x2c\x2d\x2e\x2f"))
@@ -138,6 +139,14 @@ func logVectors(f *vectorFile, p person) {
 	f.note("login: server 32 x 01, nonce 32 x 02")
 	login := ident.Login{Server: [32]byte(bytes.Repeat([]byte{1}, 32)), Nonce: [32]byte(bytes.Repeat([]byte{2}, 32)), Account: p.chain.Account(), Device: p.id()}
 	f.add("login_signature", ident.SignLogin(p.device, login))
+
+	f.note("safety number: of alice and of bob, whose identity key and salt count up from 80")
+	_, bob, err := ident.NewAccount(from(0x80), "bob", start)
+	if err != nil {
+		panic(err)
+	}
+	f.add("bob_account_id", bob.Account().Bytes())
+	f.add("safety_number", ident.NewSafetyNumber(p.chain, bob))
 
 	f.note("log: entry 1, kind 2, epoch 5, 1767323045000 ms, payload \"hello\"")
 	room, message := must(ident.NewRoomID(from(0))), must(ident.NewMessageID(from(0x10)))

@@ -102,7 +102,7 @@ func (n *session) judgeRegistration(m *wire.Register) (*NewAccount, error) {
 	if chain.Handle().String() != m.Handle {
 		return nil, badRequest("the chain claims another handle")
 	}
-	if err := checkStretching(m); err != nil {
+	if err := checkStretching(m.Salt, m.Argon2, m.Vault); err != nil {
 		return nil, err
 	}
 	p, err := keyPackages(m.KeyPackages, m.LastResortKeyPackage, false)
@@ -130,16 +130,17 @@ func (n *session) judgeRegistration(m *wire.Register) (*NewAccount, error) {
 
 var errChain = badRequest("that chain does not verify")
 
-func checkStretching(m *wire.Register) error {
+// checkStretching checks how a passphrase is to be stretched, and the size of what it opens.
+func checkStretching(salt []byte, p *wire.Argon2Parameters, vault []byte) error {
 	switch {
-	case len(m.Salt) != ident.SaltSize:
+	case len(salt) != ident.SaltSize:
 		return badRequest("a salt has 16 bytes")
-	case m.Argon2 == nil:
+	case p == nil:
 		return badRequest("the parameters of Argon2id are missing")
-	case m.Argon2.Lanes > 255 || (ident.PassphraseParams{
-		MemoryKiB: m.Argon2.MemoryKib, Passes: m.Argon2.Passes, Lanes: uint8(m.Argon2.Lanes)}).Check() != nil:
+	case p.Lanes > 255 || (ident.PassphraseParams{
+		MemoryKiB: p.MemoryKib, Passes: p.Passes, Lanes: uint8(p.Lanes)}).Check() != nil:
 		return badRequest("the parameters of Argon2id are out of bounds")
-	case len(m.Vault) > wire.MaxVault:
+	case len(vault) > wire.MaxVault:
 		return Refuse(wire.ErrorCode_ERROR_CODE_TOO_LARGE, "a vault has at most 16 KiB")
 	}
 	return nil

@@ -156,6 +156,79 @@ func TestLogin(t *testing.T) {
 	t.Error("20 wrong passphrases, and no limit")
 }
 
+// TestRenameDevice: everybody who shares a room hears of the name.
+func TestRenameDevice(t *testing.T) {
+	h := open(t)
+	alice, who := h.joinPerson(t, "alice")
+	friend := h.join(t, "bob")
+	room := alice.room()
+	alice.acked(commit(room, 0, []*wire.DeviceRef{friend.ref()}, nil))
+	rename := func(s ident.Statement) *wire.ClientFrame {
+		chain := who.chain.Clone()
+		if err := chain.Append(who.identity, s, h.clock.now()); err != nil {
+			t.Fatal(err)
+		}
+		return &wire.ClientFrame{Body: &wire.ClientFrame_RenameDevice{RenameDevice: &wire.RenameDevice{Chain: chain.Marshal()}}}
+	}
+	h.connect(t, newKey(t)).refused(noAuth, rename(ident.Rename{Device: alice.device.ID, Name: "desk"}))
+	alice.refused(bad, rename(ident.Revoke{Device: alice.device.ID}))
+	alice.refused(bad, rename(ident.Enrol{Key: newKey(t).Public(), Name: "x"}))
+	friend.refused(bad, rename(ident.Rename{Device: alice.device.ID, Name: "desk"}))
+	named := rename(ident.Rename{Device: alice.device.ID, Name: "desk"})
+	for range 2 {
+		if reply := alice.ask(named); reply.GetDone() == nil {
+			t.Fatalf("renaming: %v", reply)
+		}
+	}
+	e := friend.event("the chain", func(f *wire.ServerFrame) bool { return f.GetChain() != nil }).GetChain()
+	if !bytes.Equal(e.Chain, named.GetRenameDevice().Chain) {
+		t.Error("the chain told is another")
+	}
+	alice.refused(conflict, rename(ident.Rename{Device: alice.device.ID, Name: "late"}))
+}
+
+// TestRevokedHangsUp: a revoked device's connections end, also of one that reads nothing and says nothing, and in less
+// time than is promised.
+func TestRevokedHangsUp(t *testing.T) {
+	if longest := server.CloseWithin + server.Farewell; longest >= 5*time.Second {
+		t.Errorf("a connection may live %v after its device was revoked, want less than 5 s", longest)
+	}
+	h := open(t)
+	first, who := h.joinPerson(t, "alice")
+	key := newKey(t)
+	chain := who.chain.Clone()
+	if err := chain.Append(who.identity, ident.Enrol{Key: key.Public(), Name: "lost"}, h.clock.now()); err != nil {
+		t.Fatal(err)
+	}
+	lost := h.connect(t, key)
+	lost.ask(login("alice", who.authKey))
+	if lost.ask(&wire.ClientFrame{Body: &wire.ClientFrame_EnrolDevice{EnrolDevice: &wire.EnrolDevice{Chain: chain.Marshal()}}}).GetAuthenticated() == nil {
+		t.Fatal("enrolling is refused")
+	}
+	deaf := h.connect(t, key)
+	paused := make(chan struct{})
+	deaf.paused.Store(&paused)
+	id := ident.NewDeviceID(chain.Account(), key.Public())
+	if err := chain.Append(who.identity, ident.Revoke{Device: id}, h.clock.now()); err != nil {
+		t.Fatal(err)
+	}
+	if first.ask(&wire.ClientFrame{Body: &wire.ClientFrame_RevokeDevice{RevokeDevice: &wire.RevokeDevice{Chain: chain.Marshal()}}}).GetDone() == nil {
+		t.Fatal("revoking is refused")
+	}
+	lost.end()
+	close(paused)
+	deaf.end()
+	if first.ask(ping()).GetPong() == nil {
+		t.Error("the device that revoked was cut as well")
+	}
+	// Coming back it is shown the proof, and let in nowhere.
+	back := h.connect(t, key)
+	if e := back.event("the chain", func(f *wire.ServerFrame) bool { return f.GetChain() != nil }); !bytes.Equal(e.GetChain().Chain, chain.Marshal()) {
+		t.Error("the chain shown is another")
+	}
+	back.refused(noAuth, &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}})
+}
+
 // TestDevices: a second device by passphrase; its revocation ends its connection.
 func TestDevices(t *testing.T) {
 	h := open(t)

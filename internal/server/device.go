@@ -28,6 +28,9 @@ type ChainChange struct {
 	Account ident.AccountID
 	// Before and After are encoded chains.
 	Before, After []byte
+	// Auth, where not nil, is what the account's slow hash must still be: who has logged in with a passphrase that was
+	// changed since is too late.
+	Auth []byte
 	// At is now, in ms.
 	At int64
 }
@@ -76,7 +79,7 @@ func (n *session) authenticate(ctx context.Context, m *wire.Authenticate) (*wire
 		return nil, errBadDevice
 	}
 	d, err := n.server.Store.Device(ctx, id)
-	if errors.Is(err, ErrDeviceNotFound) || err == nil && (d.Revoked || d.Account != account) {
+	if errors.Is(err, ErrDeviceNotFound) || err == nil && d.Account != account {
 		return nil, errProof
 	}
 	if err != nil {
@@ -85,7 +88,21 @@ func (n *session) authenticate(ctx context.Context, m *wire.Authenticate) (*wire
 	if err := n.proves(account, id, d.Key, m.Signature); err != nil {
 		return nil, err
 	}
+	if d.Revoked {
+		n.tellRevoked(ctx, d)
+		return nil, errProof
+	}
 	return n.authenticated(ctx, d)
+}
+
+// tellRevoked shows a revoked device, which has proven its key, the chain that says so: our word alone would not be
+// enough for it to give up what it has.
+func (n *session) tellRevoked(ctx context.Context, d Device) {
+	a, err := n.server.Store.Account(ctx, d.Account)
+	if err != nil {
+		return
+	}
+	n.event(&wire.ServerFrame{Body: &wire.ServerFrame_Chain{Chain: &wire.ChainEvent{Account: a.ID[:], Chain: a.Chain}}})
 }
 
 var errIsDevice = &Refusal{Code: wire.ErrorCode_ERROR_CODE_BAD_REQUEST, Message: "this connection acts for a device already",
@@ -139,6 +156,7 @@ func (n *session) enrol(ctx context.Context, m *wire.EnrolDevice) (*wire.ServerF
 	if err != nil {
 		return nil, err
 	}
+	c.Auth = n.loggedInBy
 	enrolled := Device{ID: d.ID, Key: d.Key, Account: after.Account(), Handle: after.Handle().String()}
 	if err := n.server.Store.Enrol(ctx, c, enrolled, p); err != nil {
 		return nil, err
@@ -202,6 +220,30 @@ func (n *session) revoke(ctx context.Context, m *wire.RevokeDevice) (*wire.Serve
 	n.server.Log.Info("device revoked", "account", d.Account, "device", revoked[0])
 	n.server.announceChain(c)
 	n.server.hangUpDevice(d.Account, revoked[0], n)
+	return done(0), nil
+}
+
+// rename gives a device of this account another name. Sent again it gives the same
+// answer.
+func (n *session) rename(ctx context.Context, m *wire.RenameDevice) (*wire.ServerFrame, error) {
+	d, err := n.acting()
+	if err != nil {
+		return nil, err
+	}
+	c, before, after, err := n.server.judgeChain(ctx, d.Account, m.Chain)
+	if err != nil {
+		return nil, err
+	}
+	if before.Len() == after.Len() {
+		return done(0), nil
+	}
+	if _, ok := after.Last().(ident.Rename); !ok {
+		return nil, badRequest("the new statement is no rename")
+	}
+	if err := n.server.Store.ChangeChain(ctx, c); err != nil {
+		return nil, err
+	}
+	n.server.announceChain(c)
 	return done(0), nil
 }
 

@@ -1,6 +1,9 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+	"net/netip"
+)
 
 // Sweep is what the server does every now and then.
 func Sweep(s *Server) { s.sweepOnce() }
@@ -29,3 +32,18 @@ func Followed(s *Server) (n int) {
 	}
 	return n
 }
+
+// Hashed gives how many slow hashes the server has begun.
+func Hashed(s *Server) int64 { return s.hashed.Load() }
+
+// Prefix gives what a connection's tries are limited by.
+func Prefix(proxies []netip.Prefix, peer string, forwarded []string) netip.Prefix {
+	s := &Server{Config: Config{Proxies: proxies}}
+	return addressPrefix(s.clientAddress(peer, &http.Request{Header: http.Header{"X-Forwarded-For": forwarded}}))
+}
+
+// How long a revoked device's connection may take to go.
+const (
+	CloseWithin = closeWithin
+	Farewell    = farewell
+)

@@ -79,7 +79,7 @@ func (n *session) login(ctx context.Context, m *wire.Login) (*wire.ServerFrame, 
 	if !right || !known {
 		return nil, errCredentials
 	}
-	n.loggedIn = account.ID
+	n.loggedIn, n.loggedInBy = account.ID, account.Auth
 	return &wire.ServerFrame{Body: &wire.ServerFrame_LoggedIn{LoggedIn: &wire.LoggedIn{
 		Account: account.ID[:], Chain: account.Chain, Vault: account.Vault,
 	}}}, nil
@@ -100,6 +100,7 @@ func (s *Server) hash(ctx context.Context, work func()) error {
 		return ctx.Err()
 	}
 	defer func() { <-s.hashing }()
+	s.hashed.Add(1)
 	work()
 	return nil
 }

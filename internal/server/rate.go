@@ -13,7 +13,7 @@ import (
 // message does.
 type limits struct {
 	// logins are per handle, whoever asks: a passphrase of the strength floor stands
-	// 10 guesses a minute for ever. loginsFrom and registrations are per address.
+	// 10 guesses a minute for ever. loginsFrom and registrations are per address prefix.
 	logins        *rate[string]
 	loginsFrom    *rate[netip.Prefix]
 	registrations *rate[netip.Prefix]
@@ -21,7 +21,9 @@ type limits struct {
 	// attacker who drains somebody's one-time packages must be slow.
 	rooms   *rate[ident.AccountID]
 	invites *rate[ident.AccountID]
-	claims  *rate[ident.AccountID]
+	// passphrases are changes of it: each costs a slow hash.
+	passphrases *rate[ident.AccountID]
+	claims      *rate[ident.AccountID]
 	// openRooms stand in everybody's list: somebody who makes many is a nuisance to all.
 	openRooms *rate[ident.AccountID]
 }
@@ -32,6 +34,7 @@ func newLimits(now func() time.Time) *limits {
 		loginsFrom:    newRate[netip.Prefix](now, 60, time.Second),
 		registrations: newRate[netip.Prefix](now, 20, 30*time.Second),
 		rooms:         newRate[ident.AccountID](now, 100, time.Second),
+		passphrases:   newRate[ident.AccountID](now, 10, time.Minute),
 		invites:       newRate[ident.AccountID](now, 50, time.Minute),
 		claims:        newRate[ident.AccountID](now, 2*maxClaim, 100*time.Millisecond),
 		openRooms:     newRate[ident.AccountID](now, 10, time.Hour),

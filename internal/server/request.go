@@ -94,6 +94,9 @@ func (n *session) byKey(ctx context.Context) (*Device, bool) {
 		return nil, false
 	}
 	d, err := n.server.Store.DeviceByKey(ctx, n.key)
+	if err == nil && d.Revoked {
+		n.tellRevoked(ctx, d)
+	}
 	if err != nil || d.Revoked || n.become(ctx, d) != nil {
 		return nil, false
 	}
@@ -153,6 +156,10 @@ func (n *session) dispatchAccount(ctx context.Context, f *wire.ClientFrame) (*wi
 		return n.createInvite(ctx, m.CreateInvite)
 	case *wire.ClientFrame_WatchAccounts:
 		return n.watchAccounts()
+	case *wire.ClientFrame_GetVault:
+		return n.getVault(ctx)
+	case *wire.ClientFrame_ChangePassphrase:
+		return n.changePassphrase(ctx, m.ChangePassphrase)
 	case *wire.ClientFrame_EnrolDevice:
 		return n.enrol(ctx, m.EnrolDevice)
 	case *wire.ClientFrame_Authenticate:
@@ -163,6 +170,8 @@ func (n *session) dispatchAccount(ctx context.Context, f *wire.ClientFrame) (*wi
 		return n.claimKeyPackages(ctx, m.ClaimKeyPackages)
 	case *wire.ClientFrame_RevokeDevice:
 		return n.revoke(ctx, m.RevokeDevice)
+	case *wire.ClientFrame_RenameDevice:
+		return n.rename(ctx, m.RenameDevice)
 	}
 	return nil, errUnknownBody
 }

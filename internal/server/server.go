@@ -98,6 +98,9 @@ type Config struct {
 	Registration wire.RegistrationMode
 	// ID is the pin of the server's TLS key: what clients sign over.
 	ID [32]byte
+	// Proxies are who may say whom they speak for, in X-Forwarded-For: the addresses of
+	// reverse proxies. By default nobody: the header is the client's own to write.
+	Proxies []netip.Prefix
 	// Page is the web client, served as it is; nil for a short notice.
 	Page fs.FS
 	// Rand gives ids, nonces and codes. Now is the clock, time.Now by default.
@@ -119,6 +122,7 @@ type Server struct {
 	limits   *limits
 	hashing  chan struct{} // a place for each slow hash under way
 	hashWait atomic.Int64  // hashes under way or waiting
+	hashed   atomic.Int64  // hashes begun, ever
 
 	draining atomic.Bool
 	// life ends when connections are cut. Sockets call us back without a context,
@@ -195,22 +199,3 @@ func (s *Server) Ready() bool { return !s.draining.Load() && s.Store.Err() == ni
 
 // now is the clock in ms.
 func (s *Server) now() int64 { return s.Now().UnixMilli() }
-
-// addressPrefix is what addresses are limited by: one IPv4 address, or the /56 that one
-// customer has. The zero prefix is not limited: loopback, where a proxy or a test
-// speaks for many.
-func addressPrefix(address string) netip.Prefix {
-	ap, err := netip.ParseAddrPort(address)
-	if err != nil || ap.Addr().IsLoopback() {
-		return netip.Prefix{}
-	}
-	addr, bits := ap.Addr().Unmap(), 56
-	if addr.Is4() {
-		bits = 32
-	}
-	p, err := addr.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{}
-	}
-	return p
-}

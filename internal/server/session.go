@@ -33,8 +33,10 @@ type session struct {
 	device atomic.Pointer[Device]
 
 	// Owned by the reader.
-	greeted  bool
-	loggedIn ident.AccountID
+	greeted bool
+	// loggedIn is the account that the connection may enrol a device of, and loggedInBy the slow hash that let it.
+	loggedIn   ident.AccountID
+	loggedInBy []byte
 	// greetings says that welcomes are to be handed out after the answer.
 	greetings bool
 
@@ -69,7 +71,7 @@ func newUpgrader() *gws.Upgrader {
 // serve upgrades a connection and serves it until it ends. The connection is
 // counted in s.sessions by the caller.
 func (s *Server) serve(conn net.Conn, buffered *bufio.Reader, r *http.Request, upgrader *gws.Upgrader, key ident.PublicKey) {
-	n := &session{server: s, key: key, gate: &gate{Conn: conn}, prefix: addressPrefix(conn.RemoteAddr().String())}
+	n := &session{server: s, key: key, gate: &gate{Conn: conn}, prefix: addressPrefix(s.clientAddress(conn.RemoteAddr().String(), r))}
 	n.space.L = &n.mu
 	n.gate.limit.Store(maxGreeting)
 	n.heard.Store(s.now())
@@ -184,7 +186,7 @@ func (n *session) acting() (*Device, error) {
 func (n *session) become(ctx context.Context, d Device) error {
 	n.gate.limit.Store(0)
 	n.device.Store(&d)
-	n.loggedIn = ident.AccountID{}
+	n.loggedIn, n.loggedInBy = ident.AccountID{}, nil
 	n.server.registry.identify(n, &d)
 	// The device may have been revoked since we read it: whoever revokes looks for
 	// sessions after the store has it, so one of us finds the other.

@@ -53,6 +53,9 @@ type AccountStore interface {
 	Account(ctx context.Context, id ident.AccountID) (Account, error)
 	// AccountByHandle gives an account by handle, NOT_FOUND.
 	AccountByHandle(ctx context.Context, handle string) (Account, error)
+	// ChangePassphrase replaces the account's vault, salt, parameters and slow hash.
+	// CONFLICT: the stored vault is not c.Before.
+	ChangePassphrase(ctx context.Context, c PassphraseChange) error
 	// Accounts gives accounts with handle > after in order of handle, at most limit,
 	// without their chains and keys.
 	Accounts(ctx context.Context, after string, limit int) ([]Account, error)
@@ -74,11 +77,14 @@ type DeviceStore interface {
 	// DeviceByKey gives the device that has a key, NOT_FOUND.
 	DeviceByKey(ctx context.Context, key ident.PublicKey) (Device, error)
 	// Enrol replaces the account's chain by one that is longer by d's enrolment.
-	// CONFLICT: the stored chain is not c.Before, or the key is another device's.
+	// CONFLICT: the stored chain is not c.Before, the stored hash not c.Auth, or the key is another device's.
 	Enrol(ctx context.Context, c ChainChange, d Device, p KeyPackages) error
 	// Revoke replaces the account's chain by one that revokes the device, and deletes
 	// the device's key packages and welcomes. CONFLICT: the stored chain is not c.Before.
 	Revoke(ctx context.Context, c ChainChange, id ident.DeviceID) error
+	// ChangeChain replaces the account's chain by one that changes nothing of what the
+	// store knows of devices. CONFLICT: the stored chain is not c.Before.
+	ChangeChain(ctx context.Context, c ChainChange) error
 	// PutKeyPackages adds to the device's key packages, and gives the number of
 	// one-time packages that it has then.
 	PutKeyPackages(ctx context.Context, id ident.DeviceID, p KeyPackages) (int, error)

@@ -19,6 +19,8 @@ type Model struct {
 	Tamper func(to ident.DeviceID, frame *wire.ServerFrame) []*wire.ServerFrame
 	// Heard, where not nil, gets every frame of every client.
 	Heard io.Writer
+	// Lose, where not nil, sees every frame of a device, and reports whether it is lost on its way here.
+	Lose func(from ident.DeviceID, frame *wire.ClientFrame) bool
 	// OnFrame, where not nil, is called when a session has new frames.
 	OnFrame func(*Session)
 
@@ -94,6 +96,9 @@ func (s *Session) Handle(b []byte) {
 		s.Close()
 		return
 	}
+	if s.model.Lose != nil && s.model.Lose(s.device, frame) {
+		return
+	}
 	answer := s.dispatch(frame)
 	if answer == nil {
 		answer = fault(wire.ErrorCode_ERROR_CODE_BAD_REQUEST, "unknown request")
@@ -165,8 +170,14 @@ func (s *Session) dispatch(frame *wire.ClientFrame) *wire.ServerFrame {
 		return s.putPackages(body.PutKeyPackages)
 	case *wire.ClientFrame_ClaimKeyPackages:
 		return s.claimPackages(body.ClaimKeyPackages)
+	case *wire.ClientFrame_GetVault:
+		return &wire.ServerFrame{Body: &wire.ServerFrame_Vault{Vault: &wire.Vault{Vault: s.account.vault}}}
+	case *wire.ClientFrame_ChangePassphrase:
+		return s.changePassphrase(body.ChangePassphrase)
 	case *wire.ClientFrame_RevokeDevice:
-		return s.revoke(body.RevokeDevice)
+		return s.changeChain(body.RevokeDevice.Chain)
+	case *wire.ClientFrame_RenameDevice:
+		return s.changeChain(body.RenameDevice.Chain)
 	case *wire.ClientFrame_CreateRoom:
 		return s.createRoom(body.CreateRoom)
 	case *wire.ClientFrame_ListRooms:
@@ -206,6 +217,8 @@ func (s *Session) hello() *wire.ServerFrame {
 			device := ident.NewDeviceID(a.chain.Account(), *s.key)
 			if _, ok := a.chain.Device(device); ok {
 				reply.Authenticated = s.become(a, device)
+			} else if _, ever := a.chain.EverEnrolled(device); ever {
+				s.tellRevoked(a)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package testkit
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"sort"
 
 	"snug/internal/ident"
@@ -105,6 +106,23 @@ func (s *Session) login(r *wire.Login) *wire.ServerFrame {
 	return &wire.ServerFrame{Body: &wire.ServerFrame_LoggedIn{LoggedIn: &wire.LoggedIn{Account: a.id(), Chain: a.chain.Marshal(), Vault: a.vault}}}
 }
 
+func (s *Session) changePassphrase(r *wire.ChangePassphrase) *wire.ServerFrame {
+	a := s.account
+	if bytes.Equal(a.vault, r.Vault) && bytes.Equal(a.auth, r.AuthKey) {
+		return modelDone()
+	}
+	before, beforeErr := ident.ParseVault(a.vault)
+	after, afterErr := ident.ParseVault(r.Vault)
+	if beforeErr != nil || afterErr != nil || after.Account() != a.chain.Account() {
+		return fault(wire.ErrorCode_ERROR_CODE_BAD_REQUEST, "no vault of this account")
+	}
+	if after.Revision() != before.Revision()+1 {
+		return fault(wire.ErrorCode_ERROR_CODE_CONFLICT, "the passphrase was changed on another device meanwhile")
+	}
+	a.auth, a.salt, a.argon2, a.vault = r.AuthKey, r.Salt, r.Argon2, r.Vault
+	return modelDone()
+}
+
 func (s *Session) enrol(r *wire.EnrolDevice) *wire.ServerFrame {
 	chain, err := ident.ParseChain(r.Chain)
 	if err != nil || s.loggedIn == nil {
@@ -139,7 +157,15 @@ func (s *Session) authenticate(r *wire.Authenticate) *wire.ServerFrame {
 			return &wire.ServerFrame{Body: &wire.ServerFrame_Authenticated{Authenticated: s.become(a, d.ID)}}
 		}
 	}
+	if d, ever := a.chain.EverEnrolled(ident.DeviceID(r.Device)); ever && d.Revoked {
+		s.tellRevoked(a)
+	}
 	return fault(wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED, "the device is not enrolled")
+}
+
+// tellRevoked shows a revoked device the chain that says so.
+func (s *Session) tellRevoked(a *modelAccount) {
+	s.send(&wire.ServerFrame{Body: &wire.ServerFrame_Chain{Chain: &wire.ChainEvent{Account: a.id(), Chain: a.chain.Marshal()}}})
 }
 
 // chainGrew tells the account's devices and those that share a room with it.
@@ -229,8 +255,9 @@ func containsBytes(all [][]byte, b []byte) bool {
 	return false
 }
 
-func (s *Session) revoke(r *wire.RevokeDevice) *wire.ServerFrame {
-	chain, err := ident.ParseChain(r.Chain)
+// changeChain takes a chain that revokes or renames a device, and hangs up on what is revoked.
+func (s *Session) changeChain(b []byte) *wire.ServerFrame {
+	chain, err := ident.ParseChain(b)
 	if err != nil || chain.Extends(s.account.chain) != nil || chain.Len() > s.account.chain.Len()+1 {
 		return fault(wire.ErrorCode_ERROR_CODE_CONFLICT, "the chain has grown")
 	}
@@ -243,5 +270,13 @@ func (s *Session) revoke(r *wire.RevokeDevice) *wire.ServerFrame {
 		}
 	}
 	s.model.chainGrew(s.account)
+	for _, other := range slices.Clone(s.model.sessions) {
+		if _, now := chain.Device(other.device); other != s && other.account == s.account && !now {
+			other.Close()
+			if s.model.OnFrame != nil {
+				s.model.OnFrame(other)
+			}
+		}
+	}
 	return modelDone()
 }

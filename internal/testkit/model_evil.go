@@ -35,3 +35,10 @@ func (m *Model) LetIn(room ident.RoomID, handle string) {
 		}
 	}
 }
+
+// Expel makes the server act as if an account had never been, so that somebody else can have its handle. Its devices'
+// connections go on.
+func (m *Model) Expel(handle string) {
+	expelled := m.accountOf(handle)
+	m.accounts = slices.DeleteFunc(m.accounts, func(a *modelAccount) bool { return a == expelled })
+}

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"reflect"
 	"slices"
 	"sync/atomic"
 
@@ -86,6 +87,37 @@ func testInvites(f *fixture) {
 	}
 }
 
+// testChangePassphrase: of two changes that build on one vault one is made, whole.
+func testChangePassphrase(f *fixture) {
+	ctx := f.Context()
+	first := f.account()
+	before, err := f.Account(ctx, first.Account)
+	f.must(err)
+	change := server.PassphraseChange{Account: before.ID, Before: before.Vault, Vault: []byte("second vault"), Salt: []byte("a salt of 16 byt"),
+		Argon2: server.Argon2{MemoryKiB: 131072, Passes: 4, Lanes: 2}, Auth: []byte("second auth")}
+	f.must(f.ChangePassphrase(ctx, change))
+	late := change
+	late.Vault, late.Auth = []byte("third vault"), []byte("third auth")
+	f.refused(conflict, f.ChangePassphrase(ctx, late))
+	nobody := change
+	nobody.Account, nobody.Before = ident.AccountID{1}, change.Vault
+	f.refused(conflict, f.ChangePassphrase(ctx, nobody))
+	f.again()
+	after, err := f.Account(ctx, first.Account)
+	f.must(err)
+	want := before
+	want.Vault, want.Salt, want.Argon2, want.Auth = change.Vault, change.Salt, change.Argon2, change.Auth
+	if !reflect.DeepEqual(after, want) {
+		f.Errorf("got  %+v\nwant %+v", after, want)
+	}
+	// Who has logged in with the former passphrase enrols nobody.
+	grown := server.ChainChange{Account: before.ID, Before: before.Chain, After: append(slices.Clone(before.Chain), 'x'), Auth: before.Auth}
+	tablet := server.Device{ID: ident.DeviceID{3}, Key: ident.PublicKey{3}, Account: before.ID}
+	f.refused(conflict, f.Enrol(ctx, grown, tablet, server.KeyPackages{}))
+	grown.Auth = change.Auth
+	f.must(f.Enrol(ctx, grown, tablet, server.KeyPackages{}))
+}
+
 func testDevices(f *fixture) {
 	ctx := f.Context()
 	first := f.account()
@@ -98,6 +130,12 @@ func testDevices(f *fixture) {
 	f.refused(conflict, f.Enrol(ctx, stolen, server.Device{ID: ident.DeviceID{2}, Key: first.Key, Account: a.ID}, server.KeyPackages{}))
 	if after, err := f.Account(ctx, a.ID); err != nil || string(after.Chain) != string(a.Chain) {
 		f.Errorf("a refused enrolment changed the chain (%v)", err)
+	}
+	f.refused(conflict, f.ChangeChain(ctx, stale))
+	named := server.ChainChange{Account: a.ID, Before: a.Chain, After: append(slices.Clone(a.Chain), 'n')}
+	f.must(f.ChangeChain(ctx, named))
+	if after, err := f.Account(ctx, a.ID); err != nil || string(after.Chain) != string(named.After) {
+		f.Errorf("the chain was not changed (%v)", err)
 	}
 	f.revoke(second)
 	f.again()

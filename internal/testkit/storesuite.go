@@ -41,6 +41,7 @@ func StoreSuite(t *testing.T, open func(t *testing.T) server.Store, reopen func(
 	}{
 		{"accounts", testAccounts},
 		{"invites", testInvites},
+		{"change of passphrase", testChangePassphrase},
 		{"devices", testDevices},
 		{"key packages", testKeyPackages},
 		{"rooms", testRooms},

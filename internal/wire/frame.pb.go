@@ -160,11 +160,14 @@ type ClientFrame struct {
 	//	*ClientFrame_GetChains
 	//	*ClientFrame_CreateInvite
 	//	*ClientFrame_WatchAccounts
+	//	*ClientFrame_GetVault
+	//	*ClientFrame_ChangePassphrase
 	//	*ClientFrame_EnrolDevice
 	//	*ClientFrame_Authenticate
 	//	*ClientFrame_PutKeyPackages
 	//	*ClientFrame_ClaimKeyPackages
 	//	*ClientFrame_RevokeDevice
+	//	*ClientFrame_RenameDevice
 	//	*ClientFrame_CreateRoom
 	//	*ClientFrame_ListRooms
 	//	*ClientFrame_JoinRoom
@@ -260,6 +263,20 @@ func (x *ClientFrame) GetWatchAccounts() *WatchAccounts {
 	return nil
 }
 
+func (x *ClientFrame) GetGetVault() *GetVault {
+	if x, ok := x.GetBody().(*ClientFrame_GetVault); ok {
+		return x.GetVault
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetChangePassphrase() *ChangePassphrase {
+	if x, ok := x.GetBody().(*ClientFrame_ChangePassphrase); ok {
+		return x.ChangePassphrase
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetEnrolDevice() *EnrolDevice {
 	if x, ok := x.GetBody().(*ClientFrame_EnrolDevice); ok {
 		return x.EnrolDevice
@@ -291,6 +308,13 @@ func (x *ClientFrame) GetClaimKeyPackages() *ClaimKeyPackages {
 func (x *ClientFrame) GetRevokeDevice() *RevokeDevice {
 	if x, ok := x.GetBody().(*ClientFrame_RevokeDevice); ok {
 		return x.RevokeDevice
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetRenameDevice() *RenameDevice {
+	if x, ok := x.GetBody().(*ClientFrame_RenameDevice); ok {
+		return x.RenameDevice
 	}
 	return nil
 }
@@ -399,6 +423,14 @@ type ClientFrame_WatchAccounts struct {
 	WatchAccounts *WatchAccounts `protobuf:"bytes,16,opt,name=watch_accounts,json=watchAccounts,proto3,oneof"`
 }
 
+type ClientFrame_GetVault struct {
+	GetVault *GetVault `protobuf:"bytes,17,opt,name=get_vault,json=getVault,proto3,oneof"`
+}
+
+type ClientFrame_ChangePassphrase struct {
+	ChangePassphrase *ChangePassphrase `protobuf:"bytes,18,opt,name=change_passphrase,json=changePassphrase,proto3,oneof"`
+}
+
 type ClientFrame_EnrolDevice struct {
 	// device.proto
 	EnrolDevice *EnrolDevice `protobuf:"bytes,20,opt,name=enrol_device,json=enrolDevice,proto3,oneof"`
@@ -418,6 +450,10 @@ type ClientFrame_ClaimKeyPackages struct {
 
 type ClientFrame_RevokeDevice struct {
 	RevokeDevice *RevokeDevice `protobuf:"bytes,24,opt,name=revoke_device,json=revokeDevice,proto3,oneof"`
+}
+
+type ClientFrame_RenameDevice struct {
+	RenameDevice *RenameDevice `protobuf:"bytes,25,opt,name=rename_device,json=renameDevice,proto3,oneof"`
 }
 
 type ClientFrame_CreateRoom struct {
@@ -476,6 +512,10 @@ func (*ClientFrame_CreateInvite) isClientFrame_Body() {}
 
 func (*ClientFrame_WatchAccounts) isClientFrame_Body() {}
 
+func (*ClientFrame_GetVault) isClientFrame_Body() {}
+
+func (*ClientFrame_ChangePassphrase) isClientFrame_Body() {}
+
 func (*ClientFrame_EnrolDevice) isClientFrame_Body() {}
 
 func (*ClientFrame_Authenticate) isClientFrame_Body() {}
@@ -485,6 +525,8 @@ func (*ClientFrame_PutKeyPackages) isClientFrame_Body() {}
 func (*ClientFrame_ClaimKeyPackages) isClientFrame_Body() {}
 
 func (*ClientFrame_RevokeDevice) isClientFrame_Body() {}
+
+func (*ClientFrame_RenameDevice) isClientFrame_Body() {}
 
 func (*ClientFrame_CreateRoom) isClientFrame_Body() {}
 
@@ -520,6 +562,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Accounts
 	//	*ServerFrame_Chains
 	//	*ServerFrame_Invite
+	//	*ServerFrame_Vault
 	//	*ServerFrame_Authenticated
 	//	*ServerFrame_KeyPackages
 	//	*ServerFrame_Room
@@ -622,6 +665,13 @@ func (x *ServerFrame) GetChains() *Chains {
 func (x *ServerFrame) GetInvite() *Invite {
 	if x, ok := x.GetBody().(*ServerFrame_Invite); ok {
 		return x.Invite
+	}
+	return nil
+}
+
+func (x *ServerFrame) GetVault() *Vault {
+	if x, ok := x.GetBody().(*ServerFrame_Vault); ok {
+		return x.Vault
 	}
 	return nil
 }
@@ -762,6 +812,10 @@ type ServerFrame_Invite struct {
 	Invite *Invite `protobuf:"bytes,15,opt,name=invite,proto3,oneof"`
 }
 
+type ServerFrame_Vault struct {
+	Vault *Vault `protobuf:"bytes,16,opt,name=vault,proto3,oneof"`
+}
+
 type ServerFrame_Authenticated struct {
 	Authenticated *Authenticated `protobuf:"bytes,21,opt,name=authenticated,proto3,oneof"`
 }
@@ -834,6 +888,8 @@ func (*ServerFrame_Accounts) isServerFrame_Body() {}
 func (*ServerFrame_Chains) isServerFrame_Body() {}
 
 func (*ServerFrame_Invite) isServerFrame_Body() {}
+
+func (*ServerFrame_Vault) isServerFrame_Body() {}
 
 func (*ServerFrame_Authenticated) isServerFrame_Body() {}
 
@@ -1320,6 +1376,56 @@ func (this *ClientFrame_WatchAccounts) EqualVT(thatIface isClientFrame_Body) boo
 	return true
 }
 
+func (this *ClientFrame_GetVault) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_GetVault)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.GetVault, that.GetVault; p != q {
+		if p == nil {
+			p = &GetVault{}
+		}
+		if q == nil {
+			q = &GetVault{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ClientFrame_ChangePassphrase) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_ChangePassphrase)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.ChangePassphrase, that.ChangePassphrase; p != q {
+		if p == nil {
+			p = &ChangePassphrase{}
+		}
+		if q == nil {
+			q = &ChangePassphrase{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *ClientFrame_EnrolDevice) EqualVT(thatIface isClientFrame_Body) bool {
 	that, ok := thatIface.(*ClientFrame_EnrolDevice)
 	if !ok {
@@ -1437,6 +1543,31 @@ func (this *ClientFrame_RevokeDevice) EqualVT(thatIface isClientFrame_Body) bool
 		}
 		if q == nil {
 			q = &RevokeDevice{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ClientFrame_RenameDevice) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_RenameDevice)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.RenameDevice, that.RenameDevice; p != q {
+		if p == nil {
+			p = &RenameDevice{}
+		}
+		if q == nil {
+			q = &RenameDevice{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -1941,6 +2072,31 @@ func (this *ServerFrame_Invite) EqualVT(thatIface isServerFrame_Body) bool {
 		}
 		if q == nil {
 			q = &Invite{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ServerFrame_Vault) EqualVT(thatIface isServerFrame_Body) bool {
+	that, ok := thatIface.(*ServerFrame_Vault)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.Vault, that.Vault; p != q {
+		if p == nil {
+			p = &Vault{}
+		}
+		if q == nil {
+			q = &Vault{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -2695,6 +2851,60 @@ func (m *ClientFrame_WatchAccounts) MarshalToSizedBufferVT(dAtA []byte) (int, er
 	}
 	return len(dAtA) - i, nil
 }
+func (m *ClientFrame_GetVault) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_GetVault) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.GetVault != nil {
+		size, err := m.GetVault.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x8a
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x8a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ClientFrame_ChangePassphrase) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_ChangePassphrase) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ChangePassphrase != nil {
+		size, err := m.ChangePassphrase.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x92
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x92
+	}
+	return len(dAtA) - i, nil
+}
 func (m *ClientFrame_EnrolDevice) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -2827,6 +3037,33 @@ func (m *ClientFrame_RevokeDevice) MarshalToSizedBufferVT(dAtA []byte) (int, err
 		dAtA[i] = 0x1
 		i--
 		dAtA[i] = 0xc2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ClientFrame_RenameDevice) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_RenameDevice) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.RenameDevice != nil {
+		size, err := m.RenameDevice.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xca
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xca
 	}
 	return len(dAtA) - i, nil
 }
@@ -3347,6 +3584,33 @@ func (m *ServerFrame_Invite) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
 		i--
 		dAtA[i] = 0x7a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ServerFrame_Vault) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ServerFrame_Vault) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Vault != nil {
+		size, err := m.Vault.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x82
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x82
 	}
 	return len(dAtA) - i, nil
 }
@@ -4179,6 +4443,34 @@ func (m *ClientFrame_WatchAccounts) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *ClientFrame_GetVault) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.GetVault != nil {
+		l = m.GetVault.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ClientFrame_ChangePassphrase) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ChangePassphrase != nil {
+		l = m.ChangePassphrase.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *ClientFrame_EnrolDevice) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -4243,6 +4535,20 @@ func (m *ClientFrame_RevokeDevice) SizeVT() (n int) {
 	_ = l
 	if m.RevokeDevice != nil {
 		l = m.RevokeDevice.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ClientFrame_RenameDevice) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RenameDevice != nil {
+		l = m.RenameDevice.SizeVT()
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	} else {
 		n += 3
@@ -4528,6 +4834,20 @@ func (m *ServerFrame_Invite) SizeVT() (n int) {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	} else {
 		n += 2
+	}
+	return n
+}
+func (m *ServerFrame_Vault) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Vault != nil {
+		l = m.Vault.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
 	}
 	return n
 }
@@ -5164,6 +5484,72 @@ func (m *ClientFrame) UnmarshalVT(dAtA []byte) error {
 				m.Body = &ClientFrame_WatchAccounts{WatchAccounts: v}
 			}
 			iNdEx = postIndex
+		case 17:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field GetVault", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_GetVault); ok {
+				if err := oneof.GetVault.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &GetVault{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_GetVault{GetVault: v}
+			}
+			iNdEx = postIndex
+		case 18:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ChangePassphrase", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_ChangePassphrase); ok {
+				if err := oneof.ChangePassphrase.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ChangePassphrase{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_ChangePassphrase{ChangePassphrase: v}
+			}
+			iNdEx = postIndex
 		case 20:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field EnrolDevice", wireType)
@@ -5327,6 +5713,39 @@ func (m *ClientFrame) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &ClientFrame_RevokeDevice{RevokeDevice: v}
+			}
+			iNdEx = postIndex
+		case 25:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RenameDevice", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_RenameDevice); ok {
+				if err := oneof.RenameDevice.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &RenameDevice{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_RenameDevice{RenameDevice: v}
 			}
 			iNdEx = postIndex
 		case 30:
@@ -6005,6 +6424,39 @@ func (m *ServerFrame) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &ServerFrame_Invite{Invite: v}
+			}
+			iNdEx = postIndex
+		case 16:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Vault", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ServerFrame_Vault); ok {
+				if err := oneof.Vault.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &Vault{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ServerFrame_Vault{Vault: v}
 			}
 			iNdEx = postIndex
 		case 21:

@@ -255,4 +255,175 @@ describe.runIf(browserPresent())("the page", () => {
     expect(wrong).toEqual([]);
     await context.close();
   });
+
+  async function settings(page: Page): Promise<void> {
+    await page.getByRole("button", { name: /^You|Your account|alice/ }).first().click();
+    await page.getByRole("dialog", { name: "You" }).waitFor();
+  }
+
+  test("changes the passphrase, for one that is kept, and says what follows", async () => {
+    const { page, context, wrong } = await main();
+    await settings(page);
+    await page.getByRole("button", { name: "Change passphrase…" }).click();
+    await page.getByText("harbour").waitFor();
+    await shoot(page, "passphrase-light");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Change passphrase", exact: true }).click();
+    await page.getByText("keep your passphrase first").waitFor();
+    await page.getByRole("button", { name: "Choose my own instead" }).click();
+    await page.getByLabel("New passphrase").fill("short");
+    await page.getByLabel("The passphrase again").fill("short");
+    await page.getByRole("button", { name: "Change passphrase", exact: true }).click();
+    await page.getByText("that passphrase is too weak").waitFor();
+    await page.getByRole("button", { name: "Use a generated one" }).click();
+    await page.getByLabel("I have written it down").check();
+    await page.getByRole("button", { name: "Change passphrase", exact: true }).click();
+    await page.getByText("stretching the passphrase").waitFor();
+    await shoot(page, "passphrase-busy");
+    await page.getByText("Your passphrase is changed").waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByRole("dialog", { name: "You" }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("renames and revokes a device, and only after asking", async () => {
+    const { page, context, wrong } = await main();
+    await settings(page);
+    await page.getByRole("button", { name: "Rename Terminal on desk" }).click();
+    await page.getByLabel("New name").fill("Lost phone");
+    await page.keyboard.press("Enter");
+    await page.getByRole("button", { name: "Revoke Lost phone" }).click();
+    await shoot(page, "devices-light");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Keep it" }).click();
+    await page.getByText("Lost phone").waitFor();
+    await page.getByRole("button", { name: "Revoke Lost phone" }).click();
+    await page.getByRole("button", { name: "Revoke it" }).click();
+    await page.getByText("Lost phone").waitFor({ state: "detached" });
+    expect(await page.getByRole("button", { name: "Revoke Chrome on Linux" }).count()).toBe(0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("leaves also where the server is gone for good", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /bob/);
+    await page.keyboard.type("/offline");
+    await page.keyboard.press("Enter");
+    await page.getByText("No connection").waitFor();
+    await settings(page);
+    await page.getByRole("button", { name: "Sign out…" }).click();
+    await page.getByRole("button", { name: "Sign out", exact: true }).click();
+    await page.getByText("no answer in time").waitFor();
+    await shoot(page, "sign-out-offline");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Forget everything here" }).click();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  async function safetyNumber(page: Page): Promise<void> {
+    await page.getByRole("button", { name: "About this room" }).click();
+    await page.getByRole("button", { name: "Safety number with bob" }).click();
+    await page.getByRole("dialog", { name: "You and bob" }).waitFor();
+  }
+
+  test("compares safety numbers by eye and by what the other one reads out", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /bob/);
+    await safetyNumber(page);
+    expect(await page.getByRole("list", { name: "Safety number" }).innerText()).toContain("05321");
+    expect(await page.getByRole("img", { name: /as a QR code/ }).count()).toBe(1);
+    await shoot(page, "safety-light");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Type their number" }).click();
+    await page.getByLabel("What bob sees").fill("12345");
+    await page.getByRole("button", { name: "Compare", exact: true }).click();
+    await page.getByText("it has 60 digits").waitFor();
+    await page.getByLabel("What bob sees").fill("0".repeat(60));
+    await page.getByRole("button", { name: "Compare", exact: true }).click();
+    await page.getByText("the safety numbers differ").waitFor();
+    await shoot(page, "safety-differs");
+    await page.getByLabel("What bob sees").fill("05321 98114 77203 51168 00947 31254\n66019 20458 87731 40263 15587 93310");
+    await page.getByRole("button", { name: "Compare", exact: true }).click();
+    await page.getByText("You compared this number").waitFor();
+    await page.getByRole("button", { name: "Forget that it was compared" }).click();
+    await page.getByRole("button", { name: "They are the same" }).click();
+    await page.getByText("You compared this number").waitFor();
+    // A browser that reads no QR codes does not offer to.
+    expect(await page.getByRole("button", { name: "Scan their code" }).count()).toBe(0);
+    await page.keyboard.press("Escape");
+    expect(await page.getByRole("button", { name: "Safety number with bob" }).innerText()).toBe("Verified");
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  // The camera is Chromium's moving picture; what its codes say is the test's, as Debian's Chromium reads none.
+  function reader(seen: string): void {
+    class Detector {
+      async detect(): Promise<{ rawValue: string }[]> {
+        return Promise.resolve([{ rawValue: seen }]);
+      }
+    }
+    Object.assign(globalThis, { BarcodeDetector: Detector });
+  }
+
+  test("scans the other one's code, and puts the camera away", async () => {
+    const { page, context, wrong } = await open(browser);
+    await page.addInitScript(reader, `SNUG-SAFETY:${"05321 98114 77203 51168 00947 31254 66019 20458 87731 40263 15587 93310".replaceAll(" ", "")}`);
+    await page.goto(inside.origin);
+    await enter(page, /bob/);
+    await safetyNumber(page);
+    await page.getByRole("button", { name: "Scan their code" }).click();
+    await page.getByText("You compared this number").waitFor();
+    expect(await page.locator("video").count()).toBe(0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("has a way on where the camera may not be used", async () => {
+    const { page, context, wrong } = await open(browser);
+    await page.addInitScript(reader, "");
+    await page.addInitScript(() => {
+      navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+    });
+    await page.goto(inside.origin);
+    await enter(page, /bob/);
+    await safetyNumber(page);
+    await page.getByRole("button", { name: "Scan their code" }).click();
+    await page.getByText("this page may not use the camera: type it instead").waitFor();
+    await page.getByRole("button", { name: "Close", exact: true }).last().click();
+    await page.getByRole("button", { name: "Type their number" }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("asks before it writes to another account by the handle of a verified one", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /bob/);
+    await page.keyboard.type("/stranger");
+    await page.keyboard.press("Enter");
+    await page.getByText("is not the account that you knew and had verified").waitFor();
+    await page.getByRole("textbox", { name: /^Message to/ }).fill("for bob alone");
+    await page.keyboard.press("Enter");
+    await page.getByText("its keys are others: compare safety numbers").waitFor();
+    await shoot(page, "stranger-light");
+    expect(await audit(page)).toEqual([]);
+    // What was written is not lost.
+    expect(await page.getByRole("textbox", { name: /^Message to/ }).inputValue()).toBe("for bob alone");
+    await page.getByRole("button", { name: "Compare safety numbers" }).click();
+    await page.getByText("This is not the account that you knew").waitFor();
+    await shoot(page, "stranger-number");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Go on without comparing" }).click();
+    await page.keyboard.press("Escape");
+    await page.getByRole("textbox", { name: /^Message to/ }).focus();
+    await page.keyboard.press("Enter");
+    await page.getByRole("region", { name: "Messages" }).getByText("for bob alone").waitFor();
+    expect(await page.getByText("is not the account that you knew and had verified").count()).toBe(0);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
 });

@@ -97,6 +97,19 @@ func (s *Store) findAccount(ctx context.Context, query string, arg any) (a serve
 	return a, err
 }
 
+// ChangePassphrase is server.AccountStore's.
+func (s *Store) ChangePassphrase(ctx context.Context, c server.PassphraseChange) error {
+	const update = `UPDATE account SET vault = ?, salt = ?, memory_kib = ?, passes = ?, lanes = ?, auth = ?
+		WHERE id = ? AND vault = ?`
+	return s.update(ctx, func(w *writer) error {
+		err := run(w.conn, update, nil, c.Vault, c.Salt, c.Argon2.MemoryKiB, c.Argon2.Passes, c.Argon2.Lanes, c.Auth, c.Account[:], c.Before)
+		if err == nil && w.conn.Changes() == 0 {
+			err = server.ErrVaultChanged
+		}
+		return err
+	})
+}
+
 // listed reads what a list of accounts shows.
 func listed(row *sqlite.Stmt) server.Account {
 	a := server.Account{Handle: row.ColumnText(1), Owner: row.ColumnBool(2), SeenAt: row.ColumnInt64(3)}

@@ -100,19 +100,27 @@ func (w *writer) insertDevice(account int64, d server.Device, p server.KeyPackag
 
 // changeChain replaces an account's chain and gives the account's row.
 func (w *writer) changeChain(c server.ChainChange) (account int64, err error) {
-	var chain []byte
-	found, err := one(w.conn, "SELECT row, chain FROM account WHERE id = ?", func(row *sqlite.Stmt) {
-		account, chain = row.ColumnInt64(0), blob(row, 1)
+	var chain, auth []byte
+	found, err := one(w.conn, "SELECT row, chain, auth FROM account WHERE id = ?", func(row *sqlite.Stmt) {
+		account, chain, auth = row.ColumnInt64(0), blob(row, 1), blob(row, 2)
 	}, c.Account[:])
 	switch {
 	case err != nil:
 		return 0, err
 	case !found:
 		return 0, server.ErrAccountNotFound
-	case !bytes.Equal(chain, c.Before):
+	case !bytes.Equal(chain, c.Before), c.Auth != nil && !bytes.Equal(auth, c.Auth):
 		return 0, server.ErrChainGrown
 	}
 	return account, run(w.conn, "UPDATE account SET chain = ? WHERE row = ?", nil, c.After, account)
+}
+
+// ChangeChain is server.DeviceStore's.
+func (s *Store) ChangeChain(ctx context.Context, c server.ChainChange) error {
+	return s.update(ctx, func(w *writer) error {
+		_, err := w.changeChain(c)
+		return err
+	})
 }
 
 // Revoke is server.DeviceStore's.

@@ -12,10 +12,18 @@ interface Answers {
   logout: "done";
   suggestPassphrase: "passphrase";
   judgePassphrase: "judgement";
+  changePassphrase: "done";
+  forget: "done";
   reconnect: "done";
   listAccounts: "accounts";
   createInvite: "invite";
   listDevices: "devices";
+  getContact: "contact";
+  verifyContact: "contact";
+  unverifyContact: "contact";
+  acceptContact: "contact";
+  renameDevice: "done";
+  revokeDevice: "done";
   listRooms: "rooms";
   openDirect: "room";
   createRoom: "room";
@@ -39,7 +47,7 @@ export type Argument<K extends CallKind> = ValueOf<CallBody, K>;
 export type Answer<K extends CallKind> = ValueOf<PacketBody, Answers[K]>;
 export type CoreEvent = Extract<
   PacketBody,
-  { kind: "progress" | "connectionChanged" | "roomsChanged" | "messagesChanged" | "accountsChanged" | "signedOut" | "resync" }
+  { kind: "progress" | "connectionChanged" | "roomsChanged" | "messagesChanged" | "accountsChanged" | "passphraseChanged" | "signedOut" | "resync" }
 >;
 
 // Wire is the part of a Worker that a core needs.
@@ -135,6 +143,7 @@ const events: ReadonlySet<string> = new Set<CoreEvent["kind"]>([
   "roomsChanged",
   "messagesChanged",
   "accountsChanged",
+  "passphraseChanged",
   "signedOut",
   "resync",
 ]);
@@ -146,10 +155,18 @@ const answers: Answers = {
   logout: "done",
   suggestPassphrase: "passphrase",
   judgePassphrase: "judgement",
+  changePassphrase: "done",
+  forget: "done",
   reconnect: "done",
   listAccounts: "accounts",
   createInvite: "invite",
   listDevices: "devices",
+  getContact: "contact",
+  verifyContact: "contact",
+  unverifyContact: "contact",
+  acceptContact: "contact",
+  renameDevice: "done",
+  revokeDevice: "done",
   listRooms: "rooms",
   openDirect: "room",
   createRoom: "room",

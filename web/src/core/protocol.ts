@@ -27,10 +27,18 @@ export type CallBody =
   | { kind: "logout"; value: Logout }
   | { kind: "suggestPassphrase"; value: SuggestPassphrase }
   | { kind: "judgePassphrase"; value: JudgePassphrase }
+  | { kind: "changePassphrase"; value: ChangePassphrase }
+  | { kind: "renameDevice"; value: RenameDevice }
+  | { kind: "revokeDevice"; value: RevokeDevice }
+  | { kind: "forget"; value: Forget }
   | { kind: "reconnect"; value: Reconnect }
   | { kind: "listAccounts"; value: ListAccounts }
   | { kind: "createInvite"; value: CreateInvite }
   | { kind: "listDevices"; value: ListDevices }
+  | { kind: "getContact"; value: GetContact }
+  | { kind: "verifyContact"; value: VerifyContact }
+  | { kind: "unverifyContact"; value: UnverifyContact }
+  | { kind: "acceptContact"; value: AcceptContact }
   | { kind: "listRooms"; value: ListRooms }
   | { kind: "openDirect"; value: OpenDirect }
   | { kind: "createRoom"; value: CreateRoom }
@@ -55,10 +63,18 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 5, name: "logout", kind: "message", of: () => Logout, oneof: "body" },
   { number: 6, name: "suggestPassphrase", kind: "message", of: () => SuggestPassphrase, oneof: "body" },
   { number: 11, name: "judgePassphrase", kind: "message", of: () => JudgePassphrase, oneof: "body" },
+  { number: 12, name: "changePassphrase", kind: "message", of: () => ChangePassphrase, oneof: "body" },
+  { number: 13, name: "renameDevice", kind: "message", of: () => RenameDevice, oneof: "body" },
+  { number: 14, name: "revokeDevice", kind: "message", of: () => RevokeDevice, oneof: "body" },
+  { number: 15, name: "forget", kind: "message", of: () => Forget, oneof: "body" },
   { number: 7, name: "reconnect", kind: "message", of: () => Reconnect, oneof: "body" },
   { number: 8, name: "listAccounts", kind: "message", of: () => ListAccounts, oneof: "body" },
   { number: 9, name: "createInvite", kind: "message", of: () => CreateInvite, oneof: "body" },
   { number: 10, name: "listDevices", kind: "message", of: () => ListDevices, oneof: "body" },
+  { number: 50, name: "getContact", kind: "message", of: () => GetContact, oneof: "body" },
+  { number: 51, name: "verifyContact", kind: "message", of: () => VerifyContact, oneof: "body" },
+  { number: 52, name: "unverifyContact", kind: "message", of: () => UnverifyContact, oneof: "body" },
+  { number: 53, name: "acceptContact", kind: "message", of: () => AcceptContact, oneof: "body" },
   { number: 20, name: "listRooms", kind: "message", of: () => ListRooms, oneof: "body" },
   { number: 21, name: "openDirect", kind: "message", of: () => OpenDirect, oneof: "body" },
   { number: 22, name: "createRoom", kind: "message", of: () => CreateRoom, oneof: "body" },
@@ -92,6 +108,7 @@ export type PacketBody =
   | { kind: "invite"; value: Invite }
   | { kind: "devices"; value: Devices }
   | { kind: "judgement"; value: Judgement }
+  | { kind: "contact"; value: Contact }
   | { kind: "rooms"; value: Rooms }
   | { kind: "room"; value: Room }
   | { kind: "members"; value: Members }
@@ -103,7 +120,8 @@ export type PacketBody =
   | { kind: "messagesChanged"; value: Messages }
   | { kind: "accountsChanged"; value: AccountsChanged }
   | { kind: "signedOut"; value: SignedOut }
-  | { kind: "resync"; value: Resync };
+  | { kind: "resync"; value: Resync }
+  | { kind: "passphraseChanged"; value: PassphraseChanged };
 
 export const Packet: Codec<Packet> = codec<Packet>([
   { number: 1, name: "id", kind: "number" },
@@ -116,6 +134,7 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 8, name: "invite", kind: "message", of: () => Invite, oneof: "body" },
   { number: 9, name: "devices", kind: "message", of: () => Devices, oneof: "body" },
   { number: 10, name: "judgement", kind: "message", of: () => Judgement, oneof: "body" },
+  { number: 50, name: "contact", kind: "message", of: () => Contact, oneof: "body" },
   { number: 20, name: "rooms", kind: "message", of: () => Rooms, oneof: "body" },
   { number: 21, name: "room", kind: "message", of: () => Room, oneof: "body" },
   { number: 22, name: "members", kind: "message", of: () => Members, oneof: "body" },
@@ -128,6 +147,7 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 64, name: "accountsChanged", kind: "message", of: () => AccountsChanged, oneof: "body" },
   { number: 65, name: "signedOut", kind: "message", of: () => SignedOut, oneof: "body" },
   { number: 66, name: "resync", kind: "message", of: () => Resync, oneof: "body" },
+  { number: 67, name: "passphraseChanged", kind: "message", of: () => PassphraseChanged, oneof: "body" },
 ]);
 
 export type Resync = Record<string, never>;
@@ -230,16 +250,24 @@ export const Login: Codec<Login> = codec<Login>([
 
 export interface Progress {
   step: string;
+  // About how long the step takes; 0 where nobody can tell.
+  expectMs: number;
 }
 
 export const Progress: Codec<Progress> = codec<Progress>([
   { number: 1, name: "step", kind: "string" },
+  { number: 2, name: "expectMs", kind: "number" },
 ]);
 
 // Logout revokes this device and forgets everything that it holds. Answered with Done.
 export type Logout = Record<string, never>;
 
 export const Logout: Codec<Logout> = codec<Logout>([]);
+
+// Forget forgets everything that this device holds, without the server: the device stays enrolled. Answered with Done.
+export type Forget = Record<string, never>;
+
+export const Forget: Codec<Forget> = codec<Forget>([]);
 
 export interface SignedOut {
   reason: string;
@@ -277,6 +305,24 @@ export interface Judgement {
 }
 
 export const Judgement: Codec<Judgement> = codec<Judgement>([
+  { number: 1, name: "problem", kind: "string" },
+]);
+
+// ChangePassphrase gives the account another passphrase. Progress events come while it runs. Answered with Done.
+export interface ChangePassphrase {
+  passphrase: string;
+}
+
+export const ChangePassphrase: Codec<ChangePassphrase> = codec<ChangePassphrase>([
+  { number: 1, name: "passphrase", kind: "string" },
+]);
+
+// PassphraseChanged tells that a change was carried out, or why one that was begun before was not.
+export interface PassphraseChanged {
+  problem: string;
+}
+
+export const PassphraseChanged: Codec<PassphraseChanged> = codec<PassphraseChanged>([
   { number: 1, name: "problem", kind: "string" },
 ]);
 
@@ -360,6 +406,98 @@ export const Devices: Codec<Devices> = codec<Devices>([
   { number: 1, name: "devices", kind: "message", of: () => Device, repeated: true },
 ]);
 
+// RenameDevice is answered with Done.
+export interface RenameDevice {
+  device: string;
+  name: string;
+}
+
+export const RenameDevice: Codec<RenameDevice> = codec<RenameDevice>([
+  { number: 1, name: "device", kind: "string" },
+  { number: 2, name: "name", kind: "string" },
+]);
+
+// RevokeDevice ends another device of this account. Answered with Done.
+export interface RevokeDevice {
+  device: string;
+}
+
+export const RevokeDevice: Codec<RevokeDevice> = codec<RevokeDevice>([
+  { number: 1, name: "device", kind: "string" },
+]);
+
+// GetContact asks what is known of an account. Answered with Contact, as are the three calls after it; needs no network.
+export interface GetContact {
+  account: string;
+}
+
+export const GetContact: Codec<GetContact> = codec<GetContact>([
+  { number: 1, name: "account", kind: "string" },
+]);
+
+// VerifyContact keeps that the other person sees this safety number: its digits as they were typed, or what a QR code held.
+export interface VerifyContact {
+  account: string;
+  number: string;
+}
+
+export const VerifyContact: Codec<VerifyContact> = codec<VerifyContact>([
+  { number: 1, name: "account", kind: "string" },
+  { number: 2, name: "number", kind: "string" },
+]);
+
+export interface UnverifyContact {
+  account: string;
+}
+
+export const UnverifyContact: Codec<UnverifyContact> = codec<UnverifyContact>([
+  { number: 1, name: "account", kind: "string" },
+]);
+
+// AcceptContact takes an account for whoever has its handle.
+export interface AcceptContact {
+  account: string;
+}
+
+export const AcceptContact: Codec<AcceptContact> = codec<AcceptContact>([
+  { number: 1, name: "account", kind: "string" },
+]);
+
+export interface Contact {
+  account: string;
+  handle: string;
+  // Twelve groups of five digits with spaces between them.
+  number: string;
+  code: Drawing | undefined;
+  // 0 where it was not verified on this device.
+  verifiedAt: number;
+  changed: boolean;
+  wasVerified: boolean;
+}
+
+export const Contact: Codec<Contact> = codec<Contact>([
+  { number: 1, name: "account", kind: "string" },
+  { number: 2, name: "handle", kind: "string" },
+  { number: 3, name: "number", kind: "string" },
+  { number: 4, name: "code", kind: "message", of: () => Drawing },
+  { number: 5, name: "verifiedAt", kind: "number" },
+  { number: 6, name: "changed", kind: "boolean" },
+  { number: 7, name: "wasVerified", kind: "boolean" },
+]);
+
+// Drawing is a QR code, dark on light, with light around it.
+export interface Drawing {
+  // The length of a side, in modules.
+  side: number;
+  // An SVG path, in modules.
+  path: string;
+}
+
+export const Drawing: Codec<Drawing> = codec<Drawing>([
+  { number: 1, name: "side", kind: "number" },
+  { number: 2, name: "path", kind: "string" },
+]);
+
 export interface Room {
   room: string;
   kind: RoomKind;
@@ -380,6 +518,8 @@ export interface Room {
   role: string;
   adds: string;
   edits: string;
+  // A member by whose handle this device has known another account; absent where there is none.
+  stranger: Stranger | undefined;
 }
 
 export const Room: Codec<Room> = codec<Room>([
@@ -398,6 +538,20 @@ export const Room: Codec<Room> = codec<Room>([
   { number: 13, name: "role", kind: "string" },
   { number: 14, name: "adds", kind: "string" },
   { number: 15, name: "edits", kind: "string" },
+  { number: 16, name: "stranger", kind: "message", of: () => Stranger },
+]);
+
+export interface Stranger {
+  account: string;
+  handle: string;
+  // The other account was verified: nothing can be said in the room before somebody has looked.
+  wasVerified: boolean;
+}
+
+export const Stranger: Codec<Stranger> = codec<Stranger>([
+  { number: 1, name: "account", kind: "string" },
+  { number: 2, name: "handle", kind: "string" },
+  { number: 3, name: "wasVerified", kind: "boolean" },
 ]);
 
 // ListRooms asks for the rooms of this account and all open ones. Answered with Rooms.
@@ -516,6 +670,10 @@ export interface Member {
   // owner, admin, member or reader.
   role: string;
   devices: number;
+  // Safety numbers were compared on this device.
+  verified: boolean;
+  // This device has known another account by the handle.
+  stranger: boolean;
 }
 
 export const Member: Codec<Member> = codec<Member>([
@@ -523,6 +681,8 @@ export const Member: Codec<Member> = codec<Member>([
   { number: 2, name: "handle", kind: "string" },
   { number: 3, name: "role", kind: "string" },
   { number: 4, name: "devices", kind: "number" },
+  { number: 5, name: "verified", kind: "boolean" },
+  { number: 6, name: "stranger", kind: "boolean" },
 ]);
 
 export interface Members {

@@ -2,10 +2,13 @@
 
 import type { Core, CoreEvent } from "../core/core";
 import { explain } from "../core/refusal";
-import type { Connection, Device, Invite, Me, Message, Room } from "../core/protocol";
+import type { Connection, Invite, Me, Message, Progress, Room } from "../core/protocol";
 import { People } from "./account.svelte";
 import { Composer } from "./composer.svelte";
+import { SafetyNumber } from "./contact.svelte";
+import { Devices } from "./device.svelte";
 import { Timeline } from "./message.svelte";
+import { NewPassphrase } from "./passphrase.svelte";
 import { Rooms } from "./room.svelte";
 import { Welcome } from "./welcome.svelte";
 
@@ -22,9 +25,14 @@ export class App {
   heard = $state.raw<Message | undefined>(undefined);
   // A passing word: what failed that has no place of its own.
   toast = $state("");
+  // Whose safety number is shown.
+  comparing = $state.raw<SafetyNumber | undefined>(undefined);
+  // What the core is busy with, of what takes its time.
+  progress = $state.raw<Progress>({ step: "", expectMs: 0 });
 
   readonly rooms: Rooms;
   readonly people: People;
+  readonly devices: Devices;
   readonly composer = new Composer();
   readonly welcome: Welcome;
   // The room that is open.
@@ -38,6 +46,7 @@ export class App {
     this.#core = core;
     this.rooms = new Rooms(core);
     this.people = new People(core);
+    this.devices = new Devices(core);
     this.welcome = new Welcome(core, deviceName, invite);
     core.onevent = (event) => this.#event(event);
     core.ondeath = (cause) => {
@@ -108,8 +117,16 @@ export class App {
     return this.#core.call("createInvite", {});
   }
 
-  async devices(): Promise<Device[]> {
-    return (await this.#core.call("listDevices", {})).devices;
+  safetyNumber(account: string): SafetyNumber {
+    return new SafetyNumber(this.#core, account);
+  }
+
+  newPassphrase(): NewPassphrase {
+    return new NewPassphrase(this.#core);
+  }
+
+  async changePassphrase(passphrase: string): Promise<void> {
+    await this.#core.call("changePassphrase", { passphrase });
   }
 
   async reconnect(): Promise<void> {
@@ -121,10 +138,16 @@ export class App {
     this.#forget("");
   }
 
+  // forget leaves without the server: it may be gone for good.
+  async forget(): Promise<void> {
+    await this.#core.call("forget", {});
+    this.#forget("");
+  }
+
   #event(event: CoreEvent): void {
     switch (event.kind) {
       case "progress":
-        this.welcome.progress(event.value.step);
+        this.progress = event.value;
         return;
       case "connectionChanged":
         this.#connected(event.value);
@@ -139,6 +162,9 @@ export class App {
         return;
       case "accountsChanged":
         this.people.changed();
+        return;
+      case "passphraseChanged":
+        if (event.value.problem !== "") this.toast = event.value.problem;
         return;
       case "signedOut":
         this.#forget(event.value.reason);

@@ -19,6 +19,10 @@ const accounts = [
   { account: "a-erin", handle: "erin_the_third", online: false, seenAt: now - 26 * 60 * minute },
   { account: "a-oskar", handle: "oskar", online: false, seenAt: now - 4 * 24 * 60 * minute },
 ];
+let devices = [
+  { device: "d-alice", name: "Chrome on Linux", enrolledAt: now - 100 * minute, current: true },
+  { device: "d-2", name: "Terminal on desk", enrolledAt: now - 3000 * minute, current: false },
+];
 const messages = new Map<string, Message[]>();
 const rooms = new Map<string, Room>();
 let lastId = 0;
@@ -35,7 +39,7 @@ function message(room: string, from: string, at: number, text: string, more: Par
 
 function room(id: string, kind: "sealed" | "open", name: string, more: Partial<Room> = {}): Room {
   const list = messages.get(id) ?? [];
-  const made: Room = { room: id, kind, name, direct: "", joined: true, members: 2, seq: list.length, serverSeq: list.length, unread: 0, last: list.at(-1), problem: "", topic: "", role: kind === "sealed" ? "owner" : "", adds: "admin", edits: "admin", ...more };
+  const made: Room = { room: id, kind, name, direct: "", joined: true, members: 2, seq: list.length, serverSeq: list.length, unread: 0, last: list.at(-1), problem: "", topic: "", role: kind === "sealed" ? "owner" : "", adds: "admin", edits: "admin", stranger: undefined, ...more };
   rooms.set(id, made);
   return made;
 }
@@ -89,11 +93,21 @@ const done: PacketBody = { kind: "done", value: {} };
 
 // Words in a message make things happen: the tests' way of pulling strings.
 async function say(roomId: string, text: string, id: number): Promise<void> {
+  if (rooms.get(roomId)?.stranger?.wasVerified === true) {
+    post(id, refuse("@bob is another account than the one that you have verified: its keys are others", "compare safety numbers"));
+    return;
+  }
   const said = message(roomId, "alice", Date.now(), text, { seq: 0, state: "pending" });
   post(id, { kind: "posted", value: { id: said.id } });
   changed(said);
   roomChanged(roomId);
   if (text.includes("/offline")) setOnline(false);
+  if (text.includes("/stranger")) {
+    strangers.add("a-bob");
+    rooms.set(roomId, { ...(rooms.get(roomId) as Room), stranger: { account: "a-bob", handle: "bob", wasVerified: true } });
+    message(roomId, "", Date.now(), "@bob added you (not the @bob that you knew: other keys)", { kind: "notice" });
+    roomChanged(roomId);
+  }
   if (text.includes("/die")) scope.postMessage("the script said so");
   if (text.includes("/answer")) {
     await pause(300);
@@ -107,6 +121,26 @@ async function say(roomId: string, text: string, id: number): Promise<void> {
   roomChanged(roomId);
 }
 
+const safety = "05321 98114 77203 51168 00947 31254 66019 20458 87731 40263 15587 93310";
+const verified = new Map<string, number>();
+const strangers = new Set<string>();
+
+function contact(account: string): PacketBody {
+  const handle = accounts.find((a) => a.account === account)?.handle ?? "";
+  const changed = strangers.has(account);
+  const code = { side: 29, path: "M4 4h7v1h-7zM4 5h1v5h-1zM10 5h1v5h-1zM4 10h7v1h-7zM18 4h7v7h-7zM4 18h7v7h-7zM13 13h3v3h-3z" };
+  return { kind: "contact", value: { account, handle, number: safety, code, verifiedAt: verified.get(account) ?? 0, changed, wasVerified: changed } };
+}
+
+// look takes an account for whoever has its handle.
+function look(account: string): PacketBody {
+  strangers.delete(account);
+  const bob = rooms.get("r-bob");
+  if (bob !== undefined) rooms.set("r-bob", { ...bob, stranger: undefined });
+  roomChanged("r-bob");
+  return contact(account);
+}
+
 async function answer(id: number, body: CallBody): Promise<PacketBody | undefined> {
   switch (body.kind) {
     case "getState":
@@ -117,13 +151,21 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
       return { kind: "judgement", value: { problem: body.value.passphrase.length < 12 ? "it needs 12 characters or more" : "" } };
     case "register":
     case "login":
-      post(0, { kind: "progress", value: { step: "stretching the passphrase" } });
+      post(0, { kind: "progress", value: { step: "stretching the passphrase", expectMs: 800 } });
       await pause(600);
       if (body.value.handle === "taken") return refuse("the handle taken is taken", "choose another one");
       if (body.value.passphrase.includes("wrong")) return refuse("unknown handle or wrong passphrase", "look at both again");
       signedIn = true;
       return { kind: "me", value: me };
+    case "changePassphrase":
+      post(0, { kind: "progress", value: { step: "stretching the passphrase", expectMs: 800 } });
+      await pause(600);
+      return online ? done : { kind: "refusal", value: { code: "unreachable", message: "no answer in time", hint: "the passphrase was not changed" } };
+    case "forget":
+      signedIn = false;
+      return done;
     case "logout":
+      if (!online) return { kind: "refusal", value: { code: "unreachable", message: "no answer in time", hint: "try again later" } };
       signedIn = false;
       return done;
     case "reconnect":
@@ -141,7 +183,26 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
     case "createInvite":
       return { kind: "invite", value: { code: "k7f3-9qmd-2xwz-h4tn", expiresAt: now + 7 * 24 * 60 * minute } };
     case "listDevices":
-      return { kind: "devices", value: { devices: [{ device: "d-alice", name: "Chrome on Linux", enrolledAt: now - 100 * minute, current: true }, { device: "d-2", name: "Terminal on desk", enrolledAt: now - 3000 * minute, current: false }] } };
+      return { kind: "devices", value: { devices } };
+    case "renameDevice":
+      devices = devices.map((d) => (d.device === body.value.device ? { ...d, name: body.value.name } : d));
+      return done;
+    case "revokeDevice":
+      if (!online) return { kind: "refusal", value: { code: "unreachable", message: "no answer in time", hint: "try again later" } };
+      devices = devices.filter((d) => d.device !== body.value.device);
+      return done;
+    case "getContact":
+      return contact(body.value.account);
+    case "verifyContact":
+      if (body.value.number.replace(/\D/g, "").length !== 60) return refuse("that is no safety number", "it has 60 digits");
+      if (body.value.number.replace(/\D/g, "") !== safety.replaceAll(" ", "")) return refuse("the safety numbers differ: this is not the account that @bob has shown you", "compare again");
+      verified.set(body.value.account, Date.now());
+      return look(body.value.account);
+    case "unverifyContact":
+      verified.delete(body.value.account);
+      return contact(body.value.account);
+    case "acceptContact":
+      return look(body.value.account);
     case "listRooms":
       return { kind: "rooms", value: { rooms: [...rooms.values()] } };
     case "openDirect":
@@ -160,7 +221,7 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
       roomChanged(body.value.room);
       return done;
     case "listMembers":
-      return { kind: "members", value: { members: accounts.slice(0, 4).map((a, i) => ({ account: a.account, handle: a.handle, role: i === 0 ? "owner" : "member", devices: 1 + (i % 2) })) } };
+      return { kind: "members", value: { members: accounts.slice(0, 4).map((a, i) => ({ account: a.account, handle: a.handle, role: i === 0 ? "owner" : "member", devices: 1 + (i % 2), verified: verified.has(a.account), stranger: strangers.has(a.account) })) } };
     case "changeRoom":
       rooms.set(body.value.room, { ...(rooms.get(body.value.room) as Room), ...body.value });
       roomChanged(body.value.room);
