@@ -16,6 +16,11 @@ require golang.org/x/crypto v0.58.0
 // write the upgrade and the reading of frames, 400 lines.
 require github.com/lxzan/gws v1.8.9
 
+// QR codes of safety numbers and link codes, for the page and the terminal alike: its package coding, 1,000 lines without
+// dependencies, by Russ Cox. Instead we would write the same: Reed-Solomon over GF(256), the tables of 40 versions, the
+// placing of bits. It has been still for years, and the standard is as well.
+require rsc.io/qr v0.2.0
+
 // the server's and the native client's database, without cgo: SQLite's C code translated to Go, 7 MiB of the binary.
 // zombiezen.com/go/sqlite (Roxy Light) gives its own API (prepared statements, blobs, no database/sql in the way: a
 // fifth faster in batches); modernc.org/sqlite (Jan Mercl and others) is the engine, with modernc.org/libc, memory and
