@@ -54,6 +54,7 @@ var rules = []rule{
 		from: []string{"snug/..."},
 		except: []string{
 			"snug/mls", "snug/mtls", "snug/internal/ident",
+			"snug/internal/cpace", // one protocol to one draft: docs/decisions/0025
 			"snug/cmd/snug", "snug/internal/transport", "snug/internal/server",
 			// an authority signs certificates and seals its key (docs/decisions/0020)
 			"snug/internal/pki",

@@ -111,9 +111,6 @@ func (c *call) savePeers(known map[string]mtls.Fingerprint) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
 	var text strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		fmt.Fprintf(&text, "%s %s\n", name, known[name])
@@ -154,19 +151,40 @@ func addPeer(_ context.Context, c *call) error {
 	if err != nil {
 		return usageErrorf("snug "+c.verb.example, "%q is no fingerprint: 52 of a-z and 2-7", text)
 	}
-	known, err := c.knownPeers()
-	if err != nil {
-		return err
-	}
-	if old, taken := known[name]; taken && !old.Equal(pin) {
-		return &client.Error{Code: client.Refused, Message: fmt.Sprintf("%s IS REMEMBERED WITH ANOTHER KEY: %s, not %s", name, old, pin),
-			Hint: "ask the other side, by a way that you trust, whether its key has changed; if it has: snug key forget " + name}
-	}
-	known[name] = pin
-	if err := c.savePeers(known); err != nil {
+	if err := c.remember(name, pin); err != nil {
 		return err
 	}
 	return c.print(peerObject{name, text}, "%s is remembered: --peer %s", name, name)
+}
+
+// remember gives a name to a key, once and for all: see addPeer.
+func (c *call) remember(name string, pin mtls.Fingerprint) error {
+	return c.changePeers(func(known map[string]mtls.Fingerprint) error {
+		if old, taken := known[name]; taken && !old.Equal(pin) {
+			return &client.Error{Code: client.Refused, Message: fmt.Sprintf("%s IS REMEMBERED WITH ANOTHER KEY: %s, not %s", name, old, pin),
+				Hint: "ask the other side, by a way that you trust, whether its key has changed; if it has: snug key forget " + name}
+		}
+		known[name] = pin
+		return nil
+	})
+}
+
+// changePeers changes what is remembered, or nothing if change fails.
+func (c *call) changePeers(change func(known map[string]mtls.Fingerprint) error) error {
+	path, err := c.peersPath()
+	if err != nil {
+		return err
+	}
+	return locked(path, func() error {
+		known, err := c.knownPeers()
+		if err == nil {
+			err = change(known)
+		}
+		if err != nil {
+			return err
+		}
+		return c.savePeers(known)
+	})
 }
 
 func forgetPeerFlags(set *flag.FlagSet) action {
@@ -175,17 +193,17 @@ func forgetPeerFlags(set *flag.FlagSet) action {
 }
 
 func forgetPeer(_ context.Context, c *call) error {
-	known, err := c.knownPeers()
-	if err != nil {
-		return err
-	}
 	name := c.args[0]
-	pin, remembered := known[name]
-	if !remembered {
-		return unknownPeer(name)
-	}
-	delete(known, name)
-	if err := c.savePeers(known); err != nil {
+	var pin mtls.Fingerprint
+	err := c.changePeers(func(known map[string]mtls.Fingerprint) error {
+		var remembered bool
+		if pin, remembered = known[name]; !remembered {
+			return unknownPeer(name)
+		}
+		delete(known, name)
+		return nil
+	})
+	if err != nil {
 		return err
 	}
 	return c.print(peerObject{name, pin.String()}, "%s is forgotten, with the key %s", name, pin)

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -55,5 +56,24 @@ func TestBadPeers(t *testing.T) {
 			t.Fatal(err)
 		}
 		alice.mustRefuse(1, "line", "dial", "127.0.0.1:1", "--peer", "bob")
+	}
+}
+
+// TestPeersAtOnce: of many that are remembered at the same time none is lost.
+func TestPeersAtOnce(t *testing.T) {
+	alice := &person{t: t, handle: "alice", home: filepath.Join(t.TempDir(), "alice")}
+	key := keyOf(t, alice.home)
+	const n = 12
+	outcomes := make(chan outcome, n)
+	for i := range n {
+		go func() { outcomes <- alice.try("", "key", "add", fmt.Sprintf("peer-%d", i), key) }()
+	}
+	for range n {
+		if o := <-outcomes; o.status != 0 {
+			t.Errorf("exit %d\n%s", o.status, o.stderr)
+		}
+	}
+	if list := alice.must("key", "list"); len(list) != n {
+		t.Errorf("%d are remembered, want %d: %v", len(list), n, list)
 	}
 }

@@ -45,6 +45,8 @@ const (
 
 	// labelInvite hashes an invite code to what the server stores.
 	labelInvite = "snug invite v1"
+	// labelToken hashes a token to what is kept of it.
+	labelToken = "snug token v1"
 	// labelFakeSalt keys the salt that is shown for a handle nobody has.
 	labelFakeSalt = "snug fake salt v1"
 	// labelFakeAuth keys the stored hash that is compared for a handle nobody has.

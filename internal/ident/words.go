@@ -1,6 +1,7 @@
 package ident
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/binary"
 	"fmt"
@@ -36,20 +37,64 @@ var (
 // GeneratePassphrase gives six random words of the list with single spaces between
 // them: 6 × 11 = 66 bits, from 9 bytes of rand.
 func GeneratePassphrase(rand io.Reader) (string, error) {
-	var b [9]byte
-	if _, err := io.ReadFull(rand, b[:]); err != nil {
-		return "", fmt.Errorf("ident: making passphrase: %w", err)
+	return randomWords(rand, passphraseWords, " ")
+}
+
+// passwordWords is how many words a one-time password has: 44 bits. It can be tried
+// three times, so that four words are plenty.
+const passwordWords = 4
+
+// GeneratePassword gives a one-time password: four random words of the list with
+// hyphens between them, 4 × 11 = 44 bits, from 6 bytes of rand. It is for protocols
+// that count tries, and never for what can be tried in silence.
+func GeneratePassword(rand io.Reader) (string, error) {
+	return randomWords(rand, passwordWords, "-")
+}
+
+// SessionWords gives six words of the list for a secret that both ends of a
+// connection derive: for two people to compare aloud. They show 66 bits of it: who is
+// in between has the time of a handshake to find a connection with equal ones.
+func SessionWords(secret [32]byte) string {
+	said, err := randomWords(bytes.NewReader(secret[:]), passphraseWords, " ")
+	if err != nil {
+		panic("ident: internal error: " + err.Error())
 	}
-	chosen := make([]string, passphraseWords)
-	bits, n, next := uint32(0), 0, 0
+	return said
+}
+
+// randomWords chooses n words by 11 bits of rand each.
+func randomWords(rand io.Reader, n int, between string) (string, error) {
+	b := make([]byte, (11*n+7)/8)
+	if _, err := io.ReadFull(rand, b); err != nil {
+		return "", fmt.Errorf("ident: choosing words: %w", err)
+	}
+	chosen := make([]string, n)
+	bits, have, next := uint32(0), 0, 0
 	for i := range chosen {
-		for n < 11 {
-			bits, n, next = bits<<8|uint32(b[next]), n+8, next+1
+		for have < 11 {
+			bits, have, next = bits<<8|uint32(b[next]), have+8, next+1
 		}
-		n -= 11
-		chosen[i] = words()[bits>>n&2047]
+		have -= 11
+		chosen[i] = words()[bits>>have&2047]
 	}
-	return strings.Join(chosen, " "), nil
+	return strings.Join(chosen, between), nil
+}
+
+// Digits gives a key's fingerprint as people compare it: the last 60 decimal digits
+// of the fingerprint as a number, most significant byte first, in twelve groups of
+// five. They are 199 of its 256 bits: nobody can make a key that has the same.
+func Digits(fingerprint [32]byte) string {
+	groups := make([]string, 12)
+	for i := range groups {
+		rest := uint32(0)
+		for j, b := range fingerprint {
+			rest = rest<<8 | uint32(b)
+			fingerprint[j] = byte(rest / 100_000)
+			rest %= 100_000
+		}
+		groups[len(groups)-1-i] = fmt.Sprintf("%05d", rest)
+	}
+	return strings.Join(groups, " ")
 }
 
 // tellWords is how many words tell keys apart at a glance: 44 bits, enough that no
