@@ -19,7 +19,7 @@ import (
 )
 
 const usage = `usage: interop serve [--listen ADDRESS] [--reload]
-       interop play [--steps N] [--seed N] ADDRESS...
+       interop play [--steps N] [--seed N] [--lenient] [--in-epoch] ADDRESS...
 `
 
 func main() {

@@ -91,6 +91,8 @@ type Setting struct {
 	Cast []*Client
 	// Seed decides what is left to chance, but for the implementations' own keys.
 	Seed uint64
+	// Lenient takes an empty answer of StateAuth or Export for none: there are clients that have the calls by name only.
+	Lenient bool
 }
 
 // Settings returns every setting of these clients: each suite that they share, both ways of sending handshakes, and each client in

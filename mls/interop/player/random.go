@@ -15,6 +15,8 @@ type Session struct {
 	Fewest, Most int
 	// CommitsOnly makes every step a commit, so that there are as many epochs as steps.
 	CommitsOnly bool
+	// InEpoch lets every message arrive before the next commit: there are clients that lose what it takes to read those of the past.
+	InEpoch bool
 }
 
 // maxLate is how many messages are on their way while the group goes on. They arrive in the epoch of their sending or the
@@ -86,6 +88,9 @@ func (r *random) grow() {
 
 // commitSome commits some proposals of a random kind each.
 func (r *random) commitSome() {
+	if r.session.InEpoch {
+		r.arrive(true)
+	}
 	committer := r.one()
 	c := change{forcePath: r.chance.IntN(2) == 0, externalTree: r.chance.IntN(4) == 0}
 	touched := map[string]bool{committer.name: true}
@@ -100,7 +105,7 @@ func (r *random) commitSome() {
 	}
 	r.commit(committer.name, c)
 	r.absent = append(r.absent, c.leavers...)
-	r.arrive()
+	r.arrive(false)
 }
 
 // offer puts a proposal into a change, by value or by the reference of any member's who stays.
@@ -162,15 +167,15 @@ func (r *random) talk() {
 		}
 		r.late = append(r.late, m)
 	}
-	r.arrive()
+	r.arrive(false)
 }
 
-// arrive delivers messages in random order: those of the epoch before, which cannot wait, and some others.
-func (r *random) arrive() {
+// arrive delivers messages in random order: those of the epoch before, which cannot wait, and some others or all.
+func (r *random) arrive(all bool) {
 	r.chance.Shuffle(len(r.late), func(i, j int) { r.late[i], r.late[j] = r.late[j], r.late[i] })
 	var wait []lateMessage
 	for _, m := range r.late {
-		if m.epoch == r.epoch && r.chance.IntN(2) == 0 {
+		if !all && m.epoch == r.epoch && r.chance.IntN(2) == 0 {
 			wait = append(wait, m)
 			continue
 		}
