@@ -4,7 +4,7 @@
 GO_FILES  := $(shell git ls-files --cached --others --exclude-standard -- '*.go' go.mod go.sum '*.txt')
 PAGE      := web/dist/index.html
 PAGE_FILES := $(shell git ls-files --cached --others --exclude-standard -- web/src web/public web/index.html 'web/*.ts' 'web/*.js' web/compress.mjs web/package.json)
-CORE_FILES := $(filter-out %_test.go,$(filter cmd/snug-wasm/% client/% mls/% internal/% go.%,$(GO_FILES)))
+CORE_FILES := $(filter-out %_test.go mls/interop/%,$(filter cmd/snug-wasm/% client/% mls/% internal/% go.%,$(GO_FILES)))
 
 build: build/snug
 
@@ -34,6 +34,7 @@ test: build/snug
 	GOOS=js GOARCH=wasm go vet ./cmd/snug-wasm ./internal/idb ./internal/transport ./internal/bridge
 	go test ./...
 	cd proto/gen && go vet ./... && go test ./...
+	cd mls/interop && go vet ./... && go test ./...
 	cd web && npx svelte-check --tsconfig ./tsconfig.json --fail-on-warnings && npx vitest run && npx vitest run --config test/vitest.config.ts
 
 # The README's pictures, of this build; they need Chromium and tmux.
