@@ -66,7 +66,7 @@ func (c *Client) changeMembers(ctx context.Context, room ident.RoomID, handles [
 func (c *Core) wantChecked(call uint64, room ident.RoomID, wants []want) {
 	r, err := c.changeable(room)
 	for _, w := range wants {
-		if err == nil && !w.fulfilled(c.roster(r)) {
+		if err == nil && !(w.kind > wantRole && w.fulfilled(c.roster(r))) {
 			err = c.mayChange(c.roster(r), w)
 		}
 	}
