@@ -35,8 +35,17 @@ func start(t *testing.T, net *testkit.Net, disk *testkit.Disk, proves bool) *per
 // startWith is start with randomness of the test's.
 func startWith(t *testing.T, net *testkit.Net, disk *testkit.Disk, proves bool, random io.Reader) *person {
 	t.Helper()
+	return startOver(t, net.Transport(proves), disk, random)
+}
+
+// startOver is startWith over a transport of the test's; random may be nil.
+func startOver(t *testing.T, transport client.Transport, disk *testkit.Disk, random io.Reader) *person {
+	t.Helper()
+	if random == nil {
+		random = rand.Reader
+	}
 	store := disk.Open()
-	c, err := client.Open(t.Context(), client.Config{Store: store, Transport: net.Transport(proves), Now: time.Now,
+	c, err := client.Open(t.Context(), client.Config{Store: store, Transport: transport, Now: time.Now,
 		Rand: random, Agent: "test", Log: testLog()})
 	if err != nil {
 		t.Fatal(err)

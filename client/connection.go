@@ -53,6 +53,8 @@ type connection struct {
 	draining bool
 	serverID [32]byte
 	nonce    [32]byte
+	// refused says that the last attempt was turned away, by the server or because it is not the right one.
+	refused bool
 	// tried says that a first attempt to connect has ended, either way.
 	tried bool
 	// listed says that the server's list of rooms has come, settleBy until when promised Welcomes are waited for.
@@ -175,6 +177,7 @@ func (c *Core) authenticated(a *wire.Authenticated) {
 // connectionRefused ends a connection that is of no use, and tells everybody who waits for it.
 func (c *Core) connectionRefused(err *Error) {
 	c.hangUp(err.Message, c.now.Add(backoffMost))
+	c.vol.connection.refused = true
 	if c.logoutUnderWay() {
 		// The revocation was carried out and its answer lost: this device is nobody's any more.
 		c.signOut("this device was signed out")
@@ -215,7 +218,7 @@ func (c *Core) hangUp(problem string, earliest time.Time) {
 	if earliest.After(k.retryAt) {
 		k.retryAt = earliest
 	}
-	k.phase, k.problem, k.tried = offline, problem, true
+	k.phase, k.problem, k.tried, k.refused = offline, problem, true, false
 	c.dropConnectionRequests()
 	c.vol.logs = make(map[ident.RoomID]serverLog)
 	c.vol.submitAt = make(map[ident.RoomID]time.Time)

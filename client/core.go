@@ -152,6 +152,10 @@ func (c *Core) dispatch(in input) {
 	case inputFrame:
 		c.received(in.frame)
 	case inputCall:
+		// Who asks something of a server that turned this device away is told at once whether it still does.
+		if k := &c.vol.connection; k.phase == offline && k.refused {
+			k.retryAt = c.now
+		}
 		in.begin(c, in.call)
 	case inputCancel:
 		c.cancel(in.call)
