@@ -31,7 +31,9 @@ type CommitOptions struct {
 }
 
 // Commit computes the commit of the proposals that opts names. It does not change g, and any number of candidates may exist
-// at once: at most one of them can be merged. Save it, send its Message, and Merge it when it has won.
+// at once: at most one of them can be merged. Save it, send its Message, and Merge it when it has won. Each private candidate
+// takes a generation of the own ratchet, and the others skip MaxForward of these at most: after as many in one epoch
+// there is a *GenerationError, and public ones go on.
 func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
 	if err := g.checkSigner(); err != nil {
 		return nil, err
