@@ -46,6 +46,7 @@ pictures: build/snug
 .PHONY: race
 race:
 	go test -race -short ./client/... ./internal/server/... ./internal/transport ./internal/bridge ./mtls
+	go test -race -run "ClonesApart|TestLife" ./mls
 
 generate:
 	cd proto/gen && go run .

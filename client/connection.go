@@ -29,6 +29,9 @@ const (
 	packagesWanted, packagesLow = 20, 10
 	// packageLifetime is how long a key package may be used.
 	packageLifetime = 90 * 24 * time.Hour
+	// longestLifetime is the most that a leaf may have; all clients must agree on it. A day more than packageLifetime, which
+	// begins an hour early.
+	longestLifetime = packageLifetime + 24*time.Hour
 )
 
 // phase is how far a connection has come.

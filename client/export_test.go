@@ -6,7 +6,11 @@ import (
 	"time"
 
 	"snug/internal/ident"
+	"snug/mls"
 )
+
+// CheckLifetime is what members are held to.
+func CheckLifetime(l mls.Lifetime) error { return checkLifetime(l) }
 
 // StretchCheaply makes passphrases cost next to nothing, so that many accounts can sign in.
 func (c *Client) StretchCheaply() {

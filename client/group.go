@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"snug/internal/ident"
 	"snug/mls"
@@ -59,6 +60,9 @@ type memberVerifier struct {
 }
 
 func (v *memberVerifier) VerifyMember(m mls.Member) error {
+	if err := checkLifetime(m.Lifetime); err != nil {
+		return err
+	}
 	credential, err := memberCredential(m)
 	if err != nil {
 		return err
@@ -73,6 +77,15 @@ func (v *memberVerifier) VerifyMember(m mls.Member) error {
 	}
 	certificate, _ := m.Extensions.Get(extensionCertificate)
 	return ident.VerifyPastMember(chain, m.Credential.Identity, m.SignatureKey, certificate)
+}
+
+// checkLifetime refuses the leaf of a key package that could be hoarded for longer than any honest one lasts (RFC 9420, Section 7.2).
+// A leaf that was renewed in its group has no lifetime.
+func checkLifetime(l mls.Lifetime) error {
+	if l.NotAfter < l.NotBefore || l.NotAfter-l.NotBefore > uint64(longestLifetime/time.Second) {
+		return errors.New("client: a leaf with a lifetime that no key package has")
+	}
+	return nil
 }
 
 func (v *memberVerifier) VerifySuccession(old, next mls.Member) error {

@@ -31,7 +31,9 @@ type CommitOptions struct {
 }
 
 // Commit computes the commit of the proposals that opts names. It does not change g, and any number of candidates may exist
-// at once: at most one of them can be merged. Save it, send its Message, and Merge it when it has won.
+// at once: at most one of them can be merged. Save it, send its Message, and Merge it when it has won. Each private candidate
+// takes a generation of the own ratchet, and the others skip MaxForward of these at most: after as many in one epoch
+// there is a *GenerationError, and public ones go on.
 func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
 	if err := g.checkSigner(); err != nil {
 		return nil, err
@@ -42,7 +44,7 @@ func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
 	}
 	b, err := g.prepare(opts, list)
 	if err != nil && opts.Pending == nil && slices.ContainsFunc(list, byReference) {
-		b, err = g.prepare(opts, g.acceptable(list))
+		b, err = g.prepare(opts, g.acceptable(opts, list))
 	}
 	if err != nil {
 		return nil, err
@@ -50,8 +52,8 @@ func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
 	return b.stage()
 }
 
-// prepare validates a list of proposals and asks for it, path included.
-func (g *Group) prepare(opts CommitOptions, list []listedProposal) (*committing, error) {
+// judge validates a list of proposals as far as that goes before there is a path.
+func (g *Group) judge(opts CommitOptions, list []listedProposal) (*transition, error) {
 	tr, err := g.apply(list, g.own)
 	if err != nil {
 		return nil, err
@@ -60,6 +62,16 @@ func (g *Group) prepare(opts CommitOptions, list []listedProposal) (*committing,
 		if !kp.LeafNode.Lifetime.valid(opts.Now) {
 			return nil, invalid("7.3", "a key package is not within its lifetime")
 		}
+	}
+	tr.found, err = g.cfg.findPSKs(tr.psks, g.ownPSK)
+	return tr, err
+}
+
+// prepare validates a list of proposals and asks for it, path included.
+func (g *Group) prepare(opts CommitOptions, list []listedProposal) (*committing, error) {
+	tr, err := g.judge(opts, list)
+	if err != nil {
+		return nil, err
 	}
 	b := &committing{g: g, opts: opts, tr: tr, signer: g.cfg.Signer}
 	if tr.needsPath() || !opts.NoPath {
@@ -79,16 +91,26 @@ func byReference(p listedProposal) bool { return p.ref != nil }
 
 // acceptable keeps, beside the proposals by value, those by reference that can be added one after the other without the list becoming
 // invalid or refused. RFC 9420, Section 12.4 asks for all that are valid; a member that proposes nonsense must not keep
-// the others from committing.
-func (g *Group) acceptable(list []listedProposal) []listedProposal {
-	kept := slices.DeleteFunc(slices.Clone(list), byReference)
-	for _, p := range list {
+// the others from committing. What cannot be committed alone is left out first, so that a flood of it costs no more than its
+// length.
+func (g *Group) acceptable(opts CommitOptions, list []listedProposal) []listedProposal {
+	passes := func(list []listedProposal) bool {
+		tr, err := g.judge(opts, list)
+		return err == nil && tr.finish() == nil && g.authorize(tr, true) == nil
+	}
+	byValue := slices.DeleteFunc(slices.Clone(list), byReference)
+	good := slices.DeleteFunc(slices.Clone(list), func(p listedProposal) bool {
+		return p.ref != nil && !passes(append(slices.Clip(byValue), p))
+	})
+	if passes(good) {
+		return good
+	}
+	kept := byValue
+	for _, p := range good {
 		if p.ref == nil {
 			continue
 		}
-		longer := append(slices.Clip(kept), p)
-		tr, err := g.apply(longer, g.own)
-		if err == nil && tr.finish() == nil && g.authorize(tr, true) == nil {
+		if longer := append(slices.Clip(kept), p); passes(longer) {
 			kept = longer
 		}
 	}
@@ -176,16 +198,12 @@ func (b *committing) stage() (*StagedCommit, error) {
 		}
 		c.path, secret = &updatePath{b.leaf, nodes}, commitSecret{b.path.commit}
 	}
-	psks, err := g.cfg.findPSKs(b.tr.psks, g.ownPSK)
-	if err != nil {
-		return nil, err
-	}
 	a := g.frame(ContentCommit, b.opts.AuthenticatedData, b.opts.Public)
 	a.content.commit = c
 	if err := a.sign(s, g.cfg.Signer, g.encoded); err != nil {
 		return nil, err
 	}
-	next := g.advance(b.tr, a, secret, psks)
+	next := g.advance(b.tr, a, secret, b.tr.found)
 	a.confirmationTag = next.confirmationTag
 	return b.messages(a, next)
 }

@@ -306,3 +306,30 @@ func TestLastGeneration(t *testing.T) {
 		use.spend()
 	}
 }
+
+// TestManyCandidates makes more candidates than a receiver skips: the last that is made can still be followed, and then there is
+// an error instead of a commit that nobody follows.
+func TestManyCandidates(t *testing.T) {
+	members := groupOf(t, 2)
+	alice, bob := members[0], members[1]
+	psk := PreSharedKeyID{Type: PSKResumption, Usage: UsageApplication, GroupID: alice.GroupID(), Epoch: alice.Epoch()}
+	opts := CommitOptions{ByValue: []Proposal{&PreSharedKey{psk}}, NoPath: true}
+	var last *StagedCommit
+	for n := 0; ; n++ {
+		c, err := alice.Commit(opts)
+		if err != nil {
+			if outcome(err) != "ahead" || n != MaxForward+1 {
+				t.Fatalf("after %d candidates: %v", n, err)
+			}
+			break
+		}
+		last = c
+	}
+	accepts(t, bob, last)
+	opts.Public = true
+	c, err := alice.Commit(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepts(t, bob, c)
+}

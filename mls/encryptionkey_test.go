@@ -1,7 +1,9 @@
 package mls
 
 import (
+	"bytes"
 	"crypto/ecdh"
+	"errors"
 	"testing"
 )
 
@@ -65,4 +67,51 @@ func TestSmallOrder(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestKeysThatDoNotParse offers keys of the right length: points that are on no curve, and ML-KEM keys with numbers that are too large.
+func TestKeysThatDoNotParse(t *testing.T) {
+	tried := 0
+	for _, s := range suites {
+		if s.kem.ID() == 0x0020 {
+			continue // every 32 bytes are a key of X25519
+		}
+		tried++
+		wrong := bytes.Repeat([]byte{0xff}, keySizes[s.kem.ID()])
+		_, err := s.publicKey(wrong)
+		isBroken(t, "a key of ones", err, "an encryption key is not one of the cipher suite", nil)
+		if s.scheme.curve == nil {
+			continue
+		}
+		key, err := s.generateKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		public, err := key.public(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		public[len(public)-1] ^= 1
+		_, err = s.publicKey(public)
+		isBroken(t, "a point beside the curve", err, "an encryption key is not one of the cipher suite", nil)
+	}
+	if tried != 8 {
+		t.Errorf("%d suites tried, want 8", tried)
+	}
+	for _, secret := range []Secret{nil, random(31), random(33)} {
+		if _, err := (&privateKey{secret: secret}).hpkeKey(suites[0]); !errors.Is(err, ErrMalformed) {
+			t.Errorf("a private key of %d bytes: %v", len(secret), err)
+		}
+	}
+}
+
+// TestSealToSmallOrder checks that what got past the table would still be an error, and not a ciphertext that anybody opens.
+func TestSealToSmallOrder(t *testing.T) {
+	s := suites[0]
+	key, err := s.kem.NewPublicKey(make([]byte, 32))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = s.encrypt(key, "label", nil, []byte("secret"))
+	isBroken(t, "sealing to zero", err, "an encryption key cannot be used", nil)
 }

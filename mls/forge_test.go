@@ -40,6 +40,10 @@ func (c careless) commit() *StagedCommit {
 		}
 	}
 	tr.keys = g.keys.stillIn(tr.tree, g.tree)
+	var err error
+	if tr.found, err = g.cfg.findPSKs(tr.psks, g.ownPSK); err != nil {
+		c.t.Fatal(err)
+	}
 	b := &committing{g: g, opts: CommitOptions{Public: true}, tr: tr, signer: g.cfg.Signer}
 	if !c.noPath {
 		if err := b.renewPath(); err != nil {

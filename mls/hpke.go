@@ -1,6 +1,9 @@
 package mls
 
-import "crypto/hpke"
+import (
+	"crypto/hpke"
+	"sync/atomic"
+)
 
 // An hpkeCiphertext is HPKECiphertext of RFC 9420, Section 7.6.
 type hpkeCiphertext struct{ kemOutput, ciphertext []byte }
@@ -53,19 +56,21 @@ func (s *suite) decrypt(key hpke.PrivateKey, label string, context []byte, c hpk
 type privateKey struct {
 	unprintable
 	secret Secret
-	parsed hpke.PrivateKey
+	// Clones of a group may race to fill it in.
+	parsed atomic.Pointer[hpke.PrivateKey]
 }
 
 // hpkeKey returns the parsed key.
 func (k *privateKey) hpkeKey(s *suite) (hpke.PrivateKey, error) {
-	if k.parsed == nil {
-		parsed, err := s.kem.NewPrivateKey(k.secret)
-		if err != nil {
-			return nil, malformed("a private key")
-		}
-		k.parsed = parsed
+	if p := k.parsed.Load(); p != nil {
+		return *p, nil
 	}
-	return k.parsed, nil
+	parsed, err := s.kem.NewPrivateKey(k.secret)
+	if err != nil {
+		return nil, malformed("a private key")
+	}
+	k.parsed.Store(&parsed)
+	return parsed, nil
 }
 
 // public returns the public half's encoding.
@@ -82,7 +87,9 @@ func (s *suite) newPrivateKey(parsed hpke.PrivateKey) (*privateKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &privateKey{secret: b, parsed: parsed}, nil
+	k := &privateKey{secret: b}
+	k.parsed.Store(&parsed)
+	return k, nil
 }
 
 // generateKey makes a fresh key pair.

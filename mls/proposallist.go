@@ -28,6 +28,8 @@ type transition struct {
 	removed    []LeafIndex
 	updated    []LeafIndex
 	psks       []PreSharedKeyID
+	// found are the keys of psks, for a commit that is made here.
+	found []preSharedKey
 	// keys are the private keys that this member still has.
 	keys privateKeys
 	// changed are the places of new nodes, whose keys must be new.

@@ -300,3 +300,54 @@ func (w *world) step(r *rand.Rand) {
 	w.members = append(w.members, fresh...)
 	w.agree()
 }
+
+// TestNonsense has a member propose what is valid by itself and cannot be committed. The others commit without it, and the good
+// proposals with what is committed.
+func TestNonsense(t *testing.T) {
+	now := time.Unix(1500, 0)
+	for _, row := range []struct {
+		name    string
+		propose func(t *testing.T, bob *device) ([]byte, error)
+	}{
+		{"a pre-shared key that nobody knows", func(t *testing.T, bob *device) ([]byte, error) {
+			return bob.group.ProposePreSharedKey(mls.PreSharedKeyID{Type: mls.PSKExternal, ID: []byte("nobody knows")})
+		}},
+		{"a key package that has expired", func(t *testing.T, bob *device) ([]byte, error) {
+			eve := newDevice(t, 1, "eve")
+			kp, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{
+				Suite: 1, Credential: mls.BasicCredential([]byte("eve")), Signer: eve.signer, Lifetime: mls.Lifetime{NotAfter: 10},
+				Capabilities: capabilities,
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return bob.group.ProposeAdd(kp)
+		}},
+		{"extensions that nobody supports", func(t *testing.T, bob *device) ([]byte, error) {
+			return bob.group.ProposeGroupContextExtensions(mls.Extensions{{Type: 0xF0F0}})
+		}},
+		{"required capabilities that do not parse", func(t *testing.T, bob *device) ([]byte, error) {
+			return bob.group.ProposeGroupContextExtensions(mls.Extensions{{Type: mls.ExtensionRequiredCapabilities, Data: []byte{1}}})
+		}},
+		{"an update to a credential that nobody supports", func(t *testing.T, bob *device) ([]byte, error) {
+			x509 := mls.Credential{Type: mls.CredentialX509, Certificates: [][]byte{{1}}}
+			return bob.group.ProposeUpdate(mls.LeafOptions{Credential: &x509})
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			w := newWorld(t, 1, 4)
+			alice, bob := w.members[0], w.members[1]
+			m, err := row.propose(t, bob)
+			w.hear(bob, m, err)
+			m, err = w.members[2].group.ProposeRemove(3)
+			w.hear(w.members[2], m, err)
+			c := w.commit(alice, mls.CommitOptions{Now: now})
+			if len(c.Proposals()) != 1 || len(c.Removed()) != 1 || c.Removed()[0].Index != 3 {
+				t.Errorf("%d proposals committed, want the removal alone", len(c.Proposals()))
+			}
+			if _, err := alice.group.Commit(mls.CommitOptions{Now: now, ByValue: []mls.Proposal{&mls.Remove{Removed: 9}}}); err == nil {
+				t.Error("nonsense by value was committed")
+			}
+		})
+	}
+}

@@ -145,7 +145,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	secrets := [][]byte{g.secrets.exporter, g.secrets.init.Secret, private.initKey, private.leafKey, exported,
 		c.next.secrets.senderData, g.keys[0].secret}
 	for _, v := range []any{Secret(exported), g.secrets, *g.secrets, g.epoch, g, c, private, g.secrets.init,
-		g.keys[0], *g.keys[0], g.ratchets, *c.next, messageKey{key: exported}, &pathSecrets{secrets: []Secret{exported}}} {
+		g.keys[0], g.ratchets, *c.next, messageKey{key: exported}, &pathSecrets{secrets: []Secret{exported}}} {
 		var log bytes.Buffer
 		slog.New(slog.NewTextHandler(&log, nil)).Info("", "v", v)
 		slog.New(slog.NewJSONHandler(&log, nil)).Info("", "v", v)

@@ -73,21 +73,23 @@ type keyUse struct {
 	other    *ratchet
 }
 
-// take finds the key for the next message of a ratchet, past the generations that are reserved.
+// take finds the key for the next message of a ratchet, past the generations that are reserved. Past more than MaxForward of them
+// nobody would follow.
 func (t *secretTree) take(id ratchetID, reserved map[uint32]struct{}) (*keyUse, error) {
 	u, r, err := t.ratchet(id)
 	if err != nil {
 		return nil, err
 	}
-	for {
+	first := r.next
+	for r.next-first <= MaxForward {
 		if _, ok := reserved[r.next]; !ok {
 			break
 		}
 		r = r.skip(t.suite)
 	}
 	// As in ratchet.open, the last generation is never used.
-	if r.next == 1<<32-1 {
-		return nil, &GenerationError{id.leaf, r.next, r.next}
+	if r.next-first > MaxForward || r.next == 1<<32-1 {
+		return nil, &GenerationError{id.leaf, r.next, first}
 	}
 	u.messageKey, u.after = r.step(t.suite)
 	return u, nil
