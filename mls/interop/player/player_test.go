@@ -95,7 +95,7 @@ func TestRandomSession(t *testing.T) {
 	}
 	for i, setting := range settings {
 		setting.Seed = uint64(i)
-		session := player.Session{Steps: 50, Fewest: 2, Most: 8}
+		session := player.Session{Steps: 30, Fewest: 2, Most: 6}
 		if setting.Suite == 1 && setting.Encrypt && setting.Cast[0] == clients[0] {
 			session.Steps = 1000
 		}
