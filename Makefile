@@ -29,7 +29,11 @@ $(PAGE): web/node_modules/.package-lock.json build/snug.wasm $(PAGE_FILES)
 	rm -rf web/dist/*
 	cd web && npx vite build --logLevel warn && node compress.mjs
 
-test: build/snug
+mls/interop/ts/node_modules/.package-lock.json: mls/interop/ts/package.json mls/interop/ts/package-lock.json
+	cd mls/interop/ts && npm ci --no-audit --no-fund
+	touch $@
+
+test: build/snug mls/interop/ts/node_modules/.package-lock.json
 	go vet ./...
 	GOOS=js GOARCH=wasm go vet ./cmd/snug-wasm ./internal/idb ./internal/transport ./internal/bridge
 	go test ./...
@@ -50,6 +54,12 @@ race:
 
 generate:
 	cd proto/gen && go run .
+
+# mls with itself and with ts-mls, in every setting; and with the working group's runner, where SNUG_MLS_RUNNER and
+# SNUG_MLS_CONFIGS name it (docs/mls-interop.md): about five minutes.
+.PHONY: interop
+interop: mls/interop/ts/node_modules/.package-lock.json
+	cd mls/interop && SNUG_INTEROP=all SNUG_REQUIRE=all go test -count=1 -timeout 30m -v ./player
 
 # What the server reaches on this machine, beside what disk and TLS allow (docs/performance.md): two minutes.
 .PHONY: bench

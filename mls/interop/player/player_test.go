@@ -17,14 +17,7 @@ func everything() bool { return os.Getenv("SNUG_INTEROP") == "all" }
 // serve starts this implementation and connects to it.
 func serve(t *testing.T, opts server.Options) *player.Client {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.New(opts).Listen(ctx, listener) }()
-	client, err := player.Connect(ctx, listener.Addr().String())
+	client, err := player.Connect(t.Context(), listen(t, opts))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,12 +25,27 @@ func serve(t *testing.T, opts server.Options) *player.Client {
 		if err := client.Close(); err != nil {
 			t.Error(err)
 		}
+	})
+	return client
+}
+
+// listen starts this implementation and returns where.
+func listen(t *testing.T, opts server.Options) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- server.New(opts).Listen(ctx, listener) }()
+	t.Cleanup(func() {
 		stop()
 		if err := <-done; err != nil {
 			t.Error(err)
 		}
 	})
-	return client
+	return listener.Addr().String()
 }
 
 // pair is this implementation twice; the second loads its states anew after each call.
@@ -87,7 +95,7 @@ func TestRandomSession(t *testing.T) {
 	}
 	for i, setting := range settings {
 		setting.Seed = uint64(i)
-		session := player.Session{Steps: 50, Fewest: 2, Most: 8}
+		session := player.Session{Steps: 30, Fewest: 2, Most: 6}
 		if setting.Suite == 1 && setting.Encrypt && setting.Cast[0] == clients[0] {
 			session.Steps = 1000
 		}

@@ -17,7 +17,14 @@ type Session struct {
 	CommitsOnly bool
 	// InEpoch lets every message arrive before the next commit: there are clients that lose what it takes to read those of the past.
 	InEpoch bool
+	// SameExtensions proposes no GroupContextExtensions: there are clients that make a wrong commit of one.
+	SameExtensions bool
+	// KeepFirst never removes the creator: there are clients that derive a wrong secret when a half of the tree is empty.
+	KeepFirst bool
 }
+
+// firstMember makes the group.
+const firstMember = "member 0"
 
 // maxLate is how many messages are on their way while the group goes on. They arrive in the epoch of their sending or the
 // next: older keys need not be kept.
@@ -29,7 +36,7 @@ const maxLate = 8
 func Random(session Session) Scenario {
 	return Scenario{fmt.Sprintf("random session of %d steps", session.Steps), func(s *stage) {
 		r := &random{stage: s, session: session}
-		s.create("member 0")
+		s.create(firstMember)
 		r.last = 1
 		for len(s.members) < session.Fewest && s.err == nil {
 			r.grow()
@@ -100,7 +107,7 @@ func (r *random) commitSome() {
 	if r.chance.IntN(4) == 0 {
 		r.offer(&c, committer, r.psk(c.joiners...))
 	}
-	if r.chance.IntN(6) == 0 {
+	if !r.session.SameExtensions && r.chance.IntN(6) == 0 {
 		r.offer(&c, committer, extensionsOf([]*pb.Extension{noRequirements, noSenders}[:r.chance.IntN(3)]...))
 	}
 	r.commit(committer.name, c)
@@ -121,7 +128,7 @@ func (r *random) offer(c *change, committer *actor, d *pb.ProposalDescription) {
 func (r *random) someRemoves(c *change, committer *actor, touched map[string]bool) {
 	for range r.chance.IntN(3) {
 		m := r.one()
-		if touched[m.name] || len(r.members)-len(c.leavers) <= r.session.Fewest {
+		if touched[m.name] || r.session.KeepFirst && m.name == firstMember || len(r.members)-len(c.leavers) <= r.session.Fewest {
 			continue
 		}
 		touched[m.name] = true
