@@ -208,7 +208,7 @@ func (c *certifier) examine(h hearing, chain []*x509.Certificate, until *time.Ti
 
 // named reports whether a certificate carries one of the names to expect.
 func (a *Authority) named(cert *x509.Certificate) bool {
-	for _, name := range namesOf(cert) {
+	for _, name := range NamesOf(cert) {
 		if slices.Contains(a.Names, name) {
 			return true
 		}

@@ -231,3 +231,17 @@ func (a *Authority) List() ([]*Entry, error) {
 	}
 	return ix.entries, nil
 }
+
+// StateOf gives what has become of a certificate.
+func (a *Authority) StateOf(issued *Issued) (State, error) {
+	ix, err := a.loadIndex()
+	if err != nil {
+		return "", err
+	}
+	for _, e := range ix.entries {
+		if e.Serial.Cmp(issued.Certificate.SerialNumber) == 0 {
+			return e.StateAt(a.settings.now()), nil
+		}
+	}
+	return "", fmt.Errorf("%w: the certificate %s is not in the index", ErrNone, hexSerial(issued.Certificate.SerialNumber))
+}
