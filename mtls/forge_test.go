@@ -179,7 +179,7 @@ func (f *forge) make(name string, m mould) {
 			*field = otherwise
 		}
 	}
-	f.openssl(append([]string{"req", "-new", "-config", "openssl.cnf", "-nodes", "-keyout", name+".key", "-subj", "/CN="+subject, "-out", name + ".csr"}, kind...)...)
+	f.openssl(append([]string{"req", "-new", "-config", "openssl.cnf", "-nodes", "-keyout", name + ".key", "-subj", "/CN=" + subject, "-out", name + ".csr"}, kind...)...)
 	args := []string{"ca", "-config", "openssl.cnf", "-batch", "-notext", "-md", m.md, "-extensions", m.section, "-startdate", m.from, "-enddate", m.until, "-in", name + ".csr", "-out", name + ".pem"}
 	if m.issuer == "" {
 		args = append(args, "-selfsign", "-keyfile", name+".key")
