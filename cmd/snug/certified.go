@@ -129,7 +129,7 @@ func remembered(ask func() ([]byte, error)) func() ([]byte, error) {
 func (c *call) tellReload(cut int, err error) {
 	if err != nil {
 		reason := strings.TrimPrefix(err.Error(), "mtls: ")
-		c.tell(socketEvent{Event: "not reloaded", Reason: reason}, "what was there before stays in use: %s", safe(reason))
+		c.tell(socketEvent{Event: "stale", Reason: reason}, "what was there before stays in use: %s", safe(reason))
 		return
 	}
 	c.tell(socketEvent{Event: "reloaded"}, "certificates and lists were read again; %d connections had to end", cut)
