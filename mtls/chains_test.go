@@ -278,6 +278,27 @@ func TestGoodChains(t *testing.T) {
 	}
 }
 
+// TestConstrainedCommonName: an authority whose names are constrained cannot get around that by common names.
+func TestConstrainedCommonName(t *testing.T) {
+	f := newForge(t)
+	f.make("root", mould{section: "root"})
+	f.make("narrow", mould{section: "elsewhere", issuer: "root"})
+	f.make("free", mould{section: "nameless", issuer: "root", subject: "db"})
+	f.make("bound", mould{section: "nameless", issuer: "narrow", subject: "db"})
+	trust := f.trust(&badChain{})
+	name, err := mtls.ParseName("cn:db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	trust.Authority.Names = []mtls.Name{name}
+	ours := identity(t, "ours")
+	wantRule(t, badDialer(t, ours, trust, f.shown("bound", "bound", "narrow")), mtls.RuleName, "expected cn:db, got none")
+	free := f.identity("free")
+	if _, accepted, err, refusal := rendezvous(t, &mtls.ClientOptions{Identity: free, Trust: mtls.Pin(ours.Fingerprint())}, &mtls.ListenerOptions{Identity: ours, Trust: trust}); err != nil || !accepted.Peer().Has(name) {
+		t.Errorf("%v, refused by the listener: %v", err, refusal)
+	}
+}
+
 // TestWeakAuthority: a root that would be refused in a chain is refused before anything else.
 func TestWeakAuthority(t *testing.T) {
 	for name, m := range map[string]mould{

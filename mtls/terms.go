@@ -107,25 +107,44 @@ func (t *terms) judge(s *standing, state tls.ConnectionState, since time.Time) (
 // handshake's judgement and the moment from which changes of trust reach the
 // connection there may have been one, so it is judged again once they do.
 func (t *terms) accept(ctx context.Context, conn *tls.Conn, w *wire) (*Conn, error) {
-	state := conn.ConnectionState()
-	s := t.live.current.Load()
-	live := &living{wire: w, terms: t, state: state, since: s.verifier.now()}
-	t.live.enter(live)
-	peer, refusal := t.judge(t.live.current.Load(), state, time.Time{})
-	if refusal != nil && t.decide != nil && refusal.undecided {
-		decided, err := t.ask(ctx, conn, w, refusal)
-		if err != nil {
-			t.live.leave(w)
-			return nil, err
-		}
-		peer, refusal = decided, nil
-		t.live.decided(live, peer.Fingerprint)
+	c := &living{wire: w, terms: t, state: conn.ConnectionState(), since: t.live.current.Load().verifier.now()}
+	if t.decide != nil {
+		c.verdict = pending
 	}
-	if refusal != nil {
+	t.live.enter(c)
+	peer, err := t.admit(ctx, conn, c)
+	if err != nil {
 		t.live.leave(w)
-		return nil, refusal
+		return nil, err
 	}
 	return &Conn{Conn: conn, peer: peer}, nil
+}
+
+// admit judges who has entered, or has them decided about.
+func (t *terms) admit(ctx context.Context, conn *tls.Conn, c *living) (Peer, error) {
+	s, final := t.live.current.Load(), uncalled
+	peer, refusal := t.judge(s, c.state, time.Time{})
+	if refusal != nil && refusal.undecided && t.decide != nil {
+		decided, err := t.ask(ctx, conn, c.wire, refusal)
+		if err != nil {
+			return Peer{}, err
+		}
+		peer, refusal, final = decided, nil, accepted
+	}
+	if refusal != nil {
+		return Peer{}, refusal
+	}
+	if t.decide == nil {
+		return peer, nil
+	}
+	// While it was pending a change of trust did not reach it.
+	t.live.settle(c, final)
+	if now := t.live.current.Load(); now != s {
+		if refusal := c.judge(now, final); refusal != nil {
+			return Peer{}, refusal
+		}
+	}
+	return peer, nil
 }
 
 // asError keeps a nil *PeerError from becoming an error.

@@ -85,6 +85,7 @@ func (a *Authority) change(do func(ix *index, authority crypto.Signer) (*Issued,
 		return nil, err
 	}
 	defer unlock()
+	a.tidy()
 	ix, err := a.loadIndex()
 	if err != nil {
 		return nil, err
