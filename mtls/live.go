@@ -29,7 +29,7 @@ type standing struct {
 // A living is a connection that a change of trust may cut.
 type living struct {
 	wire  *wire
-	terms *terms
+	terms *Terms
 	state tls.ConnectionState
 	since time.Time // of the handshake
 
@@ -142,13 +142,9 @@ func (l *Live) settle(c *living, v verdict) {
 	c.verdict = v
 }
 
-// judge judges a connection by a new standing, as of the time of its handshake; or
-// as of now, where there are authorities in the new one that were not yet then.
+// judge judges a connection by a new standing, as of the time of its handshake.
 func (c *living) judge(s *standing, v verdict) *PeerError {
 	_, refusal := c.terms.judge(s, c.state, c.since)
-	if refusal != nil && refusal.Rule == RuleNotYetValid {
-		_, refusal = c.terms.judge(s, c.state, s.verifier.now())
-	}
 	if refusal != nil && refusal.undecided && v != uncalled {
 		return nil
 	}

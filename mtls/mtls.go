@@ -147,7 +147,7 @@ func client(ctx context.Context, w *wire, opts *ClientOptions) (*Conn, error) {
 }
 
 // shake ends when the listener has proven its key and been judged.
-func (t *terms) shake(ctx context.Context, conn *tls.Conn) error {
+func (t *Terms) shake(ctx context.Context, conn *tls.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
@@ -157,7 +157,7 @@ func (t *terms) shake(ctx context.Context, conn *tls.Conn) error {
 }
 
 // awaitConfirmation ends when the listener has judged us.
-func (t *terms) awaitConfirmation(ctx context.Context, conn *tls.Conn) error {
+func (t *Terms) awaitConfirmation(ctx context.Context, conn *tls.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })
