@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 
+	"snug/client"
 	"snug/internal/pki"
 	"snug/mtls"
 )
@@ -99,7 +100,7 @@ func (c *call) socketTrust(ctx context.Context, accepted *peers, a *certified) (
 	}
 	watcher, err := mtls.Watch(files, c.tellReload)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, filesError(err)
 	}
 	watching, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -108,6 +109,26 @@ func (c *call) socketTrust(ctx context.Context, accepted *peers, a *certified) (
 		stop()
 		running.Wait()
 	}, nil
+}
+
+// filesError makes an error for a person of one about files.
+func filesError(err error) error {
+	var already *client.Error
+	var usage *usageError
+	if errors.As(err, &already) || errors.As(err, &usage) {
+		return err
+	}
+	text := strings.NewReplacer("mtls: ", "", "pki: ", "").Replace(err.Error())
+	hint := ""
+	switch {
+	case errors.Is(err, pki.ErrPassphrase):
+		hint = "--key-passphrase-file FILE, or type it again"
+	case strings.Contains(text, "must be 0600"):
+		hint = "chmod 600, and make sure that nobody has read it"
+	case strings.Contains(text, "is not that of the certificate"):
+		hint = "--cert and --key go together: snug pki issue makes both"
+	}
+	return &client.Error{Code: client.Failed, Message: text, Hint: hint}
 }
 
 // remembered asks once: a key that is read again has the passphrase that it had.

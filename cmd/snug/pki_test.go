@@ -196,9 +196,21 @@ func TestAuthorityVerbs(t *testing.T) {
 	listener.event("listening")
 	startSocket(t, append([]string{"listen", "127.0.0.1:0", "--any-name", "--key-passphrase-file", wrong}, h.flags("db")...)...).ends(1)
 
+	// Files that do not go together are one line with a hint.
+	other := h.pki("issue", "other", "--name", "other.example.org", "--passphrase-file", right)[0]
+	certificate := func(certificate, key any) []string {
+		return []string{"dial", "127.0.0.1:1", "--peer", keyOf(t, h.home), "--cert", certificate.(string), "--key", key.(string), "--key-passphrase-file", own}
+	}
+	h.mustRefuse(1, "not that of the certificate", certificate(issued["cert"], other["key"])...)
+	if err := os.Chmod(other["key"].(string), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	h.mustRefuse(1, "must be 0600", certificate(other["cert"], other["key"])...)
+	h.mustRefuse(1, "wrong passphrase", append(certificate(issued["cert"], issued["key"])[:8], "--key-passphrase-file", wrong)...)
+
 	h.pki("revoke", "db", "--passphrase-file", right)
 	list := h.pki("list")
-	if len(list) != 1 || list[0]["state"] != "revoked" || list[0]["name"] != "db" {
+	if len(list) != 2 || list[0]["state"] != "revoked" || list[0]["name"] != "db" {
 		t.Errorf("listed %v", list)
 	}
 	before := h.pki("show")[0]
