@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"slices"
@@ -206,15 +208,33 @@ func (c *certifier) examine(h hearing, chain []*x509.Certificate, until *time.Ti
 	return nil
 }
 
-// named reports whether a certificate carries one of the names to expect.
-func (a *Authority) named(cert *x509.Certificate) bool {
-	for _, name := range namesOf(cert) {
+// named reports whether a chain certifies one of the names to expect.
+func (a *Authority) named(chain []*x509.Certificate) bool {
+	for _, name := range certifiedNames(chain) {
 		if slices.Contains(a.Names, name) {
 			return true
 		}
 	}
 	return false
 }
+
+// certifiedNames are those that the first of a verified chain carries. Constraints
+// of an authority on names do not reach the common name (RFC 5280, Section 4.2.1.10,
+// has it in mind as a part of a directory's name, which crypto/x509 cannot judge):
+// where there are any, it does not count, or they could be got around by it.
+func certifiedNames(chain []*x509.Certificate) []Name {
+	names := NamesOf(chain[0])
+	if slices.ContainsFunc(chain[1:], constrained) {
+		names = slices.DeleteFunc(names, func(n Name) bool { return n.kind == commonName })
+	}
+	return names
+}
+
+func constrained(cert *x509.Certificate) bool {
+	return slices.ContainsFunc(cert.Extensions, func(e pkix.Extension) bool { return e.Id.Equal(oidNameConstraints) })
+}
+
+var oidNameConstraints = asn1.ObjectIdentifier{2, 5, 29, 30}
 
 // isRoot reports whether a certificate is one of the authority's own.
 func (a *Authority) isRoot(cert *x509.Certificate) bool {

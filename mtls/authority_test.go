@@ -542,3 +542,37 @@ func TestLoadCertificate(t *testing.T) {
 func pemOf(kind string, der []byte) []byte {
 	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
+
+// TestLiveRoots: an authority that goes on with a new certificate keeps its peers, one that is dropped loses them.
+func TestLiveRoots(t *testing.T) {
+	ca, other := newAuthority(t, "ours"), newAuthority(t, "theirs")
+	alice, bob := ca.issue([]string{"dns:alice"}, nil), ca.issue([]string{"dns:bob"}, nil)
+	live, err := mtls.NewLive(bob, ca.trust("alice"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, accepted, dialError, refusal := rendezvous(t, &mtls.ClientOptions{Identity: alice, Trust: ca.trust("bob")}, &mtls.ListenerOptions{Live: live})
+	if dialError != nil {
+		t.Fatal(dialError, refusal)
+	}
+	shape := *ca.cert
+	shape.SerialNumber, shape.NotBefore = big.NewInt(1000), now.Add(time.Minute)
+	renewed := &authority{t: t, key: ca.key, cert: ca.sign(&shape, &shape, &ca.key.PublicKey)}
+	later := renewed.trust("alice")
+	later.Now = func() time.Time { return now.Add(30 * time.Minute) }
+	for _, row := range []struct {
+		name  string
+		trust mtls.Trust
+		cut   int
+	}{
+		{"a new certificate of the same key", later, 0},
+		{"another name beside the old one", ca.trust("carol", "alice"), 0},
+		{"another authority", other.trust("alice"), 1},
+	} {
+		if cut, err := live.Set(bob, row.trust); err != nil || cut != row.cut {
+			t.Errorf("%s: cut %d, %v; want %d", row.name, cut, err, row.cut)
+		}
+	}
+	_, err = accepted.Read(make([]byte, 1))
+	wantRule(t, err, mtls.RuleAuthority)
+}

@@ -120,7 +120,7 @@ func LoadCertificate(certificatePath, keyPath string) (*Identity, error) {
 func (id *Identity) NotAfter() time.Time { return id.certificate.Leaf.NotAfter }
 
 // Names gives the names that the identity's certificate carries.
-func (id *Identity) Names() []Name { return namesOf(id.certificate.Leaf) }
+func (id *Identity) Names() []Name { return NamesOf(id.certificate.Leaf) }
 
 // ParseCertificates reads all certificates of a PEM text, in their order, 512 KiB
 // at most. None, or one that does not parse, is an error.

@@ -49,7 +49,7 @@ func split(protocols []string) (ours, plain []string) {
 }
 
 // config gives the TLS of these terms.
-func (t *terms) config() *tls.Config {
+func (t *Terms) config() *tls.Config {
 	var offered []string
 	for _, p := range slices.Concat(t.protocols, t.plain) {
 		if p != NoProtocol {

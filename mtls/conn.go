@@ -43,7 +43,7 @@ func (p Peer) Names() []Name {
 	if p.Chain == nil {
 		return nil
 	}
-	return namesOf(p.Certificate)
+	return certifiedNames(p.Chain)
 }
 
 // Has reports whether an authority has certified the peer under this name.

@@ -110,6 +110,9 @@ func (c *certifier) explain(h hearing, verdict error) *PeerError {
 
 // issuer finds who signed a certificate, or why nobody did.
 func (c *certifier) issuer(h hearing, cert *x509.Certificate) (*x509.Certificate, *PeerError) {
+	if reason := weakSignature(cert); reason != "" {
+		return nil, refuse(h.leaf, RuleWeak, "%s, of %s", reason, subject(cert))
+	}
 	byItself := signedBy(cert, cert)
 	var namesake *x509.Certificate
 	for _, candidate := range slices.Concat(c.authority.Roots, h.others) {
@@ -121,9 +124,7 @@ func (c *certifier) issuer(h hearing, cert *x509.Certificate) (*x509.Certificate
 		}
 		namesake = candidate
 	}
-	switch reason := weakSignature(cert); {
-	case reason != "":
-		return nil, refuse(h.leaf, RuleWeak, "%s, of %s", reason, subject(cert))
+	switch {
 	case byItself:
 		return nil, refuse(h.leaf, RuleAuthority, "self-signed by %s, expected the authority %s", subject(cert), subject(c.authority.Roots[0]))
 	case namesake != nil:

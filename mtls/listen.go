@@ -42,7 +42,7 @@ type ListenerOptions struct {
 // being slow. All methods are safe from any goroutine.
 type Listener struct {
 	inner   net.Listener
-	terms   *terms
+	terms   *Terms
 	config  *tls.Config
 	refused func(net.Addr, error)
 

@@ -29,12 +29,22 @@ type standing struct {
 // A living is a connection that a change of trust may cut.
 type living struct {
 	wire  *wire
-	terms *terms
+	terms *Terms
 	state tls.ConnectionState
 	since time.Time // of the handshake
-	// decided is the peer's key where Decide accepted it; owned by Live's lock.
-	decided Fingerprint
+
+	// verdict is how far a Decide has come; owned by Live's lock.
+	verdict verdict
 }
+
+// A verdict says what is known of a peer beside what Trust says.
+type verdict int
+
+const (
+	uncalled verdict = iota // Trust alone says
+	pending                 // it may be asked for, or is being
+	accepted                // by a Decide
+)
 
 // NewLive makes a Live. Errors as those of Dial.
 func NewLive(id *Identity, trust Trust) (*Live, error) {
@@ -87,8 +97,8 @@ func (l *Live) Set(id *Identity, trust Trust) (cut int, err error) {
 		return 0, err
 	}
 	l.current.Store(s)
-	for c, decided := range l.conns() {
-		if refusal := c.judge(s, decided); refusal != nil {
+	for c, verdict := range l.conns() {
+		if refusal := c.judge(s, verdict); refusal != nil {
 			l.leave(c.wire)
 			c.wire.cutBy(refusal)
 			cut++
@@ -97,13 +107,13 @@ func (l *Live) Set(id *Identity, trust Trust) (cut int, err error) {
 	return cut, nil
 }
 
-// conns gives those that have entered, with whom a decision accepted.
-func (l *Live) conns() map[*living]Fingerprint {
+// conns gives those that have entered, with their verdicts.
+func (l *Live) conns() map[*living]verdict {
 	l.entered.Lock()
 	defer l.entered.Unlock()
-	conns := make(map[*living]Fingerprint, len(l.entered.conns))
+	conns := make(map[*living]verdict, len(l.entered.conns))
 	for _, c := range l.entered.conns {
-		conns[c] = c.decided
+		conns[c] = c.verdict
 	}
 	return conns
 }
@@ -125,17 +135,17 @@ func (l *Live) leave(w *wire) {
 	delete(l.entered.conns, w)
 }
 
-// decided writes down that a peer was accepted by a decision.
-func (l *Live) decided(c *living, key Fingerprint) {
+// settle writes the verdict down.
+func (l *Live) settle(c *living, v verdict) {
 	l.entered.Lock()
 	defer l.entered.Unlock()
-	c.decided = key
+	c.verdict = v
 }
 
 // judge judges a connection by a new standing, as of the time of its handshake.
-func (c *living) judge(s *standing, decided Fingerprint) *PeerError {
+func (c *living) judge(s *standing, v verdict) *PeerError {
 	_, refusal := c.terms.judge(s, c.state, c.since)
-	if refusal != nil && refusal.undecided && !decided.IsZero() {
+	if refusal != nil && refusal.undecided && v != uncalled {
 		return nil
 	}
 	return refusal

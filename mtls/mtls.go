@@ -1,20 +1,23 @@
-// Package mtls is mutual TLS 1.3 between known keys: both sides show a key, and
-// each checks the other's against those it was told to expect. There is no
-// certificate authority to run and no name to check; a peer is known by its
-// Fingerprint.
+// Package mtls is mutual TLS 1.3 between peers that expect each other: both sides
+// show a certificate, and each checks the other's. A peer is expected by its key
+// (Pin), of which a Fingerprint is all that has to be known, or by a name that a
+// private Authority has certified, or by both.
 //
-// Begin with Generate, which makes an Identity, and with Dial and Listen. A
-// server that also speaks to browsers on its port, or that judges keys by itself
-// after the handshake, uses ServerTLS; its clients use ClientTLS. NewMessages cuts
-// a connection's stream into messages.
+// Begin with Generate, which makes an Identity, or with LoadCertificate, which
+// reads one that an authority has issued; then Dial and Listen. Watch keeps both
+// and what is revoked as files say, while connections live. A server that also
+// speaks to browsers on its port, or that judges keys by itself after the
+// handshake, uses ServerTLS; its clients use ClientTLS. NewMessages cuts a
+// connection's stream into messages.
 //
 // What always holds: TLS 1.3 only, with X25519MLKEM768 where the peer has it; no
-// session tickets, no early data, no renegotiation; no peer without a pin; a
-// connection that was cut off never looks like one that ended.
+// session tickets, no early data, no renegotiation; no peer that nothing vouches
+// for, unless a Decide names its key; a connection that was cut off never looks
+// like one that ended.
 //
-// What it does not do: names, certificate authorities, revocation. Before version
-// 1 of the module the API may grow; what is refused now will not be accepted
-// later without being asked for.
+// What it does not do: public authorities, OCSP, delta lists, or making
+// certificates. Before version 1 of the module the API may grow; what is refused
+// now will not be accepted later without being asked for.
 package mtls
 
 import (
@@ -144,7 +147,7 @@ func client(ctx context.Context, w *wire, opts *ClientOptions) (*Conn, error) {
 }
 
 // shake ends when the listener has proven its key and been judged.
-func (t *terms) shake(ctx context.Context, conn *tls.Conn) error {
+func (t *Terms) shake(ctx context.Context, conn *tls.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, handshakeTimeout)
 	defer cancel()
 	if err := conn.HandshakeContext(ctx); err != nil {
@@ -154,7 +157,7 @@ func (t *terms) shake(ctx context.Context, conn *tls.Conn) error {
 }
 
 // awaitConfirmation ends when the listener has judged us.
-func (t *terms) awaitConfirmation(ctx context.Context, conn *tls.Conn) error {
+func (t *Terms) awaitConfirmation(ctx context.Context, conn *tls.Conn) error {
 	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
 	stop := context.AfterFunc(ctx, func() { conn.SetReadDeadline(time.Unix(1, 0)) })

@@ -183,9 +183,9 @@ func isSPIFFE(s string) bool {
 	return true
 }
 
-// namesOf gives what a certificate carries. What is in no canonical form, and what
+// NamesOf gives the names that a certificate carries, whoever has signed it. What is in no canonical form, and what
 // is there twice where there has to be one, is left out.
-func namesOf(cert *x509.Certificate) []Name {
+func NamesOf(cert *x509.Certificate) []Name {
 	var names []Name
 	add := func(kind nameKind, value string) {
 		if name, err := newName(kind, value); err == nil {

@@ -197,9 +197,9 @@ func (v *verifier) judgeCertificate(h hearing) ([]*x509.Certificate, *PeerError)
 		}
 	}
 	switch a := v.trust.Authority; {
-	case len(a.Names) > 0 && !a.named(h.leaf):
+	case len(a.Names) > 0 && !a.named(chain):
 		refusal := refuse(h.leaf, RuleName, "wrong name")
-		refusal.GotNames = namesOf(h.leaf)
+		refusal.GotNames = certifiedNames(chain)
 		return nil, refusal
 	case a.AcceptAnyName && len(v.trust.Pins) == 0 && h.purpose != x509.ExtKeyUsageClientAuth:
 		return nil, refuse(h.leaf, RuleName, "no name to expect")

@@ -63,7 +63,7 @@ func (u *Unverified) Read(b []byte) (int, error) { return u.conn.Read(b) }
 func (u *Unverified) Write(b []byte) (int, error) { return u.conn.Write(b) }
 
 // ask has the peer decided about.
-func (t *terms) ask(ctx context.Context, conn *tls.Conn, w *wire, refusal *PeerError) (Peer, error) {
+func (t *Terms) ask(ctx context.Context, conn *tls.Conn, w *wire, refusal *PeerError) (Peer, error) {
 	ctx, cancel := context.WithTimeout(ctx, t.patience)
 	defer cancel()
 	w.SetDeadline(time.Time{})

@@ -224,3 +224,51 @@ func TestDecideEnds(t *testing.T) {
 		t.Errorf("got %v, want DeadlineExceeded", err)
 	}
 }
+
+// TestDecideUnderChange: a change of trust while somebody decides ends nothing but those whom no decision helps.
+func TestDecideUnderChange(t *testing.T) {
+	alice, bob := identity(t, "alice"), identity(t, "bob")
+	trust := mtls.Pin(identity(t, "somebody").Fingerprint())
+	revoking := trust
+	revoking.Revoked = &mtls.Revoked{Keys: []mtls.Fingerprint{alice.Fingerprint()}}
+	for name, row := range map[string]struct {
+		while, after mtls.Trust
+		refused      bool
+	}{
+		"of others":              {trust, trust, false},
+		"of the peer, meanwhile": {revoking, revoking, true},
+		"of the peer, later":     {trust, revoking, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			live, err := mtls.NewLive(bob, trust)
+			if err != nil {
+				t.Fatal(err)
+			}
+			dialed, accepted, dialError, refusal := rendezvous(t, &mtls.ClientOptions{Identity: alice, Trust: mtls.Pin(bob.Fingerprint())}, &mtls.ListenerOptions{
+				Live: live,
+				DecideUnverified: func(_ context.Context, peer *mtls.Unverified) (mtls.Fingerprint, error) {
+					_, err := live.Set(bob, row.while)
+					return peer.Peer().Fingerprint, err
+				},
+			})
+			if row.refused {
+				if dialError == nil || refusal == nil {
+					t.Errorf("got %v, and the listener %v", dialError, refusal)
+				}
+				return
+			}
+			if dialError != nil {
+				t.Fatal(dialError, refusal)
+			}
+			want := 0
+			if row.after.Revoked != nil {
+				want = 1
+			}
+			if cut, err := live.Set(bob, row.after); err != nil || cut != want {
+				t.Errorf("cut %d, %v; want %d", cut, err, want)
+			}
+			dialed.Close()
+			accepted.Close()
+		})
+	}
+}

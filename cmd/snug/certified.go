@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 
+	"snug/client"
+	"snug/internal/pki"
 	"snug/mtls"
 )
 
@@ -15,6 +17,7 @@ type certified struct {
 	authorities, lists []string
 	names              names
 	certificate, key   string
+	keyPassphrase      string // a file
 	anyName            bool
 }
 
@@ -49,15 +52,11 @@ func addCertified(set *flag.FlagSet, listens bool) *certified {
 	several(set, &a.lists, "crl", "with --ca: refuse whom the revocation list in `FILE` names; it is read again when it changes")
 	set.StringVar(&a.certificate, "cert", "", "show the certificate in `FILE` instead of this home's key; it is read again when it changes")
 	set.StringVar(&a.key, "key", "", "the private key of --cert, in `FILE` (default the same file)")
+	set.StringVar(&a.keyPassphrase, "key-passphrase-file", "", "the passphrase of --key is the first line of `FILE` (default: asked for where there is one)")
 	if listens {
 		set.BoolVar(&a.anyName, "any-name", false, "with --ca, instead of --name: accept everybody whom the authority has certified for clients")
 	}
 	return a
-}
-
-// used reports whether any of the flags was given.
-func (a *certified) used() bool {
-	return len(a.authorities) > 0 || len(a.names) > 0 || len(a.lists) > 0 || a.certificate != "" || a.key != "" || a.anyName
 }
 
 // check refuses what does not go together.
@@ -83,6 +82,7 @@ func (c *call) socketTrust(ctx context.Context, accepted *peers, a *certified) (
 		return nil, nil, err
 	}
 	files := mtls.Files{Certificate: a.certificate, Key: a.key, Authorities: a.authorities, Lists: a.lists}
+	files.OpenKey = pki.KeyOpener(remembered(passphraseOf(a.keyPassphrase, "passphrase of "+a.key+": ")))
 	if len(*accepted) > 0 || len(a.authorities) == 0 {
 		if files.Trust, err = accepted.trust(c); err != nil {
 			return nil, nil, err
@@ -100,7 +100,7 @@ func (c *call) socketTrust(ctx context.Context, accepted *peers, a *certified) (
 	}
 	watcher, err := mtls.Watch(files, c.tellReload)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, filesError(err)
 	}
 	watching, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -111,11 +111,46 @@ func (c *call) socketTrust(ctx context.Context, accepted *peers, a *certified) (
 	}, nil
 }
 
+// filesError makes an error for a person of one about files.
+func filesError(err error) error {
+	var already *client.Error
+	var usage *usageError
+	if errors.As(err, &already) || errors.As(err, &usage) {
+		return err
+	}
+	text := strings.NewReplacer("mtls: ", "", "pki: ", "").Replace(err.Error())
+	hint := ""
+	switch {
+	case errors.Is(err, pki.ErrPassphrase):
+		hint = "--key-passphrase-file FILE, or type it again"
+	case strings.Contains(text, "must be 0600"):
+		hint = "chmod 600, and make sure that nobody has read it"
+	case strings.Contains(text, "is not that of the certificate"):
+		hint = "--cert and --key go together: snug pki issue makes both"
+	}
+	return &client.Error{Code: client.Failed, Message: text, Hint: hint}
+}
+
+// remembered asks once: a key that is read again has the passphrase that it had.
+func remembered(ask func() ([]byte, error)) func() ([]byte, error) {
+	var passphrase []byte
+	return func() ([]byte, error) {
+		if passphrase != nil {
+			return passphrase, nil
+		}
+		given, err := ask()
+		if err == nil {
+			passphrase = given
+		}
+		return given, err
+	}
+}
+
 // tellReload tells what became of files that have changed.
 func (c *call) tellReload(cut int, err error) {
 	if err != nil {
 		reason := strings.TrimPrefix(err.Error(), "mtls: ")
-		c.tell(socketEvent{Event: "not reloaded", Reason: reason}, "what was there before stays in use: %s", safe(reason))
+		c.tell(socketEvent{Event: "stale", Reason: reason}, "what was there before stays in use: %s", safe(reason))
 		return
 	}
 	c.tell(socketEvent{Event: "reloaded"}, "certificates and lists were read again; %d connections had to end", cut)

@@ -65,6 +65,8 @@ func findVerb(args []string) (*verb, []string, error) {
 		return nil, nil, usageErrorf("snug devices", "which of rename, revoke?")
 	case "key":
 		return nil, nil, usageErrorf("snug key show", "which of show, add, forget, list?")
+	case "pki":
+		return nil, nil, usageErrorf("snug pki init 'our sockets'", "which of init, issue, renew, revoke, list, show?")
 	}
 	return nil, nil, usageErrorf(didYouMean(args[0]), "there is no verb %q", args[0])
 }

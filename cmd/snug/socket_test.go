@@ -40,10 +40,16 @@ func keyOf(t *testing.T, home string) string {
 	return object.Fingerprint
 }
 
-// socketOf starts a verb in a home.
+// socketOf starts a verb in a home, for one peer.
 func socketOf(t *testing.T, home, verb, address, peer string, flags ...string) *socket {
 	t.Helper()
-	args := append([]string{verb, address, "--json", "--home", home, "--peer", peer}, flags...)
+	return startSocket(t, append([]string{verb, address, "--home", home, "--peer", peer}, flags...)...)
+}
+
+// startSocket starts a verb.
+func startSocket(t *testing.T, args ...string) *socket {
+	t.Helper()
+	args = append(args, "--json")
 	s := &socket{
 		t: t, cmd: exec.Command(binary, args...), out: new(lockedBuffer), log: new(lockedBuffer),
 		events: make(chan map[string]any, 64), status: make(chan int, 1),

@@ -12,7 +12,7 @@ import (
 
 // write replaces a file: it is the old one or the new one whole, whatever happens, and on the disk when it returns.
 func write(path string, text []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*") // 0600
+	f, err := os.CreateTemp(filepath.Dir(path), unfinished) // 0600
 	if err != nil {
 		return fmt.Errorf("pki: writing %s: %w", path, err)
 	}
@@ -30,6 +30,19 @@ func write(path string, text []byte, mode fs.FileMode) error {
 	}
 	return nil
 }
+
+// tidy removes what a process that was killed has left half-written: a private key perhaps. Called with the lock held.
+func (a *Authority) tidy() {
+	for _, dir := range []string{a.Path(""), a.Path(issuedDir)} {
+		left, _ := filepath.Glob(filepath.Join(dir, unfinished))
+		for _, path := range left {
+			os.Remove(path)
+		}
+	}
+}
+
+// unfinished are the names of files that are being written.
+const unfinished = ".new-*"
 
 // syncDir makes a new name durable. Windows cannot, and does not need to.
 func syncDir(path string) error {

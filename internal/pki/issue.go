@@ -64,18 +64,29 @@ func (a *Authority) Issue(r Request) (*Issued, error) {
 	if ttl == 0 {
 		ttl = DefaultTTL
 	}
-	return a.change(func(ix *index, authority crypto.Signer) (*Issued, error) {
+	free := func(ix *index) error {
 		for _, e := range ix.named(r.Name) {
 			if e.StateAt(a.settings.now()) == Valid {
-				return nil, fmt.Errorf("%w: %s, until %s", ErrExists, r.Name, e.Expires.Format(time.RFC3339))
+				return fmt.Errorf("%w: %s, until %s", ErrExists, r.Name, e.Expires.Format(time.RFC3339))
 			}
 		}
+		return nil
+	}
+	return a.change(free, func(ix *index, authority crypto.Signer) (*Issued, error) {
 		return a.issue(ix, authority, r.Name, shape, key.Public(), ttl, sealed)
 	})
 }
 
-// change does something with the index and the key, alone, and signs a new list after it.
-func (a *Authority) change(do func(ix *index, authority crypto.Signer) (*Issued, error)) (*Issued, error) {
+// change does something with the index and the key, alone, and signs a new list after it. check is asked first, so that
+// nobody types a passphrase in vain, and again when it counts.
+func (a *Authority) change(check func(*index) error, do func(ix *index, authority crypto.Signer) (*Issued, error)) (*Issued, error) {
+	ix, err := a.loadIndex()
+	if err == nil {
+		err = check(ix)
+	}
+	if err != nil {
+		return nil, err
+	}
 	authority, err := a.key() // first: a passphrase is slow on purpose
 	if err != nil {
 		return nil, err
@@ -85,7 +96,10 @@ func (a *Authority) change(do func(ix *index, authority crypto.Signer) (*Issued,
 		return nil, err
 	}
 	defer unlock()
-	ix, err := a.loadIndex()
+	a.tidy()
+	if ix, err = a.loadIndex(); err == nil {
+		err = check(ix)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -230,4 +244,18 @@ func (a *Authority) List() ([]*Entry, error) {
 		return nil, err
 	}
 	return ix.entries, nil
+}
+
+// StateOf gives what has become of a certificate.
+func (a *Authority) StateOf(issued *Issued) (State, error) {
+	ix, err := a.loadIndex()
+	if err != nil {
+		return "", err
+	}
+	for _, e := range ix.entries {
+		if e.Serial.Cmp(issued.Certificate.SerialNumber) == 0 {
+			return e.StateAt(a.settings.now()), nil
+		}
+	}
+	return "", fmt.Errorf("%w: the certificate %s is not in the index", ErrNone, hexSerial(issued.Certificate.SerialNumber))
 }

@@ -37,6 +37,7 @@ const (
 	KeyFile         = "ca.key"
 	ListFile        = "crl.pem"
 	indexFile       = "index.txt"
+	attributesFile  = "index.txt.attr" // tells openssl that a name may be certified more than once
 	numberFile      = "crlnumber"
 	lockFile        = "lock"
 	issuedDir       = "issued" // NAME.pem and NAME.key of each name
@@ -161,6 +162,9 @@ func (s Settings) found(cert *x509.Certificate, key crypto.Signer, ix *index, nu
 		return nil, err
 	}
 	if err := write(s.path(numberFile), fmt.Appendf(nil, "%s\n", hexSerial(number)), 0o644); err != nil {
+		return nil, err
+	}
+	if err := write(s.path(attributesFile), []byte("unique_subject = no\n"), 0o644); err != nil {
 		return nil, err
 	}
 	if err := a.saveIndex(ix); err != nil {

@@ -335,6 +335,18 @@ func TestCrash(t *testing.T) {
 			t.Errorf("%s: revoked %d, %v", blocked, len(revoked), err)
 		}
 	}
+	// What a process that was killed has left half-written goes.
+	for _, path := range []string{".new-1", "issued/.new-2"} {
+		if err := os.WriteFile(a.Path(path), []byte("half a key"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := a.SignList(); err != nil {
+		t.Fatal(err)
+	}
+	if all := snapshot(t, a); strings.Contains(all, "half a key") {
+		t.Error("what was half-written is still there")
+	}
 	// An index that is gone, or was written into, is not taken for an empty one.
 	text, err := os.ReadFile(a.Path("index.txt"))
 	if err != nil {

@@ -35,12 +35,15 @@ func (a *Authority) Renew(of string, r Renewal) (*Issued, error) {
 		}
 		public = key.Public()
 	}
-	return a.change(func(ix *index, authority crypto.Signer) (*Issued, error) {
+	live := func(ix *index) error {
 		for _, e := range ix.named(of) {
 			if e.Serial.Cmp(old.Certificate.SerialNumber) == 0 && !e.Revoked.IsZero() {
-				return nil, fmt.Errorf("pki: %s was revoked on %s: issue another one", of, e.Revoked.Format(time.RFC3339))
+				return fmt.Errorf("pki: %s was revoked on %s: issue another one", of, e.Revoked.Format(time.RFC3339))
 			}
 		}
+		return nil
+	}
+	return a.change(live, func(ix *index, authority crypto.Signer) (*Issued, error) {
 		return a.issue(ix, authority, of, again(old.Certificate), public, life(old.Certificate), sealed)
 	})
 }

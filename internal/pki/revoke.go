@@ -86,20 +86,23 @@ func (a *Authority) Revoke(of string, reason Reason) ([]*Entry, error) {
 		return nil, err
 	}
 	var revoked []*Entry
-	_, err := a.change(func(ix *index, _ crypto.Signer) (*Issued, error) {
+	now := a.settings.now().UTC().Truncate(time.Second)
+	some := func(ix *index) error {
 		found := ix.named(of)
 		if len(found) == 0 {
-			return nil, fmt.Errorf("%w: no certificate %q", ErrNone, of)
+			return fmt.Errorf("%w: no certificate %q", ErrNone, of)
 		}
-		now := a.settings.now().UTC().Truncate(time.Second)
-		for _, e := range found {
+		if !slices.ContainsFunc(found, func(e *Entry) bool { return e.StateAt(now) != Expired }) {
+			return fmt.Errorf("%w: every certificate %q has ended", ErrNone, of)
+		}
+		return nil
+	}
+	_, err := a.change(some, func(ix *index, _ crypto.Signer) (*Issued, error) {
+		for _, e := range ix.named(of) {
 			if e.StateAt(now) == Valid {
 				e.Revoked, e.Reason = now, reason
 				revoked = append(revoked, e)
 			}
-		}
-		if len(revoked) == 0 && !slices.ContainsFunc(found, func(e *Entry) bool { return !e.Revoked.IsZero() }) {
-			return nil, fmt.Errorf("%w: every certificate %q has ended", ErrNone, of)
 		}
 		return nil, a.saveIndex(ix)
 	})
@@ -108,7 +111,7 @@ func (a *Authority) Revoke(of string, reason Reason) ([]*Entry, error) {
 
 // SignList signs a new list of what is revoked, so that those who rely on it know that it is the newest.
 func (a *Authority) SignList() error {
-	_, err := a.change(func(*index, crypto.Signer) (*Issued, error) { return nil, nil })
+	_, err := a.change(func(*index) error { return nil }, func(*index, crypto.Signer) (*Issued, error) { return nil, nil })
 	return err
 }
 
