@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -26,6 +27,9 @@ type socket struct {
 	status chan int
 }
 
+// alone keeps a command away from the terminal of whoever runs the tests: it has none to ask on.
+var alone = &syscall.SysProcAttr{Setsid: true}
+
 // keyOf is the fingerprint of a home's sockets.
 func keyOf(t *testing.T, home string) string {
 	t.Helper()
@@ -40,10 +44,16 @@ func keyOf(t *testing.T, home string) string {
 	return object.Fingerprint
 }
 
-// socketOf starts a verb in a home, for one peer.
+// socketOf starts a verb in a home, for a peer that is known.
 func socketOf(t *testing.T, home, verb, address, peer string, flags ...string) *socket {
 	t.Helper()
-	return startSocket(t, append([]string{verb, address, "--home", home, "--peer", peer}, flags...)...)
+	return openSocket(t, home, verb, address, append([]string{"--peer", peer}, flags...)...)
+}
+
+// openSocket starts a verb in a home.
+func openSocket(t *testing.T, home, verb, address string, flags ...string) *socket {
+	t.Helper()
+	return startSocket(t, append([]string{verb, address, "--home", home}, flags...)...)
 }
 
 // startSocket starts a verb.
@@ -54,6 +64,7 @@ func startSocket(t *testing.T, args ...string) *socket {
 		t: t, cmd: exec.Command(binary, args...), out: new(lockedBuffer), log: new(lockedBuffer),
 		events: make(chan map[string]any, 64), status: make(chan int, 1),
 	}
+	s.cmd.SysProcAttr = alone
 	var err error
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -109,10 +120,8 @@ func (s *socket) event(kind string) map[string]any {
 // prints waits until stdout is this.
 func (s *socket) prints(want string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patience); s.out.String() != want; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("%s printed %q, want %q\n%s", s.cmd.Args[1], s.out, want, s.log)
-		}
+	if !s.out.waitFor(func(text string) bool { return text == want }) {
+		s.t.Fatalf("%s printed %q, want %q\n%s", s.cmd.Args[1], s.out, want, s.log)
 	}
 }
 
@@ -306,6 +315,7 @@ func TestSocketBadInput(t *testing.T) {
 	}
 	run := func(args ...string) (int, string) {
 		cmd := exec.Command(binary, append(args, "--home", home)...)
+		cmd.SysProcAttr = alone
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		cmd.Run()
