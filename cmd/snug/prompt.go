@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"golang.org/x/term"
+
+	"snug/client"
 )
 
 // maxLine bounds what is read of a typed line in bytes: what a terminal holds of one.
@@ -40,6 +43,9 @@ func (t *terminal) ask(ctx context.Context, prompt string) (string, error) {
 			b := make([]byte, maxLine)
 			// A terminal gives a line at a time.
 			n, err := t.Read(b)
+			if err == io.EOF {
+				err = nil // ctrl-D is Enter with nothing before it
+			}
 			return string(b[:n]), err
 		})
 	}
@@ -55,7 +61,7 @@ func (t *terminal) ask(ctx context.Context, prompt string) (string, error) {
 // interruption is why nobody waits for an answer any more.
 func interruption(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return errors.New("nobody has answered")
+		return &client.Error{Code: client.Refused, Message: "nobody has answered in time"}
 	}
 	return errors.New("interrupted")
 }
