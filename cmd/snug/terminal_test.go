@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"unsafe"
+
+	"snug/internal/qr"
 )
 
 // A screen is a person's terminal with a command on it.
@@ -232,4 +234,19 @@ func TestPasswordTyped(t *testing.T) {
 	listener.in.Close()
 	dialer.ends(0)
 	listener.ends(0)
+}
+
+// TestKeyShown: on a terminal the key is there to be typed, compared and scanned.
+func TestKeyShown(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	shown := onScreen(t, nil, "key", "show", "--home", home)
+	shown.shows(`to compare, all of it: (\d{5} ){11}\d{5}\r\n`)
+	shown.shows("at a glance: [a-z]+ [a-z]+ [a-z]+ [a-z]+\r\n")
+	code, err := qr.Encode(keyOf(t, home))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown.shows(regexp.QuoteMeta(strings.ReplaceAll(code.Terminal(), "\n", "\r\n")))
+	shown.shows(keyOf(t, home) + "\r\n")
+	shown.ends(0)
 }
