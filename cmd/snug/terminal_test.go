@@ -250,3 +250,61 @@ func TestKeyShown(t *testing.T) {
 	shown.shows(keyOf(t, home) + "\r\n")
 	shown.ends(0)
 }
+
+// TestSocketProgress: whoever pipes sees on the terminal how far it has come; in the end the line is gone.
+func TestSocketProgress(t *testing.T) {
+	content := filepath.Join(t.TempDir(), "content")
+	if err := os.WriteFile(content, make([]byte, 1<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.Open(content)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	reading, writing, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writing.Close()
+	// They are there before the others, so that they would have shown a line when those do: a script, and a talk.
+	quiet := make(map[string]*screen)
+	for name, stdin := range map[string]io.Reader{"a script": strings.NewReader("text"), "a talk": nil} {
+		listener, address, home, key := listening(t)
+		args := []string{"dial", address, "--peer", key, "--home", home}
+		if name == "a script" {
+			args = append(args, "--json")
+		}
+		quiet[name] = onScreen(t, stdin, args...)
+		listener.event("connected")
+		quiet[name].shows("connected")
+	}
+	for name, row := range map[string]struct {
+		stdin *os.File
+		want  string
+	}{
+		"a pipe": {reading, `\r\x1b\[Ksnug: 1\.00 MiB sent, [0-9.]+ [KM]iB/s`},
+		"a file": {file, `\r\x1b\[Ksnug: 1\.00 MiB of 1\.00 MiB sent, [0-9.]+ [KM]iB/s, 0:00 left`},
+	} {
+		listener, address, home, key := listening(t)
+		dialer := onScreen(t, row.stdin, "dial", address, "--peer", key, "--home", home)
+		if row.stdin == reading {
+			writing.Write(make([]byte, 1<<20))
+		}
+		dialer.shows(row.want)
+		if row.stdin == reading {
+			writing.Close()
+		}
+		listener.in.Close() // only now is the dialer done
+		dialer.ends(0)
+		listener.ends(0)
+		if !strings.Contains(dialer.text.String(), "\r\x1b[Ksnug: ended: 0 bytes received, 1048576 sent") {
+			t.Errorf("%s: the line stays: %q", name, dialer.text)
+		}
+	}
+	for name, dialer := range quiet {
+		if text := dialer.text.String(); strings.Contains(text, "B/s") {
+			t.Errorf("%s: the screen shows %q", name, text)
+		}
+	}
+}
