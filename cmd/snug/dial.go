@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"net"
 
@@ -29,7 +28,7 @@ func dial(ctx context.Context, c *call, flags *socketFlags) error {
 	conn, err := a.dial(ctx, c)
 	if err != nil {
 		if ctx.Err() != nil {
-			return &cutError{errors.New("interrupted")}
+			return &cutError{errInterrupted}
 		}
 		if refused := c.refusedPeer(err); refused != nil {
 			if c.json {

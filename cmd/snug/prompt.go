@@ -58,12 +58,14 @@ func (t *terminal) ask(ctx context.Context, prompt string) (string, error) {
 	}
 }
 
+var errInterrupted = errors.New("interrupted")
+
 // interruption is why nobody waits for an answer any more.
 func interruption(ctx context.Context) error {
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return &client.Error{Code: client.Refused, Message: "nobody has answered in time"}
 	}
-	return errors.New("interrupted")
+	return errInterrupted
 }
 
 // askSecretly asks on the terminal, and does not show what is typed. hint is what to do where there is none.
@@ -73,26 +75,25 @@ func askSecretly(ctx context.Context, prompt, hint string) (string, error) {
 		return "", usageErrorf(hint, "there is no terminal to ask for it on")
 	}
 	defer tty.Close()
-	fd := int(tty.Fd())
-	before, err := term.GetState(fd)
+	// The terminal stops showing what is typed before it is asked for: x/term's own ReadPassword asks for nothing, and
+	// who types at once would be seen.
+	before, err := term.MakeRaw(int(tty.Fd()))
 	if err != nil {
 		return "", err
 	}
-	fmt.Fprint(tty, prompt)
-	var line typed
+	defer term.Restore(int(tty.Fd()), before)
 	select {
-	case line = <-reading(func() (string, error) {
-		b, err := term.ReadPassword(fd)
-		return string(b), err
-	}):
+	case line := <-reading(func() (string, error) { return term.NewTerminal(tty, "").ReadPassword(prompt) }):
+		// The prompt goes again, on the line before: what stays on the screen is the verb's answer.
+		fmt.Fprint(tty, "\x1b[A\r\x1b[K")
+		if line.err == io.EOF { // ctrl-C and ctrl-D
+			line.err = errInterrupted
+		}
+		return line.text, line.err
 	case <-ctx.Done():
-		line.err = interruption(ctx)
-		// Whoever is interrupted still has a terminal that shows what is typed.
-		term.Restore(fd, before)
+		fmt.Fprint(tty, "\r\x1b[K")
+		return "", interruption(ctx)
 	}
-	// The prompt goes again: what stays on the screen is the verb's answer.
-	fmt.Fprint(tty, "\r\x1b[K")
-	return line.text, line.err
 }
 
 // reading reads on the side. What blocks there when nobody waits for it any more stays so to the end of the process.
