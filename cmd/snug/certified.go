@@ -59,6 +59,11 @@ func addCertified(set *flag.FlagSet, listens bool) *certified {
 	return a
 }
 
+// used reports whether any of the flags was given.
+func (a *certified) used() bool {
+	return len(a.authorities) > 0 || len(a.names) > 0 || len(a.lists) > 0 || a.certificate != "" || a.key != "" || a.keyPassphrase != "" || a.anyName
+}
+
 // check refuses what does not go together.
 func (a *certified) check(c *call, pinned bool) error {
 	try := "snug " + c.verb.name + " " + c.args[0] + " --ca ca.pem --cert me.pem --name db.example.org"

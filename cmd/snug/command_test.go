@@ -7,7 +7,6 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // TestListenExec runs a command for each of several peers at once, until it is stopped.
@@ -60,18 +59,13 @@ func TestListenExecEndings(t *testing.T) {
 // TestListenExecCut: a command whose peer is cut off does not get to take what came for all there is.
 func TestListenExecCut(t *testing.T) {
 	dir := t.TempDir()
-	complete, begun := filepath.Join(dir, "complete"), filepath.Join(dir, "begun")
-	// The command is a child of the shell: it must go with it.
-	listener, address, home, key := listening(t, "--exec", "(cat > '"+begun+"'; touch '"+complete+"'); true")
+	complete := filepath.Join(dir, "complete")
+	// The command is a child of the shell: it must go with it. What it has received it says on the listener's stderr.
+	listener, address, home, key := listening(t, "--exec", "(tee /dev/stderr >/dev/null; touch '"+complete+"'); true")
 	dialer := socketOf(t, home, "dial", address, key)
-	io.WriteString(dialer.in, "half of")
-	for deadline := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
-		if b, _ := os.ReadFile(begun); string(b) == "half of" {
-			break
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("the command never saw its input\n%s", listener.log)
-		}
+	io.WriteString(dialer.in, "half of\n")
+	if !listener.log.waitFor(func(text string) bool { return strings.Contains(text, "half of\n") }) {
+		t.Fatalf("the command never saw its input\n%s", listener.log)
 	}
 	dialer.cmd.Process.Kill()
 	listener.ends(6)

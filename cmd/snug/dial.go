@@ -11,24 +11,25 @@ import (
 
 func dialFlags(set *flag.FlagSet) action {
 	homeFlags(set)
-	accepted, certs := addPeers(set), addCertified(set, false)
-	return func(ctx context.Context, c *call) error { return dial(ctx, c, accepted, certs) }
+	flags := addSocketFlags(set, false)
+	return func(ctx context.Context, c *call) error { return dial(ctx, c, flags) }
 }
 
 // dial connects to the peer. Not a byte of stdin is read before both sides have accepted each other.
-func dial(ctx context.Context, c *call, accepted *peers, certs *certified) error {
-	live, end, err := c.socketTrust(ctx, accepted, certs)
-	if err != nil {
-		return err
-	}
-	defer end()
+func dial(ctx context.Context, c *call, flags *socketFlags) error {
 	if host, _, err := net.SplitHostPort(c.args[0]); err != nil || host == "" {
 		return usageErrorf("snug "+c.verb.example, "%q is no address to dial: HOST:PORT", c.args[0])
 	}
-	dialing, cancel := context.WithTimeout(ctx, c.timeout)
-	defer cancel()
-	conn, err := mtls.Dial(dialing, "tcp", c.args[0], &mtls.ClientOptions{Live: live})
+	a, err := c.admission(ctx, flags, false, nil)
 	if err != nil {
+		return err
+	}
+	defer a.end()
+	conn, err := a.dial(ctx, c)
+	if err != nil {
+		if ctx.Err() != nil {
+			return &cutError{errInterrupted}
+		}
 		if refused := c.refusedPeer(err); refused != nil {
 			if c.json {
 				c.tell(socketEvent{Event: "refused", Addr: c.args[0], Reason: refused.Error()}, "")
@@ -38,6 +39,18 @@ func dial(ctx context.Context, c *call, accepted *peers, certs *certified) error
 		return &client.Error{Code: client.Unreachable, Message: "reaching " + c.args[0] + ": " + err.Error(),
 			Hint: "is `snug listen` running there, and does the way lead there?"}
 	}
-	c.connected(conn)
+	if err := c.connected(a, conn, true); err != nil {
+		return err
+	}
 	return c.joinStreams(ctx, conn)
+}
+
+// dial connects in the time of --timeout, or that of a person who is asked.
+func (a *admission) dial(ctx context.Context, c *call) (*mtls.Conn, error) {
+	timeout := max(c.timeout, a.patience)
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	return mtls.Dial(ctx, "tcp", c.args[0], &mtls.ClientOptions{
+		Live: a.live, Identity: a.identity, Protocols: []string{a.protocol}, Patience: timeout, DecideUnverified: a.decide,
+	})
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"sync/atomic"
 
+	"snug/internal/progress"
 	"snug/mtls"
 )
 
@@ -25,13 +27,16 @@ type joint struct {
 	// receiving leaves in alone.
 	receiving bool
 
+	// streams says that in and out are ours, and no command's.
+	streams bool
+
 	received, sent atomic.Int64
 }
 
 // joinStreams joins the socket with stdin and stdout.
 func (c *call) joinStreams(ctx context.Context, conn *mtls.Conn) error {
 	person := isTerminal(c.in)
-	j := &joint{conn: conn, in: c.in, out: c.out, person: person, receiving: person && !isTerminal(c.out)}
+	j := &joint{conn: conn, in: c.in, out: c.out, person: person, receiving: person && !isTerminal(c.out), streams: true}
 	return c.join(ctx, j)
 }
 
@@ -43,8 +48,10 @@ func (c *call) join(ctx context.Context, j *joint) error {
 	up, down := make(chan error, 1), make(chan error, 1)
 	go func() { up <- j.send() }()
 	go func() { down <- j.receive() }()
+	endProgress := c.showProgress(j)
 
 	err := j.settle(up, down)
+	endProgress()
 	if err != nil {
 		j.conn.NetConn().Close()
 	} else {
@@ -59,6 +66,38 @@ func (c *call) join(ctx context.Context, j *joint) error {
 		c.tell(socketEvent{Event: "ended", Peer: peer, Received: &in, Sent: &out}, "ended: %d bytes received, %d sent", in, out)
 	}
 	return err
+}
+
+// showProgress keeps a line on the terminal that says how far the stream has come, where somebody looks on who is not
+// talking with the peer there. The function that it returns takes it away.
+func (c *call) showProgress(j *joint) (end func()) {
+	piped := !isTerminal(c.in) || !isTerminal(c.out)
+	if c.json || !j.streams || !piped || !isTerminal(c.err) {
+		return func() {}
+	}
+	return progress.Show(c.err, progress.Stream{
+		Moved: func() (received, sent int64) { return j.received.Load(), j.sent.Load() },
+		Size:  sizeOf(c.in),
+		// What the peer says stands there.
+		Quiet: func() bool { return j.received.Load() > 0 && isTerminal(c.out) },
+	})
+}
+
+// sizeOf is how many bytes are to be read, where that is known; else it is negative.
+func sizeOf(in io.Reader) int64 {
+	f, ok := in.(*os.File)
+	if !ok {
+		return -1
+	}
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return -1
+	}
+	at, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return -1
+	}
+	return max(0, info.Size()-at)
 }
 
 // settle waits for both directions, or for the first that fails.

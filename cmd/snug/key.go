@@ -3,10 +3,14 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
+	"snug/client"
 	"snug/internal/ident"
+	"snug/internal/qr"
 	"snug/mtls"
 )
 
@@ -22,22 +26,42 @@ func (c *call) socketIdentity() (*mtls.Identity, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, err
 	}
-	return mtls.LoadOrGenerate(filepath.Join(dir, socketKey), mtls.Generate)
+	path := filepath.Join(dir, socketKey)
+	identity, err := mtls.LoadOrGenerate(path, mtls.Generate)
+	if err != nil {
+		return nil, &client.Error{Message: strings.TrimPrefix(err.Error(), "mtls: "),
+			Hint: "it is this home's key: chmod 600, or a copy of it; moved away, a new key is made, which peers that know the old one refuse"}
+	}
+	return identity, nil
 }
 
 func keyFlags(set *flag.FlagSet) action {
 	addHome(set)
-	return func(_ context.Context, c *call) error {
-		identity, err := c.socketIdentity()
+	return showKey
+}
+
+// showKey prints the key in each way that another side can take it: typed, compared, scanned.
+func showKey(_ context.Context, c *call) error {
+	identity, err := c.socketIdentity()
+	if err != nil {
+		return err
+	}
+	key := identity.Fingerprint()
+	object := struct {
+		Fingerprint string `json:"fingerprint"`
+		Digits      string `json:"digits"`
+		Words       string `json:"words"`
+	}{key.String(), ident.Digits(key), ident.TellApart(key)}
+	if !c.json {
+		c.say("to compare, all of it: %s", object.Digits)
+		c.say("to tell it from others at a glance: %s", object.Words)
+	}
+	if isTerminal(c.out) && !c.json {
+		code, err := qr.Encode(object.Fingerprint)
 		if err != nil {
 			return err
 		}
-		object := struct {
-			Fingerprint string `json:"fingerprint"`
-		}{identity.Fingerprint().String()}
-		if !c.json {
-			c.say("to tell it from others at a glance: %s", ident.TellApart(identity.Fingerprint()))
-		}
-		return c.print(object, "%s", object.Fingerprint)
+		fmt.Fprintf(c.err, "\n%s\n", code.Terminal())
 	}
+	return c.print(object, "%s", object.Fingerprint)
 }

@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
-	"fmt"
+	"io/fs"
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 
+	"snug/client"
 	"snug/mtls"
 )
 
@@ -16,8 +19,7 @@ const maxCommands = 64
 
 // A listening is what the flags of listen ask for.
 type listening struct {
-	accepted *peers
-	certs    *certified
+	*socketFlags
 	// exec is the shell's line to join each peer with; empty for stdin and stdout.
 	exec string
 	// keep goes on after the first peer.
@@ -26,7 +28,7 @@ type listening struct {
 
 func listenFlags(set *flag.FlagSet) action {
 	addHome(set)
-	l := listening{accepted: addPeers(set), certs: addCertified(set, true)}
+	l := listening{socketFlags: addSocketFlags(set, true)}
 	set.StringVar(&l.exec, "exec", "", "join the peer with this `COMMAND` of the shell; it finds the peer's key in SNUG_PEER")
 	set.BoolVar(&l.keep, "keep", false, "with --exec: go on listening, and run the command for each peer that comes")
 	return l.run
@@ -35,41 +37,90 @@ func listenFlags(set *flag.FlagSet) action {
 // run waits for the one peer. Others are refused and the waiting goes on: whoever finds the port must not be able to
 // end it.
 func (l *listening) run(ctx context.Context, c *call) error {
-	live, end, err := c.socketTrust(ctx, l.accepted, l.certs)
+	if err := l.check(c); err != nil {
+		return err
+	}
+	waiting, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	a, err := c.admission(ctx, l.socketFlags, true, giveUp)
 	if err != nil {
 		return err
 	}
-	defer end()
+	defer a.end()
+	listener, err := a.listen(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	ended := context.AfterFunc(waiting, func() { listener.Close() })
+	defer ended()
+	c.tell(socketEvent{Event: "listening", Addr: listener.Addr().String()}, "listening on %s; this is %s", listener.Addr(), a.ours())
+	if a.announce != nil {
+		a.announce()
+	}
+	if l.keep {
+		return l.serve(ctx, c, a, listener)
+	}
+	conn, err := listener.AcceptConn()
+	switch {
+	case ctx.Err() != nil:
+		return nil // nobody came before it was stopped
+	case err != nil && waiting.Err() != nil:
+		return context.Cause(waiting)
+	case err != nil:
+		return err
+	}
+	listener.Close()
+	return l.join(ctx, c, a, conn)
+}
+
+// check refuses what does not go together.
+func (l *listening) check(c *call) error {
 	if _, _, err := net.SplitHostPort(c.args[0]); err != nil {
 		return usageErrorf("snug "+c.verb.example, "%q is no address to listen on: HOST:PORT or :PORT", c.args[0])
 	}
 	if l.keep && l.exec == "" {
 		return usageErrorf("snug listen :9000 --peer FINGERPRINT --keep --exec COMMAND", "--keep needs --exec: stdin and stdout are there once")
 	}
-	listener, err := mtls.Listen(ctx, "tcp", c.args[0], &mtls.ListenerOptions{Live: live, Refused: c.refused})
+	if l.keep && l.password {
+		return usageErrorf("snug listen :9000 --password --remember bob", "--keep and --password: a password lets in one peer, and once")
+	}
+	return l.socketFlags.check(c, true)
+}
+
+// listen begins.
+func (a *admission) listen(ctx context.Context, c *call) (*mtls.Listener, error) {
+	listener, err := mtls.Listen(ctx, "tcp", c.args[0], &mtls.ListenerOptions{
+		Live: a.live, Identity: a.identity, Protocols: []string{a.protocol}, Patience: a.patience, DecideUnverified: a.decide,
+		Refused: func(remote net.Addr, err error) {
+			c.refused(remote, err)
+			if a.refused != nil {
+				a.refused(remote, err)
+			}
+		},
+	})
 	if err != nil {
-		return fmt.Errorf("listening: %w", err)
+		return nil, listenError(c.args[0], err)
 	}
-	defer listener.Close()
-	ended := context.AfterFunc(ctx, func() { listener.Close() })
-	defer ended()
-	c.tell(socketEvent{Event: "listening", Addr: listener.Addr().String()}, "listening on %s; this is %s", listener.Addr(), live.Identity().Fingerprint())
-	if l.keep {
-		return l.serve(ctx, c, listener)
+	return listener, nil
+}
+
+// listenError says what a person can do about an address that cannot be listened on.
+func listenError(addr string, err error) error {
+	hint := ""
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		hint = "something listens there already; :0 finds a port that is free"
+	case errors.Is(err, fs.ErrPermission):
+		hint = "ports below 1024 are the administrator's"
+	case errors.Is(err, syscall.EADDRNOTAVAIL):
+		hint = "that is no address of this machine; :PORT is all of them"
 	}
-	conn, err := listener.AcceptConn()
-	if err != nil {
-		if ctx.Err() != nil {
-			return nil // nobody came before it was stopped
-		}
-		return err
-	}
-	listener.Close()
-	return l.join(ctx, c, conn)
+	return &client.Error{Message: "listening on " + addr + ": " + strings.TrimPrefix(err.Error(), "mtls: listening: "), Hint: hint}
 }
 
 // serve runs the command for each peer that comes, until it is stopped, which is no failure.
-func (l *listening) serve(ctx context.Context, c *call, listener *mtls.Listener) error {
+func (l *listening) serve(ctx context.Context, c *call, a *admission, listener *mtls.Listener) error {
 	var running sync.WaitGroup
 	defer running.Wait()
 	slots := make(chan struct{}, maxCommands)
@@ -84,7 +135,7 @@ func (l *listening) serve(ctx context.Context, c *call, listener *mtls.Listener)
 		}
 		running.Go(func() {
 			defer func() { <-slots }()
-			if err := l.join(ctx, c, conn); err != nil {
+			if err := l.join(ctx, c, a, conn); err != nil {
 				peer := conn.Peer().Fingerprint.String()
 				c.tell(socketEvent{Event: "failed", Peer: peer, Reason: err.Error()}, "%s: %v", peer, err)
 			}
@@ -93,8 +144,10 @@ func (l *listening) serve(ctx context.Context, c *call, listener *mtls.Listener)
 }
 
 // join joins an accepted peer with what the flags say.
-func (l *listening) join(ctx context.Context, c *call, conn *mtls.Conn) error {
-	c.connected(conn)
+func (l *listening) join(ctx context.Context, c *call, a *admission, conn *mtls.Conn) error {
+	if err := c.connected(a, conn, false); err != nil {
+		return err
+	}
 	if l.exec != "" {
 		return c.joinCommand(ctx, l.exec, conn)
 	}
@@ -103,17 +156,6 @@ func (l *listening) join(ctx context.Context, c *call, conn *mtls.Conn) error {
 
 // refused tells of somebody who is not the peer.
 func (c *call) refused(remote net.Addr, err error) {
-	reason := strings.TrimPrefix(err.Error(), "mtls: handshake: ")
+	reason := reasonOf(err)
 	c.tell(socketEvent{Event: "refused", Addr: remote.String(), Reason: reason}, "refused %s: %s", remote, safe(reason))
-}
-
-// connected tells who the peer is.
-func (c *call) connected(conn *mtls.Conn) {
-	peer := conn.Peer().Fingerprint
-	event := socketEvent{Event: "connected", Addr: conn.RemoteAddr().String(), Peer: peer.String(), Name: c.nameOf(peer)}
-	who := event.Peer
-	if event.Name != "" {
-		who = event.Name
-	}
-	c.tell(event, "connected with %s at %s", who, event.Addr)
 }

@@ -64,7 +64,7 @@ func findVerb(args []string) (*verb, []string, error) {
 	case "device":
 		return nil, nil, usageErrorf("snug devices", "which of rename, revoke?")
 	case "key":
-		return nil, nil, usageErrorf("snug key show", "which of show, add, forget, list?")
+		return nil, nil, usageErrorf("snug key show", "which of show, add, forget, list, token?")
 	case "pki":
 		return nil, nil, usageErrorf("snug pki init 'our sockets'", "which of init, issue, renew, revoke, list, show?")
 	}

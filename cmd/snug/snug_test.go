@@ -108,12 +108,40 @@ func (s *server) address() string { return s.TLS + "#" + s.Pin }
 type lockedBuffer struct {
 	mu  sync.Mutex
 	buf bytes.Buffer
+	// more is closed when something is written, and then made again.
+	more chan struct{}
 }
 
 func (b *lockedBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.more != nil {
+		close(b.more)
+		b.more = nil
+	}
 	return b.buf.Write(p)
+}
+
+// waitFor waits until what was printed is as it should be, and reports whether it came to that.
+func (b *lockedBuffer) waitFor(good func(text string) bool) bool {
+	deadline := time.After(patience)
+	for {
+		b.mu.Lock()
+		text := b.buf.String()
+		if b.more == nil {
+			b.more = make(chan struct{})
+		}
+		more := b.more
+		b.mu.Unlock()
+		if good(text) {
+			return true
+		}
+		select {
+		case <-more:
+		case <-deadline:
+			return false
+		}
+	}
 }
 
 func (b *lockedBuffer) String() string {

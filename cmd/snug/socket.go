@@ -24,6 +24,10 @@ func socketVerbs() []*verb {
 			name: "key forget", args: "NAME", least: 1, most: 1, flags: forgetPeerFlags, example: "key forget bob",
 			does: "Forget the key of a peer",
 		},
+		{
+			name: "key token", args: "NAME FILE", least: 2, most: 2, flags: tokenFlags, example: "key token backup tokens > backup.token",
+			does: "Make a token: print it, and write its hash into a file for listen --token-file",
+		},
 		{name: "key list", flags: listPeersFlags, example: "key list", does: "List the peers that are remembered"},
 		{
 			name: "listen", args: "ADDR", least: 1, most: 1, flags: listenFlags, example: "listen :9000 --peer FINGERPRINT > backup.tar",
@@ -43,6 +47,8 @@ type socketEvent struct {
 	Peer     string `json:"peer,omitempty"`
 	Name     string `json:"name,omitempty"`
 	Reason   string `json:"reason,omitempty"`
+	Password string `json:"password,omitempty"`
+	Words    string `json:"words,omitempty"`
 	Received *int64 `json:"received,omitempty"`
 	Sent     *int64 `json:"sent,omitempty"`
 }
@@ -68,7 +74,10 @@ func (e *cutError) Unwrap() error { return e.cause }
 func (c *call) refusedPeer(err error) error {
 	var wrong *mtls.PeerError
 	var refused *mtls.RefusedError
+	var decided *client.Error
 	switch {
+	case errors.As(err, &decided):
+		return decided
 	case errors.As(err, &wrong) && wrong.Rule == mtls.RuleKey && len(wrong.Expected) == 1 && !wrong.Got.IsZero() && c.nameOf(wrong.Expected[0]) != "":
 		name := c.nameOf(wrong.Expected[0])
 		return &client.Error{Code: client.Refused,
@@ -79,7 +88,7 @@ func (c *call) refusedPeer(err error) error {
 			Hint: hintOfRule(wrong.Rule)}
 	case errors.As(err, &refused) && strings.HasSuffix(refused.Reason, "no application protocol"):
 		return &client.Error{Code: client.Refused, Message: "what listens there speaks another protocol",
-			Hint: "it is no `snug listen`: a messenger's server, perhaps, which has another port"}
+			Hint: "it is no `snug listen`, or one that wants another proof: --peer, --password and --token-file have to be the same on both sides"}
 	case errors.As(err, &refused):
 		return &client.Error{Code: client.Refused, Message: strings.TrimPrefix(refused.Error(), "mtls: "),
 			Hint: "the other side says why; it has to be started with --peer and what `snug key show` prints here, or with --ca and --name as they are in the certificate shown here"}

@@ -7,10 +7,12 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -26,6 +28,9 @@ type socket struct {
 	status chan int
 }
 
+// alone keeps a command away from the terminal of whoever runs the tests: it has none to ask on.
+var alone = &syscall.SysProcAttr{Setsid: true}
+
 // keyOf is the fingerprint of a home's sockets.
 func keyOf(t *testing.T, home string) string {
 	t.Helper()
@@ -40,10 +45,16 @@ func keyOf(t *testing.T, home string) string {
 	return object.Fingerprint
 }
 
-// socketOf starts a verb in a home, for one peer.
+// socketOf starts a verb in a home, for a peer that is known.
 func socketOf(t *testing.T, home, verb, address, peer string, flags ...string) *socket {
 	t.Helper()
-	return startSocket(t, append([]string{verb, address, "--home", home, "--peer", peer}, flags...)...)
+	return openSocket(t, home, verb, address, append([]string{"--peer", peer}, flags...)...)
+}
+
+// openSocket starts a verb in a home.
+func openSocket(t *testing.T, home, verb, address string, flags ...string) *socket {
+	t.Helper()
+	return startSocket(t, append([]string{verb, address, "--home", home}, flags...)...)
 }
 
 // startSocket starts a verb.
@@ -54,6 +65,7 @@ func startSocket(t *testing.T, args ...string) *socket {
 		t: t, cmd: exec.Command(binary, args...), out: new(lockedBuffer), log: new(lockedBuffer),
 		events: make(chan map[string]any, 64), status: make(chan int, 1),
 	}
+	s.cmd.SysProcAttr = alone
 	var err error
 	if s.in, err = s.cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
@@ -109,10 +121,8 @@ func (s *socket) event(kind string) map[string]any {
 // prints waits until stdout is this.
 func (s *socket) prints(want string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patience); s.out.String() != want; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.t.Fatalf("%s printed %q, want %q\n%s", s.cmd.Args[1], s.out, want, s.log)
-		}
+	if !s.out.waitFor(func(text string) bool { return text == want }) {
+		s.t.Fatalf("%s printed %q, want %q\n%s", s.cmd.Args[1], s.out, want, s.log)
 	}
 }
 
@@ -297,6 +307,50 @@ func TestKeyShow(t *testing.T) {
 	}
 }
 
+// inUse is an address that somebody else listens on.
+func inUse(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String()
+}
+
+// TestSocketBadKey: a key file that is not as we made it is refused, and not replaced.
+func TestSocketBadKey(t *testing.T) {
+	for name, spoil := range map[string]func(path string) error{
+		"readable by others": func(path string) error { return os.Chmod(path, 0o644) },
+		"cut short":          func(path string) error { return os.Truncate(path, 60) },
+		"empty":              func(path string) error { return os.Truncate(path, 0) },
+		"something else": func(path string) error {
+			return os.WriteFile(path, []byte("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"), 0o600)
+		},
+	} {
+		home := filepath.Join(t.TempDir(), "home")
+		key := keyOf(t, home)
+		path := filepath.Join(home, "socket.pem")
+		if err := spoil(path); err != nil {
+			t.Fatal(err)
+		}
+		before, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, args := range [][]string{{"listen", "127.0.0.1:0", "--peer", key}, {"dial", "127.0.0.1:1", "--peer", key}, {"key", "show"}, {"dial", "127.0.0.1:1", "--password-file", os.DevNull}} {
+			cmd := exec.Command(binary, append(args, "--home", home)...)
+			out, _ := cmd.CombinedOutput()
+			if status := cmd.ProcessState.ExitCode(); status != 1 || !strings.Contains(string(out), path) || strings.Count(string(out), "\n") > 2 {
+				t.Errorf("%s: %v: exit %d, %q; want 1, and the file named", name, args, status, out)
+			}
+		}
+		if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s: the file was changed", name)
+		}
+	}
+}
+
 // TestSocketBadInput gives each kind of it its status.
 func TestSocketBadInput(t *testing.T) {
 	home := filepath.Join(t.TempDir(), "home")
@@ -306,6 +360,7 @@ func TestSocketBadInput(t *testing.T) {
 	}
 	run := func(args ...string) (int, string) {
 		cmd := exec.Command(binary, append(args, "--home", home)...)
+		cmd.SysProcAttr = alone
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		cmd.Run()
@@ -319,6 +374,20 @@ func TestSocketBadInput(t *testing.T) {
 	}{
 		{"nobody named", 2, "--peer", []string{"listen", "127.0.0.1:0"}},
 		{"nobody named to dial", 2, "key show", []string{"dial", "127.0.0.1:1"}},
+		{"nobody named, and no terminal", 2, "no terminal to ask on", []string{"dial", "127.0.0.1:1"}},
+		{"nobody named, by a script", 2, "nobody is asked", []string{"dial", "127.0.0.1:1", "--json"}},
+		{"no terminal for a password", 2, "--password-file", []string{"dial", "127.0.0.1:1", "--password"}},
+		{"no file of a password", 1, "reading the password: open", []string{"dial", "127.0.0.1:1", "--password-file", home + "/none"}},
+		{"a password and a peer", 2, "do not go with it", []string{"dial", "127.0.0.1:1", "--peer", key, "--password"}},
+		{"a password for many", 2, "one peer", []string{"listen", "127.0.0.1:0", "--password", "--keep", "--exec", "cat"}},
+		{"a name for a peer that is known", 2, "--remember", []string{"dial", "127.0.0.1:1", "--peer", key, "--remember", "bob"}},
+		{"no name", 2, "no name", []string{"listen", "127.0.0.1:0", "--password", "--remember", "Bob Smith"}},
+		{"a token for anybody", 2, "--peer", []string{"dial", "127.0.0.1:1", "--token-file", "/dev/null"}},
+		{"no token", 2, "holds no token", []string{"dial", "127.0.0.1:1", "--peer", key, "--token-file", "/dev/null"}},
+		{"no file of tokens", 1, "reading the tokens: open", []string{"listen", "127.0.0.1:0", "--token-file", home + "/none"}},
+		{"tokens and a peer", 2, "do not go with it", []string{"listen", "127.0.0.1:0", "--token-file", "/dev/null", "--peer", key}},
+		{"a port in use", 1, "something listens there already", []string{"listen", inUse(t), "--peer", key}},
+		{"no address of ours", 1, "no address of this machine", []string{"listen", "192.0.2.1:0", "--peer", key}},
 		{"no fingerprint", 2, "52 of a-z", []string{"dial", "127.0.0.1:1", "--peer", strings.ToUpper(key)}},
 		{"an unknown name", 4, "key add bob", []string{"dial", "127.0.0.1:1", "--peer", "bob"}},
 		{"no port", 2, "HOST:PORT", []string{"dial", "127.0.0.1", "--peer", key}},
@@ -334,8 +403,13 @@ func TestSocketBadInput(t *testing.T) {
 		{"a certificate that is not there", 1, "none.pem", []string{"dial", "127.0.0.1:1", "--peer", key, "--cert", filepath.Join(home, "none.pem")}},
 		{"a flag to accept anybody", 2, "", []string{"listen", "127.0.0.1:0", "--insecure"}},
 	} {
-		if status, stderr := run(row.args...); status != row.status || !strings.Contains(stderr, row.words) {
+		status, stderr := run(row.args...)
+		if status != row.status || !strings.Contains(stderr, row.words) {
 			t.Errorf("%s: exit %d, %q; want %d with %q", row.name, status, stderr, row.status, row.words)
+		}
+		// What went wrong, and what to do.
+		if lines := strings.Count(stderr, "\n"); lines < 1 || lines > 2 || strings.Contains(stderr, "goroutine") {
+			t.Errorf("%s: %d lines: %s", row.name, lines, stderr)
 		}
 	}
 	// The messenger's port is another protocol: it does not pass for a socket.
