@@ -79,10 +79,15 @@ func (n *session) login(ctx context.Context, m *wire.Login) (*wire.ServerFrame, 
 	if !right || !known {
 		return nil, errCredentials
 	}
-	n.loggedIn, n.loggedInBy = account.ID, account.Auth
+	return n.loggedInTo(&account), nil
+}
+
+// loggedInTo lets the connection enrol a device of the account.
+func (n *session) loggedInTo(a *Account) *wire.ServerFrame {
+	n.loggedIn, n.loggedInBy = a.ID, a.Auth
 	return &wire.ServerFrame{Body: &wire.ServerFrame_LoggedIn{LoggedIn: &wire.LoggedIn{
-		Account: account.ID[:], Chain: account.Chain, Vault: account.Vault,
-	}}}, nil
+		Account: a.ID[:], Chain: a.Chain, Vault: a.Vault,
+	}}}
 }
 
 // hash runs slow work when there is a place for it. Only the connection that asks
