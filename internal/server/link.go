@@ -101,9 +101,6 @@ func (n *session) openLink(m *wire.OpenLink) (*wire.ServerFrame, error) {
 
 // joinLink makes a stranger's connection the new end.
 func (n *session) joinLink(m *wire.JoinLink) (*wire.ServerFrame, error) {
-	if n.device.Load() != nil {
-		return nil, errIsDevice
-	}
 	if len(m.Mailbox) != len(mailboxID{}) {
 		return nil, errBadMailbox
 	}
@@ -117,6 +114,10 @@ func (n *session) joinLink(m *wire.JoinLink) (*wire.ServerFrame, error) {
 	box := b.live(id)
 	if box == nil {
 		return nil, errNoMailbox
+	}
+	// A device of the account may have enrolled itself without hearing so.
+	if d := n.device.Load(); d != nil && d.Account != box.account || n == box.ends[oldEnd] {
+		return nil, errIsDevice
 	}
 	// Who comes last has the end: a device whose connection broke comes back before we know that it was gone. Somebody else
 	// gets no further than that, as what was posted stays.
@@ -186,9 +187,6 @@ func (n *session) closeLink(m *wire.CloseLink) (*wire.ServerFrame, error) {
 // loginLink lets the new end enrol itself, once the old device has said so. What it has
 // been given in the mailbox is all that it needs to do that, and nobody else has it.
 func (n *session) loginLink(ctx context.Context, m *wire.LoginLink) (*wire.ServerFrame, error) {
-	if n.device.Load() != nil {
-		return nil, errIsDevice
-	}
 	b := n.server.mailboxes
 	b.mu.Lock()
 	box, end, err := b.end(m.Mailbox, n)

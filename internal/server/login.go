@@ -43,12 +43,10 @@ var (
 	errAuthKey = badRequest("an auth key has 32 bytes")
 )
 
-// login lets the connection enrol a device of the account, and nothing else yet.
+// login lets the connection enrol a device of the account, and nothing else yet. One that acts for a device of the account
+// may have enrolled it without hearing so, and enrols it again.
 // A handle that nobody has costs the same work as a wrong passphrase.
 func (n *session) login(ctx context.Context, m *wire.Login) (*wire.ServerFrame, error) {
-	if n.device.Load() != nil {
-		return nil, errIsDevice
-	}
 	handle, err := ident.ParseHandle(m.Handle)
 	if err != nil {
 		return nil, errHandle
@@ -78,6 +76,9 @@ func (n *session) login(ctx context.Context, m *wire.Login) (*wire.ServerFrame, 
 	}
 	if !right || !known {
 		return nil, errCredentials
+	}
+	if d := n.device.Load(); d != nil && d.Account != account.ID {
+		return nil, errIsDevice
 	}
 	return n.loggedInTo(&account), nil
 }
