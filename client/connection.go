@@ -92,8 +92,7 @@ func (c *Core) settled() bool {
 
 func (c *Core) advanceConnection() {
 	k := &c.vol.connection
-	wanted := c.mem.account != nil || len(c.vol.requests) > 0
-	if k.phase == offline && wanted && !c.now.Before(k.retryAt) {
+	if k.phase == offline && c.wantsConnection() && !c.now.Before(k.retryAt) {
 		k.phase = dialing
 		c.out.dial = true
 	}
@@ -110,6 +109,11 @@ func (c *Core) advanceConnection() {
 		c.ask(request{name: "ping", needs: greeted, frame: &wire.ClientFrame{Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{}}},
 			then: func(*Core, *wire.ServerFrame) {}})
 	}
+}
+
+// wantsConnection reports whether there is anything to ask a server for.
+func (c *Core) wantsConnection() bool {
+	return c.mem.account != nil || len(c.vol.requests) > 0 || c.linking()
 }
 
 // connected begins a connection with Hello.
@@ -132,6 +136,7 @@ func (c *Core) greeted(reply *wire.ServerFrame) {
 	k.serverID, k.nonce = [32]byte(hello.ServerId), [32]byte(hello.Nonce)
 	switch {
 	case c.mem.account == nil:
+		c.attachLink()
 	case hello.Authenticated != nil:
 		c.authenticated(hello.Authenticated)
 	case c.cfg.provesDevice:
@@ -222,6 +227,7 @@ func (c *Core) hangUp(problem string, earliest time.Time) {
 		k.retryAt = earliest
 	}
 	k.phase, k.problem, k.tried, k.refused = offline, problem, true, false
+	c.detachLink()
 	c.dropConnectionRequests()
 	c.vol.logs = make(map[ident.RoomID]serverLog)
 	c.vol.submitAt = make(map[ident.RoomID]time.Time)
@@ -241,6 +247,10 @@ func (c *Core) received(b []byte) {
 	}
 	if frame.Id != 0 {
 		c.answered(frame)
+		return
+	}
+	if body, ok := frame.Body.(*wire.ServerFrame_Link); ok {
+		c.receivedLink(body.Link)
 		return
 	}
 	if c.mem.account == nil {
@@ -271,6 +281,7 @@ func (c *Core) sync() {
 	c.refreshChains()
 	c.countKeyPackages()
 	c.resumeChange()
+	c.attachLink()
 }
 
 // nextWake is when the next thing falls due that no frame announces.
@@ -282,7 +293,7 @@ func (c *Core) nextWake() time.Time {
 		}
 	}
 	k := c.vol.connection
-	if k.phase == offline && (c.mem.account != nil || len(c.vol.requests) > 0) {
+	if k.phase == offline && c.wantsConnection() {
 		sooner(k.retryAt)
 	}
 	if k.phase >= greeted {

@@ -85,6 +85,8 @@ type volatile struct {
 	commitAt, submitAt map[ident.RoomID]time.Time
 	// begun says that the store was read once: from then on, what appears in it is news.
 	begun bool
+	// link is the device being linked, from either end; nil where none is. It is never changed in place.
+	link *link
 	// refusedRooms are those that the server would not make.
 	refusedRooms []refusedRoom
 }

@@ -89,27 +89,47 @@ func (c *Core) loggedIn(call uint64, l login, answer *wire.LoggedIn) {
 		c.reply(call, nil, refuse(Refused, "the server may be false", "the server shows a false history of the account's devices"))
 		return
 	}
+	again := func(c *Core) { c.login(call, l) }
+	c.enrol(enrolment{call: call, newcomer: n, again: again, lost: again, done: func(*Core) {},
+		refused: func(c *Core, e *Error) { c.reply(call, nil, e) }})
+}
+
+// enrolment makes this device one of an account that it holds the keys of.
+type enrolment struct {
+	newcomer
+	call uint64
+	// again begins anew where another device was enrolled meanwhile; lost, where not nil, when the connection has ended.
+	again, lost func(c *Core)
+	// done is called when this device is signed in, refused when it is not.
+	done    func(c *Core)
+	refused func(c *Core, e *Error)
+}
+
+// enrol signs this device's enrolment, unless it was made before, and has the server store it.
+func (c *Core) enrol(e enrolment) {
+	id := e.chain.Account()
 	device := ident.NewDeviceID(id, c.mem.key.Public())
-	packages, lastResort := [][]byte(nil), []byte(nil)
-	if _, enrolled := n.chain.Device(device); !enrolled {
-		if err := n.chain.Append(n.identity, ident.Enrol{Key: c.mem.key.Public(), Name: l.device}, c.now); err != nil {
-			c.reply(call, nil, failed("enrolling this device", err))
+	if _, enrolled := e.chain.Device(device); !enrolled {
+		if err := e.chain.Append(e.identity, ident.Enrol{Key: c.mem.key.Public(), Name: e.device}, c.now); err != nil {
+			e.refused(c, failed("enrolling this device", err))
 			return
 		}
 	}
-	packages, lastResort = c.newKeyPackages(n.chain, device, packagesWanted)
-	body := &wire.EnrolDevice{Chain: n.chain.Marshal(), KeyPackages: packages, LastResortKeyPackage: lastResort,
+	packages, lastResort := c.newKeyPackages(e.chain, device, packagesWanted)
+	body := &wire.EnrolDevice{Chain: e.chain.Marshal(), KeyPackages: packages, LastResortKeyPackage: lastResort,
 		Signature: c.loginSignature(id)}
-	again := func(c *Core) { c.login(call, l) }
-	c.ask(request{call: call, needs: greeted, lost: again,
+	c.ask(request{call: e.call, needs: greeted, lost: e.lost,
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_EnrolDevice{EnrolDevice: body}},
-		then:  func(c *Core, reply *wire.ServerFrame) { c.signIn(call, n, reply.GetAuthenticated()) },
-		refused: func(c *Core, e *wire.Error) {
-			if e.Code == wire.ErrorCode_ERROR_CODE_CONFLICT {
-				again(c)
+		then: func(c *Core, reply *wire.ServerFrame) {
+			e.done(c)
+			c.signIn(e.call, e.newcomer, reply.GetAuthenticated())
+		},
+		refused: func(c *Core, answer *wire.Error) {
+			if answer.Code == wire.ErrorCode_ERROR_CODE_CONFLICT {
+				e.again(c)
 				return
 			}
-			c.reply(call, nil, serverError(e))
+			e.refused(c, serverError(answer))
 		}})
 }
 

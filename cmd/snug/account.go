@@ -18,8 +18,8 @@ func accountVerbs() []*verb {
 			example: "register alice --server 127.0.0.1:8443#PIN --invite CODE",
 		},
 		{
-			name: "login", args: "HANDLE", least: 1, most: 1, flags: loginFlags,
-			does:    "Sign in to an account on this device, with its passphrase alone",
+			name: "login", args: "HANDLE", least: 0, most: 1, flags: loginFlags,
+			does:    "Sign in to an account on this device, with its passphrase alone, or with --link from a device that is signed in",
 			example: "login alice --server 127.0.0.1:8443#PIN",
 		},
 		{
@@ -73,7 +73,14 @@ func registerFlags(set *flag.FlagSet) action {
 func loginFlags(set *flag.FlagSet) action {
 	var s signIn
 	s.add(set)
+	link := set.String("link", "", "the `CODE` that snug device link, or the page, shows on a device of yours; - reads it from standard input")
 	return func(ctx context.Context, c *call) error {
+		if *link != "" {
+			return s.enterByLink(ctx, c, *link)
+		}
+		if len(c.args) == 0 {
+			return usageErrorf("snug "+c.verb.example, "login: too few arguments: snug login HANDLE")
+		}
 		return s.run(ctx, c, oldPassphrase, func(ctx context.Context, d *device, passphrase string) (client.Me, error) {
 			return d.Login(ctx, client.LoginOptions{
 				Handle: c.args[0], Passphrase: passphrase, DeviceName: s.deviceName,

@@ -1,9 +1,15 @@
 package main_test
 
 import (
+	"bufio"
+	"encoding/json"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 )
 
 // file writes a passphrase for --passphrase-file.
@@ -110,4 +116,116 @@ func TestVerifyVerb(t *testing.T) {
 	if got := alice.must("verify", "@bob", "--forget")[0]; got["verified"] != false {
 		t.Errorf("forgetting printed %v", got)
 	}
+}
+
+// A dialogue is a verb that prints objects and waits for answers.
+type dialogue struct {
+	t      *testing.T
+	cmd    *exec.Cmd
+	in     io.WriteCloser
+	out    *bufio.Scanner
+	stderr *lockedBuffer
+}
+
+func (p *person) begin(args ...string) *dialogue {
+	p.t.Helper()
+	d := &dialogue{t: p.t, cmd: p.command(args...), stderr: new(lockedBuffer)}
+	d.cmd.Stderr = d.stderr
+	out, err := d.cmd.StdoutPipe()
+	if err == nil {
+		d.in, err = d.cmd.StdinPipe()
+	}
+	if err == nil {
+		err = d.cmd.Start()
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	d.out = bufio.NewScanner(out)
+	timer := time.AfterFunc(patience, func() { d.cmd.Process.Kill() })
+	p.t.Cleanup(func() {
+		timer.Stop()
+		d.cmd.Process.Kill()
+	})
+	return d
+}
+
+// next waits for an object and gives one of its texts.
+func (d *dialogue) next(key string) string {
+	d.t.Helper()
+	if !d.out.Scan() {
+		d.t.Fatalf("no %s: the verb has ended\n%s", key, d.stderr)
+	}
+	var object map[string]any
+	if err := json.Unmarshal(d.out.Bytes(), &object); err != nil {
+		d.t.Fatalf("%q: %v", d.out.Bytes(), err)
+	}
+	value, ok := object[key].(string)
+	if !ok {
+		d.t.Fatalf("%v has no %s", object, key)
+	}
+	return value
+}
+
+func (d *dialogue) say(line string) {
+	d.t.Helper()
+	if _, err := io.WriteString(d.in, line+"\n"); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+// status waits for the end.
+func (d *dialogue) status() int {
+	for d.out.Scan() {
+	}
+	_ = d.cmd.Wait()
+	return d.cmd.ProcessState.ExitCode()
+}
+
+// TestLinkVerbs lets a device in from another one without the passphrase; a no on either side hands nothing over.
+func TestLinkVerbs(t *testing.T) {
+	s := serve(t)
+	alice := everybody(t, s, "alice")[0]
+	phone := newPerson(t, "alice")
+	link := func() (old, fresh *dialogue) {
+		old = alice.begin("device", "link")
+		code := old.next("link_code")
+		fresh = phone.begin("login", "--server", s.address(), "--link", "-", "--device", "phone")
+		fresh.say(code)
+		if a, b := old.next("digits"), fresh.next("digits"); a != b || len(a) != 6 {
+			t.Fatalf("the old device shows %s, the new one %s", a, b)
+		}
+		return old, fresh
+	}
+	old, fresh := link()
+	old.say("n")
+	fresh.say("y")
+	if a, b := old.status(), fresh.status(); a != 3 || b != 3 {
+		t.Errorf("after a no: exit %d and %d, want 3 and 3\n%s%s", a, b, old.stderr, fresh.stderr)
+	}
+	phone.mustRefuse(3, "nobody is signed in", "whoami")
+	if got := len(alice.must("devices")); got != 1 {
+		t.Fatalf("alice has %d devices after a no, want 1", got)
+	}
+
+	old, fresh = link()
+	old.say("y")
+	fresh.say("yes")
+	if id, name := fresh.next("device"), old.next("name"); name != "phone" || id == "" {
+		t.Errorf("linked %s as %s", id, name)
+	}
+	if a, b := old.status(), fresh.status(); a != 0 || b != 0 {
+		t.Fatalf("exit %d and %d\n%s%s", a, b, old.stderr, fresh.stderr)
+	}
+	phone.must("send", "common", "from the new device")
+	if got := len(alice.must("devices")); got != 2 {
+		t.Errorf("alice has %d devices, want 2", got)
+	}
+	tablet := newPerson(t, "alice")
+	server := []string{"login", "--server", s.address()}
+	tablet.mustRefuse(2, "no link code", append(server, "--link", alice.must("invite")[0]["invite"].(string))...)
+	tablet.mustRefuse(4, "not in use", append(server, "--link", "snug-link-"+strings.Repeat("a", 26))...)
+	tablet.mustRefuse(2, "HANDLE", append(server, "alice", "--link", "x")...)
+	tablet.mustRefuse(2, "HANDLE", server...)
+	tablet.mustRefuse(3, "invite", "register", "mallory", "--server", s.address(), "--invite", "snug-link-"+strings.Repeat("a", 26), "--passphrase-file", tablet.passphraseFile)
 }

@@ -22,6 +22,7 @@ func deviceVerbs() []*verb {
 			does:    "End another device of this account, for ever: it is cut off at once and leaves every room",
 			example: "device revoke 'lost phone'",
 		},
+		linkVerb(),
 	}
 }
 

@@ -62,7 +62,7 @@ func findVerb(args []string) (*verb, []string, error) {
 	case "room":
 		return nil, nil, usageErrorf("snug help", "which of create, add, remove, join, leave, members?")
 	case "device":
-		return nil, nil, usageErrorf("snug devices", "which of rename, revoke?")
+		return nil, nil, usageErrorf("snug devices", "which of rename, revoke, link?")
 	case "key":
 		return nil, nil, usageErrorf("snug key show", "which of show, add, forget, list, token?")
 	case "pki":

@@ -29,6 +29,12 @@ type Core interface {
 	Devices(ctx context.Context) ([]client.Device, error)
 	RenameDevice(ctx context.Context, device ident.DeviceID, name string) error
 	RevokeDevice(ctx context.Context, device ident.DeviceID) error
+	StartLink(ctx context.Context) (client.Link, error)
+	AwaitLink(ctx context.Context) (client.LinkMatch, error)
+	ConfirmLink(ctx context.Context) (client.Device, error)
+	JoinLink(ctx context.Context, options client.JoinLinkOptions) (client.LinkMatch, error)
+	AcceptLink(ctx context.Context) (client.Me, error)
+	CancelLink(ctx context.Context) error
 	Contact(ctx context.Context, account ident.AccountID) (client.Contact, error)
 	Verify(ctx context.Context, account ident.AccountID, theirs ident.SafetyNumber) (client.Contact, error)
 	Unverify(ctx context.Context, account ident.AccountID) (client.Contact, error)

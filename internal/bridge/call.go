@@ -65,7 +65,7 @@ func (s *Server) dispatchDevice(ctx context.Context, call *Call) (isPacket_Body,
 	case *Call_Forget:
 		return done(s.core.Forget(ctx))
 	default:
-		return s.dispatchContact(ctx, call)
+		return s.dispatchLink(ctx, call)
 	}
 }
 

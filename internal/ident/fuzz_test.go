@@ -69,6 +69,55 @@ func FuzzSafetyNumber(f *testing.F) {
 	})
 }
 
+// FuzzLinkCode: what is a link code is no invite, no safety number and no URL, and the reverse.
+func FuzzLinkCode(f *testing.F) {
+	code := must(ident.NewLinkCode(from(0)))
+	f.Add(code.Secret())
+	f.Add(code.QR())
+	f.Add(must(ident.NewInvite(from(0))).Secret())
+	f.Add("SNUG-SAFETY:" + strings.Repeat("0", 60))
+	f.Fuzz(func(t *testing.T, s string) {
+		code, err := ident.ParseLinkCode(s)
+		if err != nil {
+			return
+		}
+		for _, again := range []string{code.Secret(), code.QR()} {
+			same, err := ident.ParseLinkCode(again)
+			if err != nil || same.Secret() != code.Secret() {
+				t.Errorf("%q is written %q, which reads %v", s, again, err)
+			}
+		}
+		for _, form := range []string{s, strings.TrimSpace(s), code.Secret(), code.QR()} {
+			if _, err := ident.ParseInvite(form); err == nil {
+				t.Errorf("%q is a link code and an invite", form)
+			}
+			if _, err := ident.ParseSafetyNumber(form); err == nil {
+				t.Errorf("%q is a link code and a safety number", form)
+			}
+		}
+	})
+}
+
+// FuzzLink: a session opens nothing but what its other side has sealed, whatever comes.
+func FuzzLink(f *testing.F) {
+	code := must(ident.NewLinkCode(from(0)))
+	f.Add([]byte{}, []byte{}, []byte{})
+	f.Add(make([]byte, 32), make([]byte, 48), make([]byte, 200))
+	f.Fuzz(func(t *testing.T, first, second, sealed []byte) {
+		offer := must(ident.NewLinkOffer(from(1), code))
+		if _, s, err := offer.Reveal(first); err == nil {
+			if _, err := s.OpenDevice(sealed); err == nil {
+				t.Error("a device that nobody has sealed")
+			}
+		}
+		if answer, err := ident.NewLinkAnswer(from(50), code, first); err == nil {
+			if _, err := answer.Open(second); err == nil {
+				t.Error("a reveal that nobody has committed to")
+			}
+		}
+	})
+}
+
 func FuzzText(f *testing.F) {
 	f.Add("alice")
 	f.Add("aaaaaaaaaaaaaaaaaaaaaaaaaa")

@@ -43,6 +43,21 @@ const (
 	// labelSafety hashes an account's id and identity key to its half of a safety number.
 	labelSafety = "snug safety number v1"
 
+	// labelLinkMailbox hashes a link code to the name of its mailbox.
+	labelLinkMailbox = "snug link mailbox v1"
+	// labelLinkCommitment hashes what the old device will reveal.
+	labelLinkCommitment = "snug link commitment v1"
+	// labelLinkTranscript hashes what both devices have seen.
+	labelLinkTranscript = "snug link transcript v1"
+	// labelLinkMatch hashes the transcript to the digits that people compare.
+	labelLinkMatch = "snug link match v1"
+	// labelLinkToOld and labelLinkToNew derive the key of each direction, and are the
+	// associated data of what is sealed with it.
+	labelLinkToOld = "snug link to old v1"
+	labelLinkToNew = "snug link to new v1"
+	// labelLinkDevice signs the transcript, with the new device's key.
+	labelLinkDevice = "snug link device v1"
+
 	// labelInvite hashes an invite code to what the server stores.
 	labelInvite = "snug invite v1"
 	// labelToken hashes a token to what is kept of it.

@@ -24,21 +24,25 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	invite := must(ident.NewInvite(random))
 	code := must(ident.ParseMessageID(invite.Secret()))
 	server := bytes.Repeat([]byte{0xa7}, 32)
+	link := must(ident.NewLinkCode(random))
+	linked := ident.LinkedAccount{Identity: p.identity, Vault: opened.Key}
 	for name, row := range map[string]struct {
 		value  any
 		nested any
 		secret []byte
 	}{
-		"DeviceKey":    {p.device, struct{ k ident.DeviceKey }{p.device}, p.device.Secret()},
-		"Signer":       {p.device.Signer(), struct{ k any }{p.device.Signer()}, p.device.Secret()},
-		"IdentityKey":  {p.identity, struct{ k ident.IdentityKey }{p.identity}, p.identity.Secret()},
-		"AuthKey":      {auth, struct{ k ident.AuthKey }{auth}, auth.Secret()},
-		"WrapKey":      {wrap, struct{ k ident.WrapKey }{wrap}, nil},
-		"VaultKey":     {opened.Key, struct{ k ident.VaultKey }{opened.Key}, opened.Key.Secret()},
-		"OpenedVault":  {opened, struct{ o ident.OpenedVault }{*opened}, []byte("recovery data")},
-		"StoreKey":     {store, struct{ k ident.StoreKey }{store}, store.Secret()},
-		"Invite":       {invite, struct{ i ident.Invite }{invite}, code.Bytes()},
-		"ServerSecret": {must(ident.ServerSecretFromBytes(server)), struct{ s ident.ServerSecret }{must(ident.ServerSecretFromBytes(server))}, server},
+		"DeviceKey":     {p.device, struct{ k ident.DeviceKey }{p.device}, p.device.Secret()},
+		"Signer":        {p.device.Signer(), struct{ k any }{p.device.Signer()}, p.device.Secret()},
+		"IdentityKey":   {p.identity, struct{ k ident.IdentityKey }{p.identity}, p.identity.Secret()},
+		"AuthKey":       {auth, struct{ k ident.AuthKey }{auth}, auth.Secret()},
+		"WrapKey":       {wrap, struct{ k ident.WrapKey }{wrap}, nil},
+		"VaultKey":      {opened.Key, struct{ k ident.VaultKey }{opened.Key}, opened.Key.Secret()},
+		"OpenedVault":   {opened, struct{ o ident.OpenedVault }{*opened}, []byte("recovery data")},
+		"StoreKey":      {store, struct{ k ident.StoreKey }{store}, store.Secret()},
+		"Invite":        {invite, struct{ i ident.Invite }{invite}, code.Bytes()},
+		"LinkCode":      {link, struct{ c ident.LinkCode }{link}, []byte(strings.TrimPrefix(link.Secret(), "snug-link-"))},
+		"LinkedAccount": {linked, struct{ a ident.LinkedAccount }{linked}, p.identity.Secret()},
+		"ServerSecret":  {must(ident.ServerSecretFromBytes(server)), struct{ s ident.ServerSecret }{must(ident.ServerSecretFromBytes(server))}, server},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, printed := range print(t, row.value) {

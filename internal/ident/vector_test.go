@@ -135,6 +135,29 @@ func secretVectors(t *testing.T, f *vectorFile, p person) {
 	f.add("invite_hash", ident.HashInvite(invite).Bytes())
 }
 
+func linkVectors(f *vectorFile, p person) {
+	f.note("link: code from 00 on, the old device's key and nonce from 20, the new device's key from 60, which is also its device key's seed; sealings with nonces from 00")
+	code := must(ident.NewLinkCode(from(0)))
+	mailbox := code.Mailbox()
+	offer := must(ident.NewLinkOffer(from(0x20), code))
+	answer := must(ident.NewLinkAnswer(from(0x60), code, offer.Commitment()))
+	reveal, _, err := offer.Reveal(answer.Public())
+	if err != nil {
+		panic(err)
+	}
+	session := must(answer.Open(reveal))
+	f.add("link_code", code.Secret())
+	f.add("link_qr", code.QR())
+	f.add("link_mailbox", mailbox[:])
+	f.add("link_commitment", offer.Commitment())
+	f.add("link_answer", answer.Public())
+	f.add("link_reveal", reveal)
+	f.add("link_match", session.Match())
+	f.add("link_device", must(session.SealDevice(from(0), must(ident.NewDeviceKey(from(0x60))), "phone")))
+	vault := must(ident.VaultKeyFromSecret(bytes.Repeat([]byte{0xb2}, 32)))
+	f.add("link_account", must(session.SealAccount(from(0), ident.LinkedAccount{Account: p.chain.Account(), Identity: p.identity, Vault: vault, Len: p.chain.Len(), Head: p.chain.Head()})))
+}
+
 func logVectors(f *vectorFile, p person) {
 	f.note("login: server 32 x 01, nonce 32 x 02")
 	login := ident.Login{Server: [32]byte(bytes.Repeat([]byte{1}, 32)), Nonce: [32]byte(bytes.Repeat([]byte{2}, 32)), Account: p.chain.Account(), Device: p.id()}
@@ -147,6 +170,8 @@ func logVectors(f *vectorFile, p person) {
 	}
 	f.add("bob_account_id", bob.Account().Bytes())
 	f.add("safety_number", ident.NewSafetyNumber(p.chain, bob))
+
+	linkVectors(f, p)
 
 	f.note("log: entry 1, kind 2, epoch 5, 1767323045000 ms, payload \"hello\"")
 	room, message := must(ident.NewRoomID(from(0))), must(ident.NewMessageID(from(0x10)))

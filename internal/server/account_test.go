@@ -265,7 +265,14 @@ func TestDevices(t *testing.T) {
 	if again := second.ask(enrol(grown)).GetAuthenticated(); !again.EqualVT(device) {
 		t.Errorf("enrolled again as %v", again)
 	}
-	second.refused(bad, login("alice", who.authKey))
+	// It may not have heard so, and begin anew: nothing is added.
+	if second.ask(login("alice", who.authKey)).GetLoggedIn() == nil {
+		t.Error("a device cannot begin anew")
+	}
+	if again := second.ask(enrol(grown)).GetAuthenticated(); !again.EqualVT(device) {
+		t.Errorf("enrolled anew as %v", again)
+	}
+	friend.refused(bad, login("alice", who.authKey))
 	e := friend.event("the grown chain", func(f *wire.ServerFrame) bool { return f.GetChain() != nil }).GetChain()
 	if !bytes.Equal(e.Chain, grown.Marshal()) {
 		t.Error("the chain told is another")

@@ -135,6 +135,9 @@ func (n *session) enrol(ctx context.Context, m *wire.EnrolDevice) (*wire.ServerF
 		return nil, badRequest("the chain enrols no device")
 	}
 	d := devices[len(devices)-1]
+	if before.Len() == after.Len() {
+		d = n.proven(after, d, m.Signature)
+	}
 	if acting != nil && (acting.ID != d.ID || before.Len() != after.Len()) {
 		return nil, errIsDevice
 	}
@@ -142,7 +145,7 @@ func (n *session) enrol(ctx context.Context, m *wire.EnrolDevice) (*wire.ServerF
 		return nil, err
 	}
 	if before.Len() == after.Len() {
-		// Carried out before: the stored chain is this one.
+		// Carried out before: the stored chain is this one, or has grown from it since.
 		known, err := n.server.Store.Device(ctx, d.ID)
 		if err != nil {
 			return nil, err
@@ -167,6 +170,16 @@ func (n *session) enrol(ctx context.Context, m *wire.EnrolDevice) (*wire.ServerF
 		return nil, err
 	}
 	return n.authenticated(ctx, enrolled)
+}
+
+// proven gives the device of a chain that the connection proves to be; by default the one given.
+func (n *session) proven(chain *ident.Chain, d ident.Device, signature []byte) ident.Device {
+	for _, other := range chain.Devices() {
+		if n.proves(chain.Account(), other.ID, other.Key, signature) == nil {
+			return other
+		}
+	}
+	return d
 }
 
 // judgeChain checks that a chain is the account's stored one, or longer by one

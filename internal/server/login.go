@@ -43,12 +43,10 @@ var (
 	errAuthKey = badRequest("an auth key has 32 bytes")
 )
 
-// login lets the connection enrol a device of the account, and nothing else yet.
+// login lets the connection enrol a device of the account, and nothing else yet. One that acts for a device of the account
+// may have enrolled it without hearing so, and enrols it again.
 // A handle that nobody has costs the same work as a wrong passphrase.
 func (n *session) login(ctx context.Context, m *wire.Login) (*wire.ServerFrame, error) {
-	if n.device.Load() != nil {
-		return nil, errIsDevice
-	}
 	handle, err := ident.ParseHandle(m.Handle)
 	if err != nil {
 		return nil, errHandle
@@ -79,10 +77,18 @@ func (n *session) login(ctx context.Context, m *wire.Login) (*wire.ServerFrame, 
 	if !right || !known {
 		return nil, errCredentials
 	}
-	n.loggedIn, n.loggedInBy = account.ID, account.Auth
+	if d := n.device.Load(); d != nil && d.Account != account.ID {
+		return nil, errIsDevice
+	}
+	return n.loggedInTo(&account), nil
+}
+
+// loggedInTo lets the connection enrol a device of the account.
+func (n *session) loggedInTo(a *Account) *wire.ServerFrame {
+	n.loggedIn, n.loggedInBy = a.ID, a.Auth
 	return &wire.ServerFrame{Body: &wire.ServerFrame_LoggedIn{LoggedIn: &wire.LoggedIn{
-		Account: account.ID[:], Chain: account.Chain, Vault: account.Vault,
-	}}}, nil
+		Account: a.ID[:], Chain: a.Chain, Vault: a.Vault,
+	}}}
 }
 
 // hash runs slow work when there is a place for it. Only the connection that asks

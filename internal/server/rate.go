@@ -23,7 +23,9 @@ type limits struct {
 	invites *rate[ident.AccountID]
 	// passphrases are changes of it: each costs a slow hash.
 	passphrases *rate[ident.AccountID]
-	claims      *rate[ident.AccountID]
+	// links are mailboxes opened.
+	links  *rate[ident.AccountID]
+	claims *rate[ident.AccountID]
 	// openRooms stand in everybody's list: somebody who makes many is a nuisance to all.
 	openRooms *rate[ident.AccountID]
 }
@@ -35,6 +37,7 @@ func newLimits(now func() time.Time) *limits {
 		registrations: newRate[netip.Prefix](now, 20, 30*time.Second),
 		rooms:         newRate[ident.AccountID](now, 100, time.Second),
 		passphrases:   newRate[ident.AccountID](now, 10, time.Minute),
+		links:         newRate[ident.AccountID](now, 20, 30*time.Second),
 		invites:       newRate[ident.AccountID](now, 50, time.Minute),
 		claims:        newRate[ident.AccountID](now, 2*maxClaim, 100*time.Millisecond),
 		openRooms:     newRate[ident.AccountID](now, 10, time.Hour),

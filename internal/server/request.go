@@ -39,6 +39,10 @@ func (n *session) request(ctx context.Context, f *wire.ClientFrame) {
 		reply.Id = f.Id
 		n.answer(reply)
 	}
+	if after := n.afterAnswer; after != nil {
+		n.afterAnswer = nil
+		after()
+	}
 	if n.greetings {
 		n.greetings = false
 		n.sendWelcomes(ctx, n.device.Load())
@@ -172,6 +176,23 @@ func (n *session) dispatchAccount(ctx context.Context, f *wire.ClientFrame) (*wi
 		return n.revoke(ctx, m.RevokeDevice)
 	case *wire.ClientFrame_RenameDevice:
 		return n.rename(ctx, m.RenameDevice)
+	}
+	return n.dispatchLink(ctx, f)
+}
+
+// dispatchLink is the rest of dispatch: devices that are linked.
+func (n *session) dispatchLink(ctx context.Context, f *wire.ClientFrame) (*wire.ServerFrame, error) {
+	switch m := f.Body.(type) {
+	case *wire.ClientFrame_OpenLink:
+		return n.openLink(m.OpenLink)
+	case *wire.ClientFrame_JoinLink:
+		return n.joinLink(m.JoinLink)
+	case *wire.ClientFrame_PostLink:
+		return n.postLink(m.PostLink)
+	case *wire.ClientFrame_CloseLink:
+		return n.closeLink(m.CloseLink)
+	case *wire.ClientFrame_LoginLink:
+		return n.loginLink(ctx, m.LoginLink)
 	}
 	return nil, errUnknownBody
 }

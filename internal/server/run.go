@@ -118,6 +118,7 @@ func (s *Server) sweepOnce() {
 		}
 	}
 	s.hub.dropIdleTails()
+	s.mailboxes.sweep()
 	if s.registry.turnover() >= manyCame {
 		debug.FreeOSMemory()
 	}

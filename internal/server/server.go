@@ -120,9 +120,11 @@ type Server struct {
 	presence *presence
 	crier    *crier
 	limits   *limits
-	hashing  chan struct{} // a place for each slow hash under way
-	hashWait atomic.Int64  // hashes under way or waiting
-	hashed   atomic.Int64  // hashes begun, ever
+	// mailboxes are where devices that are linked meet.
+	mailboxes *mailboxes
+	hashing   chan struct{} // a place for each slow hash under way
+	hashWait  atomic.Int64  // hashes under way or waiting
+	hashed    atomic.Int64  // hashes begun, ever
 
 	draining atomic.Bool
 	// life ends when connections are cut. Sockets call us back without a context,
@@ -158,6 +160,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	s.crier = newCrier()
 	s.hub.committed = func(c *Submission) { s.crier.tell(func(ctx context.Context) { s.committed(ctx, c) }) }
 	s.limits = newLimits(config.Now)
+	s.mailboxes = newMailboxes(config.Now)
 	return s, s.makeCommonRoom(ctx)
 }
 

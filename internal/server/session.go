@@ -37,8 +37,9 @@ type session struct {
 	// loggedIn is the account that the connection may enrol a device of, and loggedInBy the slow hash that let it.
 	loggedIn   ident.AccountID
 	loggedInBy []byte
-	// greetings says that welcomes are to be handed out after the answer.
-	greetings bool
+	// greetings says that welcomes are to be handed out after the answer; afterAnswer is called there, where not nil.
+	greetings   bool
+	afterAnswer func()
 
 	mu struct {
 		sync.Mutex
@@ -112,6 +113,7 @@ func (n *session) end() {
 	}
 	n.server.registry.remove(n)
 	n.server.presence.unwatch(n)
+	n.server.mailboxes.left(n, false)
 	if d := n.device.Load(); d != nil {
 		n.server.presence.left(d)
 	}
@@ -186,6 +188,9 @@ func (n *session) acting() (*Device, error) {
 func (n *session) become(ctx context.Context, d Device) error {
 	n.gate.limit.Store(0)
 	n.device.Store(&d)
+	if !n.loggedIn.IsZero() {
+		n.server.mailboxes.left(n, true)
+	}
 	n.loggedIn, n.loggedInBy = ident.AccountID{}, nil
 	n.server.registry.identify(n, &d)
 	// The device may have been revoked since we read it: whoever revokes looks for

@@ -24,17 +24,18 @@ type Model struct {
 	// OnFrame, where not nil, is called when a session has new frames.
 	OnFrame func(*Session)
 
-	accounts []*modelAccount
-	packages map[ident.DeviceID]*modelPackages
-	rooms    []*modelRoom
-	sessions []*Session
-	invites  map[string]bool
-	counter  uint64
+	accounts  []*modelAccount
+	packages  map[ident.DeviceID]*modelPackages
+	rooms     []*modelRoom
+	sessions  []*Session
+	invites   map[string]bool
+	mailboxes map[string]*modelMailbox
+	counter   uint64
 }
 
 // NewModel gives a server that nobody has registered on.
 func NewModel(now func() time.Time) *Model {
-	return &Model{Now: now, packages: make(map[ident.DeviceID]*modelPackages), invites: make(map[string]bool)}
+	return &Model{Now: now, packages: make(map[ident.DeviceID]*modelPackages), invites: make(map[string]bool), mailboxes: make(map[string]*modelMailbox)}
 }
 
 // Session is one connection to a Model.
@@ -153,6 +154,14 @@ func (s *Session) dispatch(frame *wire.ClientFrame) *wire.ServerFrame {
 		return s.enrol(body.EnrolDevice)
 	case *wire.ClientFrame_Authenticate:
 		return s.authenticate(body.Authenticate)
+	case *wire.ClientFrame_JoinLink:
+		return s.joinLink(body.JoinLink)
+	case *wire.ClientFrame_PostLink:
+		return s.postLink(body.PostLink)
+	case *wire.ClientFrame_CloseLink:
+		return s.closeLink(body.CloseLink.Mailbox)
+	case *wire.ClientFrame_LoginLink:
+		return s.loginLink(body.LoginLink)
 	}
 	if s.account == nil {
 		return fault(wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED, "sign in first")
@@ -174,6 +183,8 @@ func (s *Session) dispatch(frame *wire.ClientFrame) *wire.ServerFrame {
 		return &wire.ServerFrame{Body: &wire.ServerFrame_Vault{Vault: &wire.Vault{Vault: s.account.vault}}}
 	case *wire.ClientFrame_ChangePassphrase:
 		return s.changePassphrase(body.ChangePassphrase)
+	case *wire.ClientFrame_OpenLink:
+		return s.openLink(body.OpenLink)
 	case *wire.ClientFrame_RevokeDevice:
 		return s.changeChain(body.RevokeDevice.Chain)
 	case *wire.ClientFrame_RenameDevice:
@@ -202,7 +213,11 @@ func (s *Session) dispatch(frame *wire.ClientFrame) *wire.ServerFrame {
 
 // after does what follows the answer to a request.
 func (s *Session) after(frame *wire.ClientFrame) {
-	switch frame.Body.(type) {
+	switch body := frame.Body.(type) {
+	case *wire.ClientFrame_OpenLink:
+		s.replayLink(body.OpenLink.Mailbox, 1)
+	case *wire.ClientFrame_JoinLink:
+		s.replayLink(body.JoinLink.Mailbox, 0)
 	case *wire.ClientFrame_Hello, *wire.ClientFrame_Authenticate, *wire.ClientFrame_EnrolDevice:
 		s.welcomes()
 	}

@@ -168,6 +168,11 @@ type ClientFrame struct {
 	//	*ClientFrame_ClaimKeyPackages
 	//	*ClientFrame_RevokeDevice
 	//	*ClientFrame_RenameDevice
+	//	*ClientFrame_OpenLink
+	//	*ClientFrame_JoinLink
+	//	*ClientFrame_PostLink
+	//	*ClientFrame_CloseLink
+	//	*ClientFrame_LoginLink
 	//	*ClientFrame_CreateRoom
 	//	*ClientFrame_ListRooms
 	//	*ClientFrame_JoinRoom
@@ -319,6 +324,41 @@ func (x *ClientFrame) GetRenameDevice() *RenameDevice {
 	return nil
 }
 
+func (x *ClientFrame) GetOpenLink() *OpenLink {
+	if x, ok := x.GetBody().(*ClientFrame_OpenLink); ok {
+		return x.OpenLink
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetJoinLink() *JoinLink {
+	if x, ok := x.GetBody().(*ClientFrame_JoinLink); ok {
+		return x.JoinLink
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetPostLink() *PostLink {
+	if x, ok := x.GetBody().(*ClientFrame_PostLink); ok {
+		return x.PostLink
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetCloseLink() *CloseLink {
+	if x, ok := x.GetBody().(*ClientFrame_CloseLink); ok {
+		return x.CloseLink
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetLoginLink() *LoginLink {
+	if x, ok := x.GetBody().(*ClientFrame_LoginLink); ok {
+		return x.LoginLink
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetCreateRoom() *CreateRoom {
 	if x, ok := x.GetBody().(*ClientFrame_CreateRoom); ok {
 		return x.CreateRoom
@@ -456,6 +496,27 @@ type ClientFrame_RenameDevice struct {
 	RenameDevice *RenameDevice `protobuf:"bytes,25,opt,name=rename_device,json=renameDevice,proto3,oneof"`
 }
 
+type ClientFrame_OpenLink struct {
+	// link.proto
+	OpenLink *OpenLink `protobuf:"bytes,50,opt,name=open_link,json=openLink,proto3,oneof"`
+}
+
+type ClientFrame_JoinLink struct {
+	JoinLink *JoinLink `protobuf:"bytes,51,opt,name=join_link,json=joinLink,proto3,oneof"`
+}
+
+type ClientFrame_PostLink struct {
+	PostLink *PostLink `protobuf:"bytes,52,opt,name=post_link,json=postLink,proto3,oneof"`
+}
+
+type ClientFrame_CloseLink struct {
+	CloseLink *CloseLink `protobuf:"bytes,53,opt,name=close_link,json=closeLink,proto3,oneof"`
+}
+
+type ClientFrame_LoginLink struct {
+	LoginLink *LoginLink `protobuf:"bytes,54,opt,name=login_link,json=loginLink,proto3,oneof"`
+}
+
 type ClientFrame_CreateRoom struct {
 	// room.proto
 	CreateRoom *CreateRoom `protobuf:"bytes,30,opt,name=create_room,json=createRoom,proto3,oneof"`
@@ -528,6 +589,16 @@ func (*ClientFrame_RevokeDevice) isClientFrame_Body() {}
 
 func (*ClientFrame_RenameDevice) isClientFrame_Body() {}
 
+func (*ClientFrame_OpenLink) isClientFrame_Body() {}
+
+func (*ClientFrame_JoinLink) isClientFrame_Body() {}
+
+func (*ClientFrame_PostLink) isClientFrame_Body() {}
+
+func (*ClientFrame_CloseLink) isClientFrame_Body() {}
+
+func (*ClientFrame_LoginLink) isClientFrame_Body() {}
+
 func (*ClientFrame_CreateRoom) isClientFrame_Body() {}
 
 func (*ClientFrame_ListRooms) isClientFrame_Body() {}
@@ -576,6 +647,7 @@ type ServerFrame struct {
 	//	*ServerFrame_AccountsChanged
 	//	*ServerFrame_RoomChanged
 	//	*ServerFrame_Draining
+	//	*ServerFrame_Link
 	Body isServerFrame_Body `protobuf_oneof:"body"`
 }
 
@@ -767,6 +839,13 @@ func (x *ServerFrame) GetDraining() *Draining {
 	return nil
 }
 
+func (x *ServerFrame) GetLink() *LinkEvent {
+	if x, ok := x.GetBody().(*ServerFrame_Link); ok {
+		return x.Link
+	}
+	return nil
+}
+
 type isServerFrame_Body interface {
 	isServerFrame_Body()
 }
@@ -869,6 +948,10 @@ type ServerFrame_Draining struct {
 	Draining *Draining `protobuf:"bytes,65,opt,name=draining,proto3,oneof"`
 }
 
+type ServerFrame_Link struct {
+	Link *LinkEvent `protobuf:"bytes,66,opt,name=link,proto3,oneof"`
+}
+
 func (*ServerFrame_Error) isServerFrame_Body() {}
 
 func (*ServerFrame_Hello) isServerFrame_Body() {}
@@ -916,6 +999,8 @@ func (*ServerFrame_AccountsChanged) isServerFrame_Body() {}
 func (*ServerFrame_RoomChanged) isServerFrame_Body() {}
 
 func (*ServerFrame_Draining) isServerFrame_Body() {}
+
+func (*ServerFrame_Link) isServerFrame_Body() {}
 
 // Hello opens a connection. The server answers HelloReply, or Error with VERSION and closes.
 type Hello struct {
@@ -1801,6 +1886,131 @@ func (this *ClientFrame_TakeWelcome) EqualVT(thatIface isClientFrame_Body) bool 
 	return true
 }
 
+func (this *ClientFrame_OpenLink) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_OpenLink)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.OpenLink, that.OpenLink; p != q {
+		if p == nil {
+			p = &OpenLink{}
+		}
+		if q == nil {
+			q = &OpenLink{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ClientFrame_JoinLink) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_JoinLink)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.JoinLink, that.JoinLink; p != q {
+		if p == nil {
+			p = &JoinLink{}
+		}
+		if q == nil {
+			q = &JoinLink{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ClientFrame_PostLink) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_PostLink)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.PostLink, that.PostLink; p != q {
+		if p == nil {
+			p = &PostLink{}
+		}
+		if q == nil {
+			q = &PostLink{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ClientFrame_CloseLink) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_CloseLink)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.CloseLink, that.CloseLink; p != q {
+		if p == nil {
+			p = &CloseLink{}
+		}
+		if q == nil {
+			q = &CloseLink{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ClientFrame_LoginLink) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_LoginLink)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.LoginLink, that.LoginLink; p != q {
+		if p == nil {
+			p = &LoginLink{}
+		}
+		if q == nil {
+			q = &LoginLink{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *ServerFrame) EqualVT(that *ServerFrame) bool {
 	if this == that {
 		return true
@@ -2422,6 +2632,31 @@ func (this *ServerFrame_Draining) EqualVT(thatIface isServerFrame_Body) bool {
 		}
 		if q == nil {
 			q = &Draining{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ServerFrame_Link) EqualVT(thatIface isServerFrame_Body) bool {
+	that, ok := thatIface.(*ServerFrame_Link)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.Link, that.Link; p != q {
+		if p == nil {
+			p = &LinkEvent{}
+		}
+		if q == nil {
+			q = &LinkEvent{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -3310,6 +3545,141 @@ func (m *ClientFrame_TakeWelcome) MarshalToSizedBufferVT(dAtA []byte) (int, erro
 	}
 	return len(dAtA) - i, nil
 }
+func (m *ClientFrame_OpenLink) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_OpenLink) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.OpenLink != nil {
+		size, err := m.OpenLink.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x92
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x92
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ClientFrame_JoinLink) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_JoinLink) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.JoinLink != nil {
+		size, err := m.JoinLink.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x9a
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ClientFrame_PostLink) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_PostLink) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.PostLink != nil {
+		size, err := m.PostLink.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xa2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xa2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ClientFrame_CloseLink) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_CloseLink) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.CloseLink != nil {
+		size, err := m.CloseLink.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xaa
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xaa
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ClientFrame_LoginLink) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_LoginLink) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.LoginLink != nil {
+		size, err := m.LoginLink.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xb2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xb2
+	}
+	return len(dAtA) - i, nil
+}
 func (m *ServerFrame) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -3962,6 +4332,33 @@ func (m *ServerFrame_Draining) MarshalToSizedBufferVT(dAtA []byte) (int, error) 
 		dAtA[i] = 0x4
 		i--
 		dAtA[i] = 0x8a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ServerFrame_Link) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ServerFrame_Link) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Link != nil {
+		size, err := m.Link.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x92
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x92
 	}
 	return len(dAtA) - i, nil
 }
@@ -4681,6 +5078,76 @@ func (m *ClientFrame_TakeWelcome) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *ClientFrame_OpenLink) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.OpenLink != nil {
+		l = m.OpenLink.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ClientFrame_JoinLink) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.JoinLink != nil {
+		l = m.JoinLink.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ClientFrame_PostLink) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.PostLink != nil {
+		l = m.PostLink.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ClientFrame_CloseLink) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.CloseLink != nil {
+		l = m.CloseLink.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ClientFrame_LoginLink) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.LoginLink != nil {
+		l = m.LoginLink.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *ServerFrame) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -5027,6 +5494,20 @@ func (m *ServerFrame_Draining) SizeVT() (n int) {
 	_ = l
 	if m.Draining != nil {
 		l = m.Draining.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ServerFrame_Link) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Link != nil {
+		l = m.Link.SizeVT()
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	} else {
 		n += 3
@@ -6045,6 +6526,171 @@ func (m *ClientFrame) UnmarshalVT(dAtA []byte) error {
 				m.Body = &ClientFrame_TakeWelcome{TakeWelcome: v}
 			}
 			iNdEx = postIndex
+		case 50:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field OpenLink", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_OpenLink); ok {
+				if err := oneof.OpenLink.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &OpenLink{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_OpenLink{OpenLink: v}
+			}
+			iNdEx = postIndex
+		case 51:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field JoinLink", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_JoinLink); ok {
+				if err := oneof.JoinLink.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &JoinLink{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_JoinLink{JoinLink: v}
+			}
+			iNdEx = postIndex
+		case 52:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PostLink", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_PostLink); ok {
+				if err := oneof.PostLink.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &PostLink{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_PostLink{PostLink: v}
+			}
+			iNdEx = postIndex
+		case 53:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CloseLink", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_CloseLink); ok {
+				if err := oneof.CloseLink.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &CloseLink{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_CloseLink{CloseLink: v}
+			}
+			iNdEx = postIndex
+		case 54:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LoginLink", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_LoginLink); ok {
+				if err := oneof.LoginLink.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &LoginLink{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_LoginLink{LoginLink: v}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -6886,6 +7532,39 @@ func (m *ServerFrame) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &ServerFrame_Draining{Draining: v}
+			}
+			iNdEx = postIndex
+		case 66:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Link", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ServerFrame_Link); ok {
+				if err := oneof.Link.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &LinkEvent{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ServerFrame_Link{Link: v}
 			}
 			iNdEx = postIndex
 		default:

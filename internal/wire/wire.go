@@ -37,6 +37,9 @@ const (
 	MaxKeyPackage = 16 << 10
 	// MaxKeyPackages is how many key packages one request may carry.
 	MaxKeyPackages = 100
+	// MaxLinkMessage bounds a message of a mailbox, in bytes, MaxLinkMessages how many each end posts.
+	MaxLinkMessage  = 4 << 10
+	MaxLinkMessages = 4
 	// MaxPage is the most rows that one answer holds: accounts, chains, entries.
 	MaxPage = 1000
 	// MaxAccounts is the most accounts that one request names or one page of them holds.

@@ -426,4 +426,54 @@ describe.runIf(browserPresent())("the page", () => {
     expect(wrong).toEqual([]);
     await context.close();
   });
+
+  test("lets a new device in by a code, once the digits are the same on both", async () => {
+    const { page, context, wrong } = await main();
+    await settings(page);
+    await page.getByRole("button", { name: "Link a new device…" }).click();
+    await page.getByText("snug-link-aaaqeayeaudaocajbifqydiob4").waitFor();
+    await shoot(page, "link-code");
+    expect(await audit(page)).toEqual([]);
+    await page.getByText("304 192").waitFor();
+    await shoot(page, "link-digits");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "They differ" }).click();
+    await page.getByText("Nothing was handed over").waitFor();
+    await page.getByRole("button", { name: "Show a new code" }).click();
+    await page.getByText("304 192").waitFor();
+    await page.getByRole("button", { name: "They are the same" }).click();
+    await page.getByText("Your new device is in").waitFor();
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByText("Firefox on a phone").waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("comes in by a code that is typed, never by one in a link", async () => {
+    const { page, context, wrong } = await open(browser);
+    const code = "snug-link-aaaqeayeaudaocajbifqydiob4";
+    // A link that somebody sent brings nobody anywhere.
+    await page.goto(`${outside.origin}/?link=${code}#link=${code}`);
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    expect(new URL(page.url()).hash).toBe("");
+    expect(await page.getByText("304 192").count()).toBe(0);
+    await page.getByRole("button", { name: "Use a code from another device" }).click();
+    expect(await page.getByLabel("Code").inputValue()).toBe("");
+    await page.getByLabel("Code").fill("k7f3-9qmd");
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByText("that is no link code").waitFor();
+    await shoot(page, "link-join");
+    expect(await audit(page)).toEqual([]);
+    // There is a way back, and it leads on.
+    await page.getByRole("button", { name: "Use my passphrase instead" }).click();
+    await page.getByLabel("Passphrase", { exact: true }).waitFor();
+    await page.getByRole("button", { name: "Use a code from another device" }).click();
+    await page.getByLabel("Code").fill(code);
+    await page.getByRole("button", { name: "Go on" }).click();
+    await page.getByText("304 192").waitFor();
+    await page.getByRole("button", { name: "They are the same" }).click();
+    await page.getByRole("heading", { name: "Make yourself at home" }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
 });

@@ -18,6 +18,12 @@ interface Answers {
   listAccounts: "accounts";
   createInvite: "invite";
   listDevices: "devices";
+  startLink: "link";
+  awaitLink: "match";
+  confirmLink: "done";
+  joinLink: "match";
+  acceptLink: "me";
+  cancelLink: "done";
   getContact: "contact";
   verifyContact: "contact";
   unverifyContact: "contact";
@@ -161,6 +167,12 @@ const answers: Answers = {
   listAccounts: "accounts",
   createInvite: "invite",
   listDevices: "devices",
+  startLink: "link",
+  awaitLink: "match",
+  confirmLink: "done",
+  joinLink: "match",
+  acceptLink: "me",
+  cancelLink: "done",
   getContact: "contact",
   verifyContact: "contact",
   unverifyContact: "contact",

@@ -35,6 +35,12 @@ export type CallBody =
   | { kind: "listAccounts"; value: ListAccounts }
   | { kind: "createInvite"; value: CreateInvite }
   | { kind: "listDevices"; value: ListDevices }
+  | { kind: "startLink"; value: StartLink }
+  | { kind: "awaitLink"; value: AwaitLink }
+  | { kind: "confirmLink"; value: ConfirmLink }
+  | { kind: "joinLink"; value: JoinLink }
+  | { kind: "acceptLink"; value: AcceptLink }
+  | { kind: "cancelLink"; value: CancelLink }
   | { kind: "getContact"; value: GetContact }
   | { kind: "verifyContact"; value: VerifyContact }
   | { kind: "unverifyContact"; value: UnverifyContact }
@@ -71,6 +77,12 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 8, name: "listAccounts", kind: "message", of: () => ListAccounts, oneof: "body" },
   { number: 9, name: "createInvite", kind: "message", of: () => CreateInvite, oneof: "body" },
   { number: 10, name: "listDevices", kind: "message", of: () => ListDevices, oneof: "body" },
+  { number: 60, name: "startLink", kind: "message", of: () => StartLink, oneof: "body" },
+  { number: 61, name: "awaitLink", kind: "message", of: () => AwaitLink, oneof: "body" },
+  { number: 62, name: "confirmLink", kind: "message", of: () => ConfirmLink, oneof: "body" },
+  { number: 63, name: "joinLink", kind: "message", of: () => JoinLink, oneof: "body" },
+  { number: 64, name: "acceptLink", kind: "message", of: () => AcceptLink, oneof: "body" },
+  { number: 65, name: "cancelLink", kind: "message", of: () => CancelLink, oneof: "body" },
   { number: 50, name: "getContact", kind: "message", of: () => GetContact, oneof: "body" },
   { number: 51, name: "verifyContact", kind: "message", of: () => VerifyContact, oneof: "body" },
   { number: 52, name: "unverifyContact", kind: "message", of: () => UnverifyContact, oneof: "body" },
@@ -109,6 +121,8 @@ export type PacketBody =
   | { kind: "devices"; value: Devices }
   | { kind: "judgement"; value: Judgement }
   | { kind: "contact"; value: Contact }
+  | { kind: "link"; value: Link }
+  | { kind: "match"; value: Match }
   | { kind: "rooms"; value: Rooms }
   | { kind: "room"; value: Room }
   | { kind: "members"; value: Members }
@@ -135,6 +149,8 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 9, name: "devices", kind: "message", of: () => Devices, oneof: "body" },
   { number: 10, name: "judgement", kind: "message", of: () => Judgement, oneof: "body" },
   { number: 50, name: "contact", kind: "message", of: () => Contact, oneof: "body" },
+  { number: 51, name: "link", kind: "message", of: () => Link, oneof: "body" },
+  { number: 52, name: "match", kind: "message", of: () => Match, oneof: "body" },
   { number: 20, name: "rooms", kind: "message", of: () => Rooms, oneof: "body" },
   { number: 21, name: "room", kind: "message", of: () => Room, oneof: "body" },
   { number: 22, name: "members", kind: "message", of: () => Members, oneof: "body" },
@@ -425,6 +441,64 @@ export interface RevokeDevice {
 export const RevokeDevice: Codec<RevokeDevice> = codec<RevokeDevice>([
   { number: 1, name: "device", kind: "string" },
 ]);
+
+// StartLink begins to let a new device in from this one. Answered with Link.
+export type StartLink = Record<string, never>;
+
+export const StartLink: Codec<StartLink> = codec<StartLink>([]);
+
+export interface Link {
+  code: string;
+  drawing: Drawing | undefined;
+}
+
+export const Link: Codec<Link> = codec<Link>([
+  { number: 1, name: "code", kind: "string" },
+  { number: 2, name: "drawing", kind: "message", of: () => Drawing },
+]);
+
+// AwaitLink waits for the new device. Answered with Match.
+export type AwaitLink = Record<string, never>;
+
+export const AwaitLink: Codec<AwaitLink> = codec<AwaitLink>([]);
+
+// Match is what people compare: both devices show these digits.
+export interface Match {
+  digits: string;
+  // What the new device calls itself; empty on that device.
+  deviceName: string;
+}
+
+export const Match: Codec<Match> = codec<Match>([
+  { number: 1, name: "digits", kind: "string" },
+  { number: 2, name: "deviceName", kind: "string" },
+]);
+
+// ConfirmLink hands the account over. Answered with Done when the new device is enrolled.
+export type ConfirmLink = Record<string, never>;
+
+export const ConfirmLink: Codec<ConfirmLink> = codec<ConfirmLink>([]);
+
+// JoinLink begins on the new device, with the code as it was typed or scanned. Answered with Match.
+export interface JoinLink {
+  code: string;
+  deviceName: string;
+}
+
+export const JoinLink: Codec<JoinLink> = codec<JoinLink>([
+  { number: 1, name: "code", kind: "string" },
+  { number: 2, name: "deviceName", kind: "string" },
+]);
+
+// AcceptLink takes what the old device hands over. Answered with Me.
+export type AcceptLink = Record<string, never>;
+
+export const AcceptLink: Codec<AcceptLink> = codec<AcceptLink>([]);
+
+// CancelLink ends the link on either device. Answered with Done.
+export type CancelLink = Record<string, never>;
+
+export const CancelLink: Codec<CancelLink> = codec<CancelLink>([]);
 
 // GetContact asks what is known of an account. Answered with Contact, as are the three calls after it; needs no network.
 export interface GetContact {

@@ -8,6 +8,7 @@ import { Composer } from "./composer.svelte";
 import { SafetyNumber } from "./contact.svelte";
 import { Devices } from "./device.svelte";
 import { Timeline } from "./message.svelte";
+import { Linking } from "./link.svelte";
 import { NewPassphrase } from "./passphrase.svelte";
 import { Rooms } from "./room.svelte";
 import { Welcome } from "./welcome.svelte";
@@ -30,6 +31,8 @@ export class App {
   // What the core is busy with, of what takes its time.
   progress = $state.raw<Progress>({ step: "", expectMs: 0 });
 
+  // What this device calls itself.
+  readonly deviceName: string;
   readonly rooms: Rooms;
   readonly people: People;
   readonly devices: Devices;
@@ -44,6 +47,7 @@ export class App {
 
   constructor(core: Core, deviceName: string, invite: string) {
     this.#core = core;
+    this.deviceName = deviceName;
     this.rooms = new Rooms(core);
     this.people = new People(core);
     this.devices = new Devices(core);
@@ -115,6 +119,10 @@ export class App {
 
   async invite(): Promise<Invite> {
     return this.#core.call("createInvite", {});
+  }
+
+  newLinking(): Linking {
+    return new Linking(this.#core);
   }
 
   safetyNumber(account: string): SafetyNumber {

@@ -191,6 +191,25 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
       if (!online) return { kind: "refusal", value: { code: "unreachable", message: "no answer in time", hint: "try again later" } };
       devices = devices.filter((d) => d.device !== body.value.device);
       return done;
+    case "startLink":
+      return { kind: "link", value: { code: "snug-link-aaaqeayeaudaocajbifqydiob4", drawing: { side: 29, path: "M4 4h7v1h-7zM4 5h1v5h-1zM10 5h1v5h-1zM4 10h7v1h-7zM18 4h7v7h-7zM4 18h7v7h-7zM13 13h3v3h-3z" } } };
+    case "awaitLink":
+      await pause(600);
+      return { kind: "match", value: { digits: "304192", deviceName: "Firefox on a phone" } };
+    case "joinLink":
+      await pause(200);
+      if (!/^snug-link-[a-z2-7]{26}$/u.test(body.value.code)) return refuse("that is no link code", "it begins with snug-link-");
+      return { kind: "match", value: { digits: "304192", deviceName: "" } };
+    case "confirmLink":
+      await pause(300);
+      devices = [...devices, { device: "d-3", name: "Firefox on a phone", enrolledAt: Date.now(), current: false }];
+      return done;
+    case "acceptLink":
+      await pause(300);
+      signedIn = true;
+      return { kind: "me", value: me };
+    case "cancelLink":
+      return done;
     case "getContact":
       return contact(body.value.account);
     case "verifyContact":
