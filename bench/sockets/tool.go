@@ -44,7 +44,7 @@ const plainName = "plain loopback"
 var kinds = []kind{
 	{name: plainName},
 	{name: "snug", ours: true, start: snugLines(nil)},
-	{name: "snug, no reuse", ours: true, start: snugLines([]string{"--carriers", "0"})},
+	{name: "snug without reuse", ours: true, start: snugLines([]string{"--carriers", "0"})},
 	{name: "nginx", program: "nginx", start: nginxLines},
 	{name: "haproxy", program: "haproxy", start: haproxyLines},
 	{name: "stunnel", program: "stunnel", start: stunnelLines},

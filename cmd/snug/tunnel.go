@@ -16,7 +16,6 @@ import (
 
 	"snug/client"
 	"snug/internal/tunnel"
-	"snug/mtls"
 )
 
 func tunnelVerbs() []*verb {
@@ -57,16 +56,9 @@ func tunnelFlags(set *flag.FlagSet) action {
 	set.BoolVar(&o.check, "check", false, "see that routes and files are right, and stop")
 	set.BoolVar(&o.debug, "debug", false, "log each stream that breaks")
 	set.Func("peer", "accept the peer with this `FINGERPRINT` or remembered name: short for --allow key: and --allow peer:", func(v string) error {
-		var p peers
-		if err := p.Set(v); err != nil {
-			return err
-		}
-		kind := "peer:"
-		if _, err := mtls.ParseFingerprint(v); err == nil {
-			kind = "key:"
-		}
-		o.words = append(o.words, [2]string{"allow", kind + v})
-		return nil
+		rule, err := peerRule(v)
+		o.words = append(o.words, [2]string{"allow", rule})
+		return err
 	})
 	for name, d := range tunnel.Directives {
 		set.Func(name, d.Usage, func(v string) error {

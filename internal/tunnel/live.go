@@ -26,7 +26,7 @@ type route struct {
 
 	// standing is what the route goes by at the moment.
 	standing atomic.Pointer[standing]
-	watch    watch // owned by the sweep
+	watch    watch // guarded by the tunnel's sweeping
 
 	handshaking chan struct{} // one for each under way; of the connecting end also those that wait
 	idle        pool

@@ -44,6 +44,7 @@ type policy struct {
 	config  *tls.Config // nil where nobody is let in
 	rules   []Rule
 	peers   map[string]mtls.Fingerprint
+	own     *mtls.Identity
 	expires time.Time // of our own certificate
 }
 
@@ -76,7 +77,7 @@ func loadPolicy(r *Route) (*policy, error) {
 	}
 	// A carrier is long-lived: small records at its beginning would help nobody.
 	p.config.DynamicRecordSizingDisabled = true
-	p.expires = id.NotAfter()
+	p.own, p.expires = id, id.NotAfter()
 	return p, nil
 }
 

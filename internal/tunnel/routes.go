@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -209,20 +210,41 @@ var Directives = map[string]Directive{
 		set: func(r *Route, v string) error { r.Files.Peers = v; return nil }},
 }
 
-// NewRoute makes one route of directives in their order, as a command line gives them.
-func NewRoute(name string, files Files, words [][2]string) (Route, error) {
+// ProbeRoute makes a route for Diagnose: to an address, with directives that are about who is there and who we are.
+func ProbeRoute(to string, files Files, words [][2]string) (*Route, error) {
+	r, err := fill("probe", files, append([][2]string{{"to", to}}, words...))
+	if err != nil {
+		return nil, err
+	}
+	if slices.ContainsFunc(r.Allow, Rule.named) && r.Files.Authority == "" {
+		return nil, errors.New("a name needs the authority that has certified it: authority FILE")
+	}
+	return r, nil
+}
+
+// fill makes a route of directives, complete or not.
+func fill(name string, files Files, words [][2]string) (*Route, error) {
 	r, seen := newRoute(name, files), make(map[string]bool)
 	for _, w := range words {
 		d, known := Directives[w[0]]
 		if !known || seen[w[0]] && !d.many {
-			return Route{}, fmt.Errorf("%s a second time", w[0])
+			return nil, fmt.Errorf("%s a second time", w[0])
 		}
 		seen[w[0]] = true
 		if err := d.set(r, w[1]); err != nil {
-			return Route{}, fmt.Errorf("%s: %w", w[0], err)
+			return nil, fmt.Errorf("%s: %w", w[0], err)
 		}
 	}
-	if !seen["tls"] {
+	return r, nil
+}
+
+// NewRoute makes one route of directives in their order, as a command line gives them.
+func NewRoute(name string, files Files, words [][2]string) (Route, error) {
+	r, err := fill(name, files, words)
+	if err != nil {
+		return Route{}, err
+	}
+	if !slices.ContainsFunc(words, func(w [2]string) bool { return w[0] == "tls" }) {
 		return Route{}, errors.New("on which side is TLS? tls accept or tls connect")
 	}
 	return *r, r.check()

@@ -34,8 +34,12 @@ type Tunnel struct {
 	passed *Passed
 	now    func() time.Time
 	clock  atomic.Int64
-	// turnover counts connections, to tidy up after a rush.
-	turnover atomic.Int64
+	// sweeping is held by Sweep, and guards the routes' watches and order, which is tidy's: the handshakes when it last tidied up and looked, and the collections to come.
+	sweeping sync.Mutex
+	order    struct {
+		tidied, seen int64
+		left         int
+	}
 
 	metrics *metrics
 	running sync.WaitGroup
@@ -128,6 +132,8 @@ func (t *Tunnel) end() {
 
 // Sweep looks at deadlines and files once. Run does it four times a second.
 func (t *Tunnel) Sweep() {
+	t.sweeping.Lock()
+	defer t.sweeping.Unlock()
 	now := t.now()
 	t.clock.Store(now.UnixNano())
 	for _, r := range t.all() {
@@ -136,15 +142,26 @@ func (t *Tunnel) Sweep() {
 	t.tidy()
 }
 
-// tidy collects what a rush of handshakes has left, and gives the memory back: the runtime would not for minutes.
+// tidy collects what a rush of handshakes has left once it is over, and gives the memory back: the runtime would not for
+// minutes. A stack that has grown in a handshake is halved by each collection, so there are several.
 func (t *Tunnel) tidy() {
 	var handshakes int64
 	for _, r := range t.all() {
 		handshakes += r.shaken()
 	}
-	const rush = 200 // at about 20 KiB each
-	if before := t.turnover.Load(); handshakes-before >= rush {
-		t.turnover.Store(handshakes)
+	o := &t.order
+	const rush = 50 // at about 20 KiB each
+	switch {
+	case handshakes-o.tidied >= rush && handshakes == o.seen:
+		o.tidied, o.left = handshakes, 4
+	case handshakes-o.tidied >= 10*rush:
+		// It goes on and on: once on the way.
+		o.tidied = handshakes
+		debug.FreeOSMemory()
+	}
+	o.seen = handshakes
+	if o.left > 0 {
+		o.left--
 		debug.FreeOSMemory()
 	}
 }
