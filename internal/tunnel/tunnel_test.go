@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -253,5 +252,3 @@ func TestStreams(t *testing.T) {
 		t.Errorf("the far end counts %+v, want %d streams", got, len(sizes))
 	}
 }
-
-var _ = fmt.Sprint
