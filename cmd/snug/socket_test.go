@@ -43,7 +43,12 @@ func keyOf(t *testing.T, home string) string {
 // socketOf starts a verb in a home.
 func socketOf(t *testing.T, home, verb, address, peer string, flags ...string) *socket {
 	t.Helper()
-	args := append([]string{verb, address, "--json", "--home", home, "--peer", peer}, flags...)
+	return running(t, append([]string{verb, address, "--json", "--home", home, "--peer", peer}, flags...)...)
+}
+
+// running starts a command line whose events are on stderr.
+func running(t *testing.T, args ...string) *socket {
+	t.Helper()
 	s := &socket{
 		t: t, cmd: exec.Command(binary, args...), out: new(lockedBuffer), log: new(lockedBuffer),
 		events: make(chan map[string]any, 64), status: make(chan int, 1),

@@ -62,3 +62,5 @@ func ReadProxy(r io.Reader) (source, destination netip.AddrPort, tlvs []TLV, err
 func JudgeTarget(r Route, a netip.Addr) error { return newTarget(&r).judge(a) }
 
 func NewLimiter(rate int64) func(n int, now time.Time) time.Duration { return newLimiter(rate).take }
+
+func OfTLV(t TLV) (byte, string) { return t.kind, string(t.value) }

@@ -194,10 +194,10 @@ func truncated(err error) error {
 
 func (s *stream) deliver(b []byte) error {
 	s.last.Store(s.clock.Load())
+	s.presence.received.Add(int64(len(b)))
 	if _, err := s.plain.Write(b); err != nil {
 		return fmt.Errorf("%w: %w", errPlain, err)
 	}
-	s.presence.received.Add(int64(len(b)))
 	s.presence.pace(len(b))
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -232,6 +233,26 @@ func ask(conn *net.TCPConn, question []byte) ([]byte, error) {
 	return answer, errors.Join(err, <-failed)
 }
 
+// askAt is ask on a new connection. One that is refused may be reset before it is made.
+func askAt(addr, question string) (string, error) {
+	conn, err := net.Dial("tcp", addr)
+	if err != nil {
+		return "", err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience))
+	answer, err := ask(conn.(*net.TCPConn), []byte(question))
+	return string(answer), err
+}
+
+// refused sees that a connection is reset instead of being answered.
+func refused(t testing.TB, who, addr string) {
+	t.Helper()
+	if got, err := askAt(addr, "let me in"); !errors.Is(err, syscall.ECONNRESET) && !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("%s: got %q, %v; want a reset", who, got, err)
+	}
+}
+
 // TestStreams carries streams of many sizes one after another, and sees that they share a connection.
 func TestStreams(t *testing.T) {
 	p := newPair(t, backend(t, echo))
@@ -252,3 +273,5 @@ func TestStreams(t *testing.T) {
 		t.Errorf("the far end counts %+v, want %d streams", got, len(sizes))
 	}
 }
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
