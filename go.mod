@@ -38,14 +38,21 @@ require (
 require github.com/gtank/ristretto255 v0.1.2
 
 require (
+	github.com/beorn7/perks v1.0.1 // indirect
+	github.com/cespare/xxhash/v2 v2.3.0 // indirect
 	github.com/dolthub/maphash v0.1.0 // indirect
 	github.com/dustin/go-humanize v1.1.0 // indirect
 	github.com/google/uuid v1.6.0 // indirect
-	github.com/klauspost/compress v1.17.9 // indirect
+	github.com/klauspost/compress v1.20.1 // indirect
 	github.com/mattn/go-isatty v0.0.24 // indirect
+	github.com/munnerz/goautoneg v0.0.0-20191010083416-a7dc8b61c822 // indirect
 	github.com/ncruces/go-strftime v1.1.0 // indirect
+	github.com/prometheus/client_model v0.6.3 // indirect
+	github.com/prometheus/common v0.72.0 // indirect
+	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/remyoudompheng/bigfft v0.0.0-20230129092748-24d4a6f8daec // indirect
 	golang.org/x/sys v0.49.0 // indirect
+	google.golang.org/protobuf v1.36.12 // indirect
 	modernc.org/libc v1.79.0 // indirect
 	modernc.org/mathutil v1.7.1 // indirect
 	modernc.org/memory v1.12.1 // indirect
@@ -54,3 +61,8 @@ require (
 // asking for a passphrase on a terminal without showing it: by the Go team, on x/sys alone. Instead we would write the
 // system calls of each platform.
 require golang.org/x/term v0.47.0
+
+// the metrics of tunnels in the text that Prometheus reads, by the Prometheus project itself. It brings its data model,
+// the standard protobuf runtime and most of 2.6 MiB of binary with it, in the native binary only. Instead we would write the text
+// format with its escapes, and whatever scrapers come to negotiate: 200 lines for ever one version behind.
+require github.com/prometheus/client_golang v1.25.0

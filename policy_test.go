@@ -55,7 +55,7 @@ var rules = []rule{
 		except: []string{
 			"snug/mls", "snug/mtls", "snug/internal/ident",
 			"snug/internal/cpace", // one protocol to one draft: docs/decisions/0025
-			"snug/cmd/snug", "snug/internal/transport", "snug/internal/server",
+			"snug/cmd/snug", "snug/internal/transport", "snug/internal/server", "snug/internal/tunnel",
 			// an authority signs certificates and seals its key (docs/decisions/0020)
 			"snug/internal/pki",
 		},
@@ -64,7 +64,7 @@ var rules = []rule{
 	},
 	{
 		name: "who listens and dials names its tls.Config",
-		from: []string{"snug/cmd/snug", "snug/internal/transport", "snug/internal/server"}, except: []string{"crypto/tls"},
+		from: []string{"snug/cmd/snug", "snug/internal/transport", "snug/internal/server", "snug/internal/tunnel"}, except: []string{"crypto/tls"},
 		never: []string{"crypto/...", "golang.org/x/crypto/..."},
 		why:   "what mtls made is passed on, and nothing else done with it",
 	},

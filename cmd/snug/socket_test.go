@@ -60,7 +60,12 @@ func openSocket(t *testing.T, home, verb, address string, flags ...string) *sock
 // startSocket starts a verb.
 func startSocket(t *testing.T, args ...string) *socket {
 	t.Helper()
-	args = append(args, "--json")
+	return running(t, append(args, "--json")...)
+}
+
+// running starts a command line whose events are on stderr.
+func running(t *testing.T, args ...string) *socket {
+	t.Helper()
 	s := &socket{
 		t: t, cmd: exec.Command(binary, args...), out: new(lockedBuffer), log: new(lockedBuffer),
 		events: make(chan map[string]any, 64), status: make(chan int, 1),

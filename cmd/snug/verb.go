@@ -46,7 +46,8 @@ const defaultTimeout = 20 * time.Second
 
 // verbs are all verbs, in the order in which help lists them.
 func verbs() []*verb {
-	return slices.Concat(serverVerbs(), accountVerbs(), deviceVerbs(), verifyVerbs(), roomVerbs(), messageVerbs(), socketVerbs(), pkiVerbs(), aboutVerbs())
+	return slices.Concat(serverVerbs(), accountVerbs(), deviceVerbs(), verifyVerbs(), roomVerbs(), messageVerbs(), socketVerbs(),
+		tunnelVerbs(), pkiVerbs(), aboutVerbs())
 }
 
 // call reads the command line and carries the verb out.

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"strings"
+	"time"
+
+	"snug/client"
+	"snug/internal/tunnel"
+	"snug/mtls"
+)
+
+// doctorFlags are the rules and files of a tunnel's connecting end.
+func doctorFlags(set *flag.FlagSet) action {
+	addHome(set)
+	var words [][2]string
+	set.Func("peer", "expect the peer with this `FINGERPRINT` or remembered name; without one, say whose key it is", func(v string) error {
+		rule, err := peerRule(v)
+		words = append(words, [2]string{"allow", rule})
+		return err
+	})
+	for _, name := range []string{"allow", "within", "key", "certificate", "authority", "list", "revoked"} {
+		set.Func(name, tunnel.Directives[name].Usage, func(v string) error {
+			words = append(words, [2]string{name, v})
+			return nil
+		})
+	}
+	timeout := set.Duration("wait", 10*time.Second, "give up after this `TIME`")
+	return func(ctx context.Context, c *call) error { return examine(ctx, c, words, *timeout) }
+}
+
+// examine tries the handshake and says in one line what came of it.
+func examine(ctx context.Context, c *call, words [][2]string, timeout time.Duration) error {
+	files, err := c.tunnelFiles()
+	if err != nil {
+		return err
+	}
+	route, err := tunnel.ProbeRoute(c.args[0], files, words)
+	if err != nil {
+		return usageErrorf("snug "+c.verb.example, "doctor: %v", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	d := tunnel.Diagnose(ctx, route, time.Now())
+	switch {
+	case d.OK:
+		return c.print(d, "%s", d.Problem)
+	case c.json:
+		if err := c.print(d, ""); err != nil {
+			return err
+		}
+	}
+	code := client.Refused
+	if d.Unreachable {
+		code = client.Unreachable
+	}
+	hint := ""
+	if d.Try != "" {
+		hint = "try: " + d.Try
+	}
+	return &client.Error{Code: code, Message: d.Problem, Hint: hint}
+}
+
+// peerRule makes a tunnel's rule of what --peer takes.
+func peerRule(v string) (string, error) {
+	var p peers
+	if err := p.Set(v); err != nil {
+		return "", err
+	}
+	v = strings.TrimPrefix(v, "@")
+	if _, err := mtls.ParseFingerprint(v); err == nil {
+		return "key:" + v, nil
+	}
+	return "peer:" + v, nil
+}

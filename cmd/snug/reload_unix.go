@@ -1,0 +1,11 @@
+//go:build unix
+
+package main
+
+import (
+	"os"
+	"syscall"
+)
+
+// reloadSignals make a tunnel read its routes again.
+var reloadSignals = []os.Signal{syscall.SIGHUP}

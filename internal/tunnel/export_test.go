@@ -1,0 +1,66 @@
+package tunnel
+
+import (
+	"io"
+	"net/netip"
+	"time"
+)
+
+// For tests in the package beside this one.
+
+type (
+	Decoder = decoder
+	Event   = event
+	Kind    = kind
+	TLV     = tlv
+)
+
+const (
+	KindOpen, KindAccept, KindRefuse, KindData, KindEnd, KindReset = kindOpen, kindAccept, kindRefuse, kindData, kindEnd, kindReset
+	MaxData, HeaderSize                                            = maxData, headerSize
+	MaxPerAddress, SweepEvery, CarrierIdle                         = maxPerAddress, sweepEvery, carrierIdle
+)
+
+var (
+	ErrFrame = errFrame
+	ErrProxy = errProxy
+)
+
+func NewDecoder(accepting bool) *Decoder { return &decoder{accepting: accepting} }
+
+func (d *decoder) Next(b []byte) (event, []byte, error) { return d.next(b) }
+func (d *decoder) Await(n uint64)                       { d.await(n) }
+func (d *decoder) Refused()                             { d.refused() }
+func (d *decoder) Whole() bool                          { return d.whole() }
+func (e event) Kind() Kind                              { return e.kind }
+func (e event) Data() []byte                            { return e.data }
+
+func AppendControl(b []byte, k Kind, number uint64, why byte) []byte {
+	return appendControl(b, k, number, reason(why))
+}
+
+func AppendData(b, data []byte) []byte {
+	header := make([]byte, headerSize)
+	putHeader(header, len(data))
+	return append(append(b, header...), data...)
+}
+
+func ProxyHeader(source, destination netip.AddrPort, tlvs ...TLV) []byte {
+	return (&proxyHeader{source, destination, tlvs}).append(nil)
+}
+
+func MakeTLV(kind byte, value string) TLV { return tlv{kind, []byte(value)} }
+
+func ReadProxy(r io.Reader) (source, destination netip.AddrPort, tlvs []TLV, err error) {
+	h, err := readProxy(r)
+	if err != nil {
+		return source, destination, nil, err
+	}
+	return h.source, h.destination, h.tlvs, nil
+}
+
+func JudgeTarget(r Route, a netip.Addr) error { return newTarget(&r).judge(a) }
+
+func NewLimiter(rate int64) func(n int, now time.Time) time.Duration { return newLimiter(rate).take }
+
+func OfTLV(t TLV) (byte, string) { return t.kind, string(t.value) }

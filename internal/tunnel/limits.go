@@ -1,0 +1,55 @@
+package tunnel
+
+import "time"
+
+const (
+	// handshakeTimeout bounds a handshake: three round trips over the worst link we mean to serve, 2 s each, and time to
+	// compute.
+	handshakeTimeout = 10 * time.Second
+	// connectTimeout bounds the way to a target, names included: the system's own first four tries (1 + 2 + 4 + 8 s).
+	connectTimeout = 15 * time.Second
+	// openTimeout bounds the answer to an opening: the far end's connectTimeout, and the way there and back.
+	openTimeout = connectTimeout + 5*time.Second
+	// proxyTimeout bounds the header of the PROXY protocol, which who sends it has at hand.
+	proxyTimeout = 5 * time.Second
+	// lingerTimeout and maxLinger bound what is read and thrown away after a refusal, so that a reset does not overtake
+	// the alert: a dialer's last flight is under 4 KiB with a short chain.
+	lingerTimeout = time.Second
+	maxLinger     = 64 << 10
+	// resetTimeout bounds the farewell of a stream that broke.
+	resetTimeout = time.Second
+	// maxHandshakes bounds those under way on a route; at about 40 KiB each they take 20 MiB. maxPerAddress bounds those
+	// of one address, so that one machine cannot keep the others out.
+	maxHandshakes = 512
+	maxPerAddress = 128
+	// maxDialing bounds the handshakes that a connecting end has under way at a time, well below maxPerAddress of the
+	// far end, which may serve several of us behind one address. More streams wait for a carrier.
+	maxDialing = 64
+	// sweepEvery is how often deadlines and files are looked at. A file is believed when it looks the same twice in a
+	// row, so that what it says holds within three sweeps: under one second of the two that we promise.
+	sweepEvery = 250 * time.Millisecond
+	// carrierIdle is how long the connecting end keeps an idle carrier; the accepting end keeps it twice as long, so that
+	// it is not closed just as the next stream begins.
+	carrierIdle = time.Minute
+	// maxBackoff is the longest pause after accept failed, for want of descriptors for instance.
+	maxBackoff = time.Second
+	// verdictLife is how long a chain that was found good is not verified again; maxVerdicts bounds their number and
+	// maxVerdict the size of each, 4 MiB in all.
+	verdictLife = time.Minute
+	maxVerdicts = 512
+	maxVerdict  = 8 << 10
+	// maxFile bounds each file that is read: routes, rules, revoked keys. 64 KiB are 1,200 fingerprints.
+	maxFile = 1 << 20
+)
+
+// Defaults of a route.
+const (
+	// DefaultIdle ends a stream on which no byte went either way: longer than the keep-alives of most protocols.
+	DefaultIdle = 2 * time.Hour
+	// DefaultStreams is how many streams, and connections for them, a peer may have at a time.
+	DefaultStreams = 4096
+	// DefaultCarriers is how many idle carriers the connecting end keeps.
+	DefaultCarriers = 128
+	// DefaultDrain is how long streams may go on after the tunnel was told to stop.
+	DefaultDrain = 30 * time.Second
+)

@@ -1,0 +1,232 @@
+package tunnel
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync/atomic"
+	"time"
+
+	"snug/mtls"
+)
+
+// A link is an authenticated connection between the two ends of a tunnel: a carrier where the other end is a tunnel too,
+// else plain TLS, which is good for one stream. One goroutine reads and one writes at a time.
+type link struct {
+	tls   *tls.Conn
+	line  *line
+	state tls.ConnectionState
+	who   identity
+	// framed says that it is a carrier.
+	framed bool
+
+	// owned by the reader: what was decrypted and not yet looked at
+	in      *buffer
+	r, w    int
+	readErr error // comes after what lies in in
+	decoder decoder
+
+	// policy is what judged the peer last, and presence what it counts for; guarded by the route's lock.
+	policy   *policy
+	presence *presence
+	// stream is the one under way, for deadlines and counts.
+	stream atomic.Pointer[stream]
+	// idleSince is when the last stream ended, in nanoseconds; 0 while there is one.
+	idleSince atomic.Int64
+	// why says what cut it from our side.
+	why atomic.Pointer[string]
+}
+
+// handshake makes a link of a connection, and closes it on errors. The deadline holds for all that is said before the
+// first stream.
+func handshake(ctx context.Context, raw net.Conn, p *policy, accepting bool) (*link, error) {
+	l := &link{line: newLine(raw), policy: p}
+	if accepting {
+		l.tls = tls.Server(l.line, p.config)
+	} else {
+		l.tls = tls.Client(l.line, p.config)
+	}
+	raw.SetDeadline(time.Now().Add(handshakeTimeout))
+	if err := l.tls.HandshakeContext(ctx); err != nil {
+		linger(raw)
+		return nil, err
+	}
+	l.state = l.tls.ConnectionState()
+	who, err := p.judge(l.state)
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	l.who = who
+	l.framed = l.state.NegotiatedProtocol == Protocol
+	l.decoder.accepting = !accepting
+	if !accepting && l.state.NegotiatedProtocol == mtls.Protocol {
+		if err := l.confirmed(); err != nil {
+			raw.Close()
+			return nil, err
+		}
+	}
+	raw.SetDeadline(time.Time{})
+	return l, nil
+}
+
+// confirmed waits for the byte by which a listener of package mtls says that it has accepted us.
+func (l *link) confirmed() error {
+	if err := l.fill(); err != nil {
+		return err
+	}
+	l.r++
+	l.drained()
+	return nil
+}
+
+// linger closes so that an alert arrives: closing a socket with unread bytes in it sends a reset, which may overtake it.
+func linger(raw net.Conn) {
+	defer raw.Close()
+	half, ok := raw.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
+		return
+	}
+	raw.SetReadDeadline(time.Now().Add(lingerTimeout))
+	io.Copy(io.Discard, io.LimitReader(raw, maxLinger))
+}
+
+// fill waits until there are decrypted bytes in in, and takes as many as are there for the asking.
+func (l *link) fill() error {
+	if l.r < l.w {
+		return nil
+	}
+	if l.readErr != nil {
+		return l.readErr
+	}
+	if err := l.line.fill(); err != nil {
+		l.readErr = err
+		return err
+	}
+	l.in, l.r, l.w = takeBuffer(), 0, 0
+	defer l.drained()
+	for {
+		n, err := l.tls.Read(l.in[l.w:])
+		l.w += n
+		if err == errLater {
+			return nil
+		}
+		if l.readErr = err; err != nil && l.w == 0 {
+			return err
+		}
+		// A record can turn out to hold nothing for us, so none but the first is waited for.
+		if l.line.nowait = l.line.ready(); err != nil || !l.line.nowait || len(l.in)-l.w < maxRecord {
+			l.line.nowait = false
+			return nil
+		}
+	}
+}
+
+// drained gives the buffer back when all in it was used.
+func (l *link) drained() {
+	l.line.nowait = false
+	if l.r == l.w {
+		giveBuffer(l.in)
+		l.in, l.r, l.w = nil, 0, 0
+	}
+}
+
+// next waits for the next event of a carrier. Data in it lives until next is called again.
+func (l *link) next() (event, error) {
+	for {
+		l.drained()
+		if err := l.fill(); err != nil {
+			return event{}, err
+		}
+		found, rest, err := l.decoder.next(l.in[l.r:l.w])
+		l.r = l.w - len(rest)
+		if err != nil || found.kind != 0 {
+			return found, err
+		}
+	}
+}
+
+// send writes n bytes that lie in b behind room for a header.
+func (l *link) send(b *buffer, n int) error {
+	out := b[headerSize : headerSize+n]
+	if l.framed {
+		putHeader(b[:], n)
+		out = b[:headerSize+n]
+	}
+	if len(out) <= maxRecord {
+		_, err := l.tls.Write(out)
+		return err
+	}
+	l.line.gather()
+	_, err := l.tls.Write(out)
+	return errors.Join(err, l.line.flush())
+}
+
+// control writes a frame other than data.
+func (l *link) control(k kind, number uint64, why reason) error {
+	_, err := l.tls.Write(appendControl(make([]byte, 0, headerSize+controlSize), k, number, why))
+	return err
+}
+
+// number is that of the stream under way: the decoder of the far end's frames keeps it on both ends.
+func (l *link) number() uint64 { return l.decoder.number }
+
+// open begins a stream on a carrier and waits until its target was reached.
+func (l *link) open() error {
+	if !l.framed {
+		return nil
+	}
+	number := l.decoder.number + 1
+	l.tls.SetDeadline(time.Now().Add(openTimeout))
+	l.decoder.await(number)
+	if err := l.control(kindOpen, number, reasonNone); err != nil {
+		return err
+	}
+	answer, err := l.next()
+	if err != nil {
+		return err
+	}
+	if answer.kind == kindRefuse {
+		return &refusedStream{answer.why}
+	}
+	return l.tls.SetDeadline(time.Time{})
+}
+
+// A refusedStream is a stream that the far end did not take. The carrier is as good as before.
+type refusedStream struct{ why reason }
+
+func (e *refusedStream) Error() string {
+	return "tunnel: the far end refused the stream: " + e.why.String()
+}
+
+// opened waits for the next stream of a carrier. io.EOF says that the far end has closed it.
+func (l *link) opened() error {
+	found, err := l.next()
+	if err != nil {
+		return err
+	}
+	if found.kind != kindOpen {
+		return fmt.Errorf("%w: kind %d between streams", errFrame, found.kind)
+	}
+	return nil
+}
+
+// reusable reports whether a carrier whose stream ended in both directions can take another.
+func (l *link) reusable() bool {
+	return l.framed && l.decoder.whole() && l.r == l.w && l.readErr == nil && l.why.Load() == nil
+}
+
+// alive reports whether an idle carrier is still one: nothing has come on it, not even its end.
+func (l *link) alive() bool { return l.r == l.w && l.line.r == l.line.w && l.line.source.alive() }
+
+// cut ends it at once. The far end, and who is behind it, see a stream that broke.
+func (l *link) cut(why string) {
+	l.why.CompareAndSwap(nil, &why)
+	l.line.Close()
+}
+
+// close ends it with a farewell.
+func (l *link) close() { l.tls.Close() }

@@ -1,0 +1,359 @@
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"snug/mtls"
+)
+
+// A route is a Route at work. Its place and its side of TLS never change; all else is in its standing.
+type route struct {
+	name     string
+	accept   bool
+	listen   Address
+	log      *slog.Logger
+	clock    *atomic.Int64 // Unix nanoseconds as of the last sweep
+	listener net.Listener
+
+	// standing is what the route goes by at the moment.
+	standing atomic.Pointer[standing]
+	watch    watch // guarded by the tunnel's sweeping
+
+	handshaking chan struct{} // one for each under way; of the connecting end also those that wait
+	idle        pool
+	streams     sync.WaitGroup
+
+	live struct {
+		sync.Mutex
+		closed     bool // no more links, and no more streams on those that there are
+		links      map[*link]struct{}
+		plain      map[net.Conn]struct{} // connections that have no link yet
+		presences  map[string]*presence
+		addresses  map[netip.Addr]int // handshakes under way
+		handshakes map[string]int64   // by result
+	}
+}
+
+// A standing is one reading of a route and its files. It never changes.
+type standing struct {
+	Route
+	target *target
+	// policy is the last one that could be read; broken says why the files as they lie give none. Nobody new is let in
+	// then.
+	policy *policy
+	broken error
+}
+
+// errCrowded refuses who has too much already, errBroken anybody while the files are not readable.
+var (
+	errCrowded = errors.New("tunnel: too many connections")
+	errBroken  = errors.New("tunnel: the files of the route cannot be read")
+	errClosed  = errors.New("tunnel: the route is closed")
+)
+
+func newRouteAt(r Route, log *slog.Logger, clock *atomic.Int64) *route {
+	at := &route{name: r.Name, accept: r.Accept, listen: r.Listen, log: log.With("route", r.Name), clock: clock}
+	at.handshaking = make(chan struct{}, maxHandshakes)
+	if !r.Accept {
+		at.handshaking = make(chan struct{}, maxDialing)
+	}
+	at.idle.handed, at.idle.discard = make(chan *link), at.discard
+	at.live.links = make(map[*link]struct{})
+	at.live.plain = make(map[net.Conn]struct{})
+	at.live.presences = make(map[string]*presence)
+	at.live.addresses = make(map[netip.Addr]int)
+	at.live.handshakes = make(map[string]int64)
+	return at
+}
+
+// set puts a reading in use. Links whose peer the policy does not let in any more are cut; the others go on.
+func (r *route) set(s *standing) (cut int) {
+	r.idle.empty(false)
+	r.live.Lock()
+	defer r.live.Unlock()
+	r.standing.Store(s)
+	for _, rule := range s.Allow {
+		p := r.presence(rule.text)
+		p.limit.Store(newLimiter(s.Rate))
+	}
+	for l := range r.live.links {
+		if s.broken == nil && l.policy != s.policy && r.judge(l, s.policy) != nil {
+			cut++
+		}
+	}
+	return cut
+}
+
+// judge judges a link that is in already; the route's lock is held.
+func (r *route) judge(l *link, p *policy) error {
+	l.policy = p
+	err := p.judgeAgain(l.state)
+	if err != nil {
+		l.cut("its peer is not let in any more")
+	}
+	return err
+}
+
+// presence gives that of a rule; the route's lock is held.
+func (r *route) presence(rule string) *presence {
+	p := r.live.presences[rule]
+	if p == nil {
+		p = &presence{rule: rule}
+		r.live.presences[rule] = p
+		if s := r.standing.Load(); s != nil {
+			p.limit.Store(newLimiter(s.Rate))
+		}
+	}
+	return p
+}
+
+// enter takes a new link in, if it may still come.
+func (r *route) enter(l *link) error {
+	r.live.Lock()
+	defer r.live.Unlock()
+	s, p := r.standing.Load(), r.presence(l.who.rule)
+	switch {
+	case r.live.closed:
+		return errClosed
+	case p.links >= s.Streams:
+		p.refused.Add(1)
+		return errCrowded
+	case l.policy != s.policy:
+		// The files have changed during its handshake.
+		if err := r.judge(l, s.policy); err != nil {
+			return err
+		}
+	}
+	p.links++
+	p.expires.Store(l.who.peer.Certificate.NotAfter.Unix())
+	l.presence = p
+	r.live.links[l] = struct{}{}
+	return nil
+}
+
+// leave forgets a link that has ended.
+func (r *route) leave(l *link) {
+	r.live.Lock()
+	defer r.live.Unlock()
+	if _, in := r.live.links[l]; in {
+		delete(r.live.links, l)
+		l.presence.links--
+	}
+}
+
+// hold makes a connection that has no link yet known to those who end everything.
+func (r *route) hold(conn net.Conn) bool {
+	r.live.Lock()
+	defer r.live.Unlock()
+	if r.live.closed {
+		return false
+	}
+	r.live.plain[conn] = struct{}{}
+	return true
+}
+
+func (r *route) release(conn net.Conn) {
+	r.live.Lock()
+	defer r.live.Unlock()
+	delete(r.live.plain, conn)
+}
+
+// knock counts an address in for the time of its handshake.
+func (r *route) knock(a netip.Addr) bool {
+	r.live.Lock()
+	defer r.live.Unlock()
+	if r.live.addresses[a] >= maxPerAddress {
+		r.live.handshakes["crowded"]++
+		return false
+	}
+	r.live.addresses[a]++
+	return true
+}
+
+func (r *route) passed(a netip.Addr) {
+	r.live.Lock()
+	defer r.live.Unlock()
+	if r.live.addresses[a]--; r.live.addresses[a] == 0 {
+		delete(r.live.addresses, a)
+	}
+}
+
+// neighbourhood gives what a machine has of addresses: one of IPv4, 2^64 of IPv6. Who comes by a Unix socket is one.
+func neighbourhood(a netip.AddrPort) netip.Addr {
+	address := a.Addr().Unmap()
+	if address.Is6() {
+		if prefix, err := address.Prefix(64); err == nil {
+			return prefix.Addr()
+		}
+	}
+	return address
+}
+
+// shook counts and reports the result of a handshake.
+func (r *route) shook(err error) {
+	result := handshakeResult(err)
+	r.live.Lock()
+	r.live.handshakes[result]++
+	r.live.Unlock()
+	if err != nil {
+		r.log.Info("handshake refused", "result", result, "reason", err)
+	}
+}
+
+// shaken gives the number of handshakes so far.
+func (r *route) shaken() (n int64) {
+	r.live.Lock()
+	defer r.live.Unlock()
+	for _, count := range r.live.handshakes {
+		n += count
+	}
+	return n
+}
+
+// handshakeResult names the result of a handshake for metrics.
+func handshakeResult(err error) string {
+	var wrong *mtls.PeerError
+	var op *net.OpError
+	switch {
+	case err == nil:
+		return "ok"
+	case errors.As(err, &wrong) && wrong.Rule != "":
+		return string(wrong.Rule)
+	case errors.As(err, &op) && op.Op == "remote error":
+		return "refused"
+	case errors.Is(err, errCrowded):
+		return "crowded"
+	case errors.Is(err, errBroken), errors.Is(err, ErrNobody):
+		return "policy"
+	case errors.Is(err, errProxy):
+		return "proxy"
+	case isTimeout(err), errors.Is(err, context.DeadlineExceeded):
+		return "timeout"
+	}
+	return "broken"
+}
+
+// sweep looks at deadlines, and at files.
+func (r *route) sweep(now time.Time) {
+	r.expire(now.UnixNano())
+	s := r.standing.Load()
+	if !r.watch.changed(s.Files.paths()) {
+		return
+	}
+	cut, err := r.reread()
+	if err != nil {
+		r.log.Error("the files have changed and cannot be used: nobody new is let in", "reason", err)
+		return
+	}
+	r.log.Info("the files have changed", "cut", cut)
+}
+
+// reread reads the files of the present standing.
+func (r *route) reread() (cut int, err error) {
+	next := *r.standing.Load()
+	p, err := loadPolicy(&next.Route)
+	next.broken = err
+	if err == nil {
+		next.policy = p
+	}
+	return r.set(&next), err
+}
+
+// expire ends streams whose time is over, and carriers that nobody uses.
+func (r *route) expire(now int64) {
+	keep := int64(carrierIdle)
+	if r.accept {
+		keep *= 2
+	}
+	var idle []*link
+	r.live.Lock()
+	for l := range r.live.links {
+		if s := l.stream.Load(); s != nil {
+			if why := s.expired(now); why != "" {
+				l.cut(why + " deadline")
+			}
+		} else if since := l.idleSince.Load(); since != 0 && now-since >= keep {
+			idle = append(idle, l)
+		}
+	}
+	r.live.Unlock()
+	for _, l := range idle {
+		if r.accept {
+			r.streams.Go(l.close) // whoever waits for its next stream hears of it
+		} else if r.idle.drop(l) {
+			r.streams.Go(func() { r.discard(l) })
+		}
+	}
+}
+
+// close lets nobody in any more, and ends what is idle. Streams go on.
+func (r *route) close() {
+	if r.listener != nil {
+		r.listener.Close()
+	}
+	r.live.Lock()
+	r.live.closed = true
+	var idle []*link
+	for l := range r.live.links {
+		if l.stream.Load() == nil && l.idleSince.Load() != 0 {
+			idle = append(idle, l)
+		}
+	}
+	r.live.Unlock()
+	if !r.accept {
+		r.idle.empty(true)
+		return
+	}
+	for _, l := range idle {
+		l.close()
+	}
+}
+
+// discard ends a link that carries nothing.
+func (r *route) discard(l *link) {
+	r.leave(l)
+	l.close()
+}
+
+// closed reports whether the route ends.
+func (r *route) closed() bool {
+	r.live.Lock()
+	defer r.live.Unlock()
+	return r.live.closed
+}
+
+// cutAll ends everything at once.
+func (r *route) cutAll() {
+	r.live.Lock()
+	defer r.live.Unlock()
+	for l := range r.live.links {
+		l.cut("the tunnel has ended")
+	}
+	for conn := range r.live.plain {
+		reset(conn)
+	}
+}
+
+// count gives the number of links and of connections on their way to one.
+func (r *route) count() int {
+	r.live.Lock()
+	defer r.live.Unlock()
+	return len(r.live.links) + len(r.live.plain)
+}
+
+// from reports whether a plain connection may come from there.
+func (s *standing) from(a netip.AddrPort) error {
+	if len(s.From) == 0 || slices.ContainsFunc(s.From, func(p netip.Prefix) bool { return p.Contains(a.Addr()) }) {
+		return nil
+	}
+	return fmt.Errorf("tunnel: %s is not where connections may come from", a.Addr())
+}

@@ -1,0 +1,169 @@
+package tunnel
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"snug/mtls"
+)
+
+// Files are where the policy of a route lies, besides its rules.
+type Files struct {
+	// Key is a private key in PEM, with a certificate of its own in it or none; Certificate, if not empty, is an
+	// authority's for that key.
+	Key, Certificate string
+	// Authority is the certificates of the authority that names in rules are of; List its revocation lists.
+	Authority, List string
+	// Revoked is a list of keys that are let in nowhere, a fingerprint to a line.
+	Revoked string
+	// Peers is where `snug key add` remembers peers.
+	Peers string
+}
+
+// paths are all files that a policy is made of.
+func (f Files) paths() []string {
+	var paths []string
+	for _, path := range []string{f.Key, f.Certificate, f.Authority, f.List, f.Revoked, f.Peers} {
+		if path != "" {
+			paths = append(paths, path)
+		}
+	}
+	return paths
+}
+
+// A policy is who we are on a route and whom we let in, as of one reading of the files. It never changes.
+type policy struct {
+	config  *tls.Config // nil where nobody is let in
+	rules   []Rule
+	peers   map[string]mtls.Fingerprint
+	own     *mtls.Identity
+	expires time.Time // of our own certificate
+}
+
+// ErrNobody is the refusal of a route whose rules name only peers that were forgotten.
+var ErrNobody = errors.New("tunnel: no rule lets anybody in: none of the peers that it names is remembered")
+
+// loadPolicy reads the files.
+func loadPolicy(r *Route) (*policy, error) {
+	p := &policy{rules: r.Allow}
+	var err error
+	if p.peers, err = readPeers(r.Files.Peers); err != nil {
+		return nil, err
+	}
+	trust, some := trustOf(r.Allow, p.peers)
+	if !some {
+		return p, nil
+	}
+	id, trust, err := load(r.Files, trust)
+	if err != nil {
+		return nil, err
+	}
+	protocols := []string{Protocol, mtls.Protocol, mtls.NoProtocol}
+	if r.Accept {
+		p.config, err = mtls.ServerConfig(id, trust, protocols...)
+	} else {
+		p.config, err = mtls.ClientConfig(id, trust, protocols...)
+	}
+	if err != nil {
+		return nil, err
+	}
+	// A carrier is long-lived: small records at its beginning would help nobody.
+	p.config.DynamicRecordSizingDisabled = true
+	p.own, p.expires = id, id.NotAfter()
+	return p, nil
+}
+
+// load reads who we are, the authority and who is revoked.
+func load(f Files, trust mtls.Trust) (*mtls.Identity, mtls.Trust, error) {
+	files := mtls.Files{Trust: trust, RevokedKeys: f.Revoked}
+	if f.Authority != "" {
+		files.Authorities = []string{f.Authority}
+	}
+	if f.List != "" {
+		files.Lists = []string{f.List}
+	}
+	if f.Certificate != "" {
+		files.Certificate, files.Key = f.Certificate, f.Key
+		return files.Load()
+	}
+	var err error
+	if files.Identity, err = mtls.Load(f.Key); err != nil {
+		return nil, mtls.Trust{}, err
+	}
+	return files.Load()
+}
+
+// judge says who the far end of a handshake is, or why it is refused.
+func (p *policy) judge(state tls.ConnectionState) (identity, error) {
+	if p.config == nil {
+		return identity{}, ErrNobody
+	}
+	if err := p.config.VerifyConnection(state); err != nil {
+		return identity{}, err
+	}
+	peer, err := mtls.PeerKey(state)
+	if err != nil {
+		return identity{}, err
+	}
+	return match(p.rules, p.peers, peer)
+}
+
+// judgeAgain says why a peer that was let in is to be thrown out. That what we know of revocation has grown old is no
+// reason.
+func (p *policy) judgeAgain(state tls.ConnectionState) error {
+	_, err := p.judge(state)
+	var refusal *mtls.PeerError
+	if errors.As(err, &refusal) && refusal.Rule == mtls.RuleUnknownRevocation {
+		return nil
+	}
+	return err
+}
+
+// peerName is what a peer may be called.
+var peerName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
+
+// readPeers reads remembered peers: a name, a space and a fingerprint to a line. What is not as we wrote it is refused
+// whole; where there is no file nobody is remembered.
+func readPeers(path string) (map[string]mtls.Fingerprint, error) {
+	peers := make(map[string]mtls.Fingerprint)
+	if path == "" {
+		return peers, nil
+	}
+	text, err := readBounded(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return peers, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tunnel: reading peers: %w", err)
+	}
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		name, print, _ := strings.Cut(lines.Text(), " ")
+		key, err := mtls.ParseFingerprint(print)
+		if _, twice := peers[name]; err != nil || twice || !peerName.MatchString(name) {
+			return nil, fmt.Errorf("tunnel: reading peers: %s, line %d: want a name, a space and a fingerprint, each name once", path, n)
+		}
+		peers[name] = key
+	}
+	return peers, lines.Err()
+}
+
+// readBounded reads a file of at most maxFile bytes.
+func readBounded(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if info.Size() > maxFile {
+		return nil, fmt.Errorf("%s has %d bytes, at most %d", path, info.Size(), maxFile)
+	}
+	return os.ReadFile(path)
+}

@@ -1,0 +1,297 @@
+// Package tunnel puts TLS between known keys around services that have none: what comes in plain text on one machine
+// goes, authenticated on both ends, to one fixed place on another. Begin with ParseConfig or NewRoute, and with New and
+// Run.
+//
+// A route lets nobody in without a rule that names them, leads to no place but its own, and forgets whoever it trusts no
+// more within two seconds, the streams that they have included. Between two tunnels one connection carries one stream
+// after another (docs/tunnel.md); with all others it is plain TLS 1.3.
+//
+// It is internal to Snug and promises nothing across versions.
+package tunnel
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options are what a tunnel takes from its surroundings.
+type Options struct {
+	Log    *slog.Logger
+	Passed *Passed
+	// Now is the clock for deadlines of streams; nil means time.Now.
+	Now func() time.Time
+}
+
+// A Tunnel is some routes at work. Methods are safe from any goroutine.
+type Tunnel struct {
+	log    *slog.Logger
+	passed *Passed
+	now    func() time.Time
+	clock  atomic.Int64
+	// sweeping is held by Sweep, and guards the routes' watches and order, which is tidy's: the handshakes when it last tidied up and looked, and the collections to come.
+	sweeping sync.Mutex
+	order    struct {
+		tidied, seen int64
+		left         int
+	}
+
+	metrics *metrics
+	running sync.WaitGroup
+	hard    context.Context // ends with the drain
+	cut     context.CancelFunc
+
+	at struct {
+		sync.Mutex
+		drain   time.Duration
+		routes  map[string]*route
+		retired []*route // whose last streams go on
+	}
+}
+
+// New opens the routes' places, reads their files, and refuses whatever is missing. Run has to be called then.
+func New(ctx context.Context, c *Config, o Options) (*Tunnel, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	t := &Tunnel{log: o.Log, passed: o.Passed, now: o.Now}
+	t.hard, t.cut = context.WithCancel(context.WithoutCancel(ctx))
+	t.clock.Store(o.Now().UnixNano())
+	t.at.routes = make(map[string]*route)
+	if err := t.apply(ctx, c); err != nil {
+		t.end()
+		return nil, err
+	}
+	if c.Metrics != "" {
+		var err error
+		if t.metrics, err = newMetrics(ctx, t, c.Metrics); err != nil {
+			t.end()
+			return nil, err
+		}
+	}
+	return t, nil
+}
+
+// Run carries streams until ctx ends and the last of them has ended, or the drain's time has.
+func (t *Tunnel) Run(ctx context.Context) error {
+	defer t.cut()
+	ticker := time.NewTicker(sweepEvery)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ticker.C:
+			t.Sweep()
+		case <-ctx.Done():
+		}
+	}
+	for _, r := range t.all() {
+		r.close()
+	}
+	t.drain(ticker.C)
+	t.end()
+	t.running.Wait()
+	return nil
+}
+
+// drain waits for the last streams.
+func (t *Tunnel) drain(tick <-chan time.Time) {
+	t.at.Lock()
+	patience := t.at.drain
+	t.at.Unlock()
+	deadline := t.now().Add(patience)
+	for t.now().Before(deadline) {
+		left := 0
+		for _, r := range t.all() {
+			left += r.count()
+		}
+		if left == 0 {
+			return
+		}
+		<-tick
+		t.Sweep()
+	}
+	t.log.Warn("streams are cut: the time to drain is over")
+}
+
+// end cuts whatever is left.
+func (t *Tunnel) end() {
+	t.cut()
+	for _, r := range t.all() {
+		r.close()
+		r.cutAll()
+	}
+	if t.metrics != nil {
+		t.metrics.close()
+	}
+}
+
+// Sweep looks at deadlines and files once. Run does it four times a second.
+func (t *Tunnel) Sweep() {
+	t.sweeping.Lock()
+	defer t.sweeping.Unlock()
+	now := t.now()
+	t.clock.Store(now.UnixNano())
+	for _, r := range t.all() {
+		r.sweep(now)
+	}
+	t.tidy()
+}
+
+// tidy collects what a rush of handshakes has left once it is over, and gives the memory back: the runtime would not for
+// minutes. A stack that has grown in a handshake is halved by each collection, so there are several.
+func (t *Tunnel) tidy() {
+	var handshakes int64
+	for _, r := range t.all() {
+		handshakes += r.shaken()
+	}
+	o := &t.order
+	const rush = 50 // at about 20 KiB each
+	switch {
+	case handshakes-o.tidied >= rush && handshakes == o.seen:
+		o.tidied, o.left = handshakes, 4
+	case handshakes-o.tidied >= 10*rush:
+		// It goes on and on: once on the way.
+		o.tidied = handshakes
+		debug.FreeOSMemory()
+	}
+	o.seen = handshakes
+	if o.left > 0 {
+		o.left--
+		debug.FreeOSMemory()
+	}
+}
+
+// all gives the routes, the retired ones included, without those of them that have nothing left.
+func (t *Tunnel) all() []*route {
+	t.at.Lock()
+	defer t.at.Unlock()
+	kept := t.at.retired[:0]
+	for _, r := range t.at.retired {
+		if r.count() > 0 {
+			kept = append(kept, r)
+		}
+	}
+	t.at.retired = kept
+	all := append([]*route(nil), kept...)
+	for _, r := range t.at.routes {
+		all = append(all, r)
+	}
+	return all
+}
+
+// Reload puts other routes in the place of those that there are. One with the same name, side and place goes on with
+// its connections, under its new rules; one that is gone lets nobody in any more, and its streams go on to their end.
+// Where it fails all stays as it was.
+func (t *Tunnel) Reload(ctx context.Context, c *Config) error { return t.apply(ctx, c) }
+
+// apply prepares everything before it changes anything.
+func (t *Tunnel) apply(ctx context.Context, c *Config) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	t.at.Lock()
+	defer t.at.Unlock()
+	next := make(map[string]*route, len(c.Routes))
+	standings := make(map[*route]*standing, len(c.Routes))
+	var opened []*route
+	undo := func() {
+		for _, r := range opened {
+			r.listener.Close()
+		}
+	}
+	for _, config := range c.Routes {
+		r := t.at.routes[config.Name]
+		if r == nil || r.accept != config.Accept || r.listen != config.Listen {
+			r = newRouteAt(config, t.log, &t.clock)
+			r.watch.start(config.Files.paths())
+		}
+		s, err := read(config)
+		if err == nil && r.listener == nil {
+			if r.listener, err = listen(ctx, config.Listen, t.passed); err == nil {
+				opened = append(opened, r)
+			}
+		}
+		if err != nil {
+			undo()
+			return fmt.Errorf("route %s: %w", config.Name, err)
+		}
+		next[config.Name], standings[r] = r, s
+	}
+	t.at.drain = c.Drain
+	for r, s := range standings {
+		r.set(s)
+	}
+	for _, r := range opened {
+		t.running.Go(func() { r.run(t.hard); r.streams.Wait() })
+	}
+	for name, r := range t.at.routes {
+		if next[name] != r {
+			r.close()
+			t.at.retired = append(t.at.retired, r)
+		}
+	}
+	t.at.routes = next
+	return nil
+}
+
+// Check reports what would keep the routes from being opened, besides their places being taken.
+func Check(c *Config) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	for _, r := range c.Routes {
+		if _, err := read(r); err != nil {
+			return fmt.Errorf("route %s: %w", r.Name, err)
+		}
+	}
+	return nil
+}
+
+// read makes the first standing of a route.
+func read(config Route) (*standing, error) {
+	p, err := loadPolicy(&config)
+	if err != nil {
+		return nil, err
+	}
+	if p.config == nil {
+		return nil, ErrNobody
+	}
+	return &standing{Route: config, target: newTarget(&config), policy: p}, nil
+}
+
+// Addrs gives the places of the routes by their names.
+func (t *Tunnel) Addrs() map[string]string {
+	t.at.Lock()
+	defer t.at.Unlock()
+	addrs := make(map[string]string, len(t.at.routes))
+	for name, r := range t.at.routes {
+		addrs[name] = r.listener.Addr().String()
+	}
+	return addrs
+}
+
+// Metrics gives the address of metrics and health, or "".
+func (t *Tunnel) Metrics() string {
+	if t.metrics == nil {
+		return ""
+	}
+	return t.metrics.listener.Addr().String()
+}
+
+// Health says what is wrong, or nil.
+func (t *Tunnel) Health() error {
+	var problems []error
+	t.at.Lock()
+	defer t.at.Unlock()
+	for name, r := range t.at.routes {
+		if s := r.standing.Load(); s.broken != nil {
+			problems = append(problems, fmt.Errorf("route %s: %w", name, s.broken))
+		}
+	}
+	return errors.Join(problems...)
+}
