@@ -126,16 +126,10 @@ func (l *LeafNode) check(s *suite, required RequiredCapabilities, context Extens
 		return invalid("7.2", "a leaf does not list its own credential type")
 	case !c.meets(required):
 		return invalid("7.3", "a leaf lacks required capabilities")
-	}
-	for _, x := range l.Extensions {
-		if !c.supportsExtension(x.Type) {
-			return invalid("7.3", "a leaf does not list one of its own extensions")
-		}
-	}
-	for _, x := range context {
-		if !c.supportsExtension(x.Type) {
-			return invalid("13.4", "a leaf does not support one of the group's extensions")
-		}
+	case !c.supportsExtensions(l.Extensions):
+		return invalid("7.3", "a leaf does not list one of its own extensions")
+	case !c.supportsExtensions(context):
+		return invalid("13.4", "a leaf does not support one of the group's extensions")
 	}
 	return nil
 }

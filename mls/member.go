@@ -70,22 +70,32 @@ func (c *Capabilities) supportsCredential(t CredentialType) bool {
 
 // meets tells whether everything that rc requires is supported.
 func (c *Capabilities) meets(rc RequiredCapabilities) bool {
-	for _, t := range rc.Extensions {
-		if !c.supportsExtension(t) {
-			return false
-		}
+	return covers(c.Extensions, rc.Extensions, ExtensionType.isDefault) &&
+		covers(c.Proposals, rc.Proposals, ProposalType.isDefault) &&
+		covers(c.Credentials, rc.Credentials, func(CredentialType) bool { return false })
+}
+
+// supportsExtensions tells whether the types of all of the list are supported.
+func (c *Capabilities) supportsExtensions(list Extensions) bool {
+	types := make([]ExtensionType, len(list))
+	for i, x := range list {
+		types[i] = x.Type
 	}
-	for _, t := range rc.Proposals {
-		if !c.supportsProposal(t) {
-			return false
-		}
+	return covers(c.Extensions, types, ExtensionType.isDefault)
+}
+
+// covers tells whether each of want is a default or one of have. Both lists are as long as their sender likes: the work is that of
+// their sum, not of their product.
+func covers[T ~uint16](have, want []T, isDefault func(T) bool) bool {
+	const few = 8
+	if len(want) <= few {
+		return !slices.ContainsFunc(want, func(v T) bool { return !isDefault(v) && !slices.Contains(have, v) })
 	}
-	for _, t := range rc.Credentials {
-		if !c.supportsCredential(t) {
-			return false
-		}
+	var set [1 << 10]uint64
+	for _, v := range have {
+		set[v/64] |= 1 << (v % 64)
 	}
-	return true
+	return !slices.ContainsFunc(want, func(v T) bool { return !isDefault(v) && set[v/64]&(1<<(v%64)) == 0 })
 }
 
 // completed returns c with the defaults in its empty lists, and with the types of these extensions. What every client supports

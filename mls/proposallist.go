@@ -140,6 +140,13 @@ func (e *epoch) checkList(list []listedProposal, committer LeafIndex) error {
 	}
 	seen := make(map[string]bool)
 	for _, p := range list {
+		// A proposal that is listed a thousand times is not verified as often.
+		if ref := "ref " + string(p.ref); p.ref != nil {
+			if seen[ref] {
+				return invalid("12.2", "two proposals of which a list can hold one")
+			}
+			seen[ref] = true
+		}
 		if err := e.checkProposal(p.proposal, p.sender); err != nil {
 			return err
 		}

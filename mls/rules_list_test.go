@@ -67,6 +67,10 @@ func TestListRules(t *testing.T) {
 		{"a pre-shared key with two nonces", "", false, func(good *Group) []listedProposal {
 			return append(committed(evil, &PreSharedKey{psk}), heard(t, good, members[3], &PreSharedKey{other}))
 		}},
+		{"one proposal by reference twice", "two proposals of which a list can hold one", false, func(good *Group) []listedProposal {
+			p := heard(t, good, members[3], &Add{eve})
+			return []listedProposal{p, p}
+		}},
 		{"the committer's update by reference", "a commit contains the committer's own update", false, func(good *Group) []listedProposal {
 			return []listedProposal{heard(t, good, evil, ownUpdate(t, evil))}
 		}},

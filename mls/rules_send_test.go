@@ -55,6 +55,14 @@ func TestSendRules(t *testing.T) {
 		{"a leaf with an extension twice", "an extension type occurs twice", nil, func() error {
 			return commit(CommitOptions{Leaf: LeafOptions{Extensions: Extensions{{0xF001, nil}, {0xF001, nil}}}})
 		}},
+		{"an update with an extension twice", "an extension type occurs twice", nil, func() error {
+			_, err := g.ProposeUpdate(LeafOptions{Extensions: Extensions{{0xF001, nil}, {0xF001, nil}}})
+			return err
+		}},
+		{"a proposed context with an extension twice", "an extension type occurs twice", nil, func() error {
+			_, err := g.ProposeGroupContextExtensions(Extensions{{0xF001, nil}, {0xF001, nil}})
+			return err
+		}},
 		{"a leaf with another's key", "two members have the same signature key", nil, func() error {
 			return commit(CommitOptions{Leaf: LeafOptions{Signer: stolenFrom(t, g)}})
 		}},
