@@ -5,6 +5,7 @@ import (
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
@@ -575,4 +576,72 @@ func TestLiveRoots(t *testing.T) {
 	}
 	_, err = accepted.Read(make([]byte, 1))
 	wantRule(t, err, mtls.RuleAuthority)
+}
+
+// TestFlippedCertificates changes a bit in each byte of a chain: nothing that is not what the authority has signed is
+// taken for it.
+func TestFlippedCertificates(t *testing.T) {
+	ca := newAuthority(t, "ours")
+	alice := ca.issue([]string{"dns:alice"}, nil)
+	terms, err := mtls.ListenTerms(&mtls.ListenerOptions{Identity: alice, Trust: ca.trust("alice")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := tls.ConnectionState{HandshakeComplete: true, Version: tls.VersionTLS13, NegotiatedProtocol: mtls.Protocol}
+	judge := func(der []byte) (parsed bool, err error) {
+		cert, err := x509.ParseCertificate(der)
+		if err != nil {
+			return false, err
+		}
+		state.PeerCertificates = []*x509.Certificate{cert, ca.cert}
+		_, err = terms.Judge(state)
+		return true, err
+	}
+	leaf := alice.Certificate()
+	if _, err := judge(leaf); err != nil {
+		t.Fatalf("as it is: %v", err)
+	}
+	judged := 0
+	for at := range leaf {
+		for bit := range 8 {
+			leaf[at] ^= 1 << bit
+			parsed, err := judge(leaf)
+			if err == nil {
+				t.Errorf("byte %d, bit %d: accepted", at, bit)
+			}
+			if parsed {
+				judged++
+			}
+			leaf[at] ^= 1 << bit
+		}
+	}
+	if judged < 500 {
+		t.Errorf("only %d of them were certificates at all", judged)
+	}
+}
+
+// FuzzParseCertificate: an identity's certificate is for its key, or there is none.
+func FuzzParseCertificate(f *testing.F) {
+	ca := newAuthority(f, "ours")
+	key := newKey(f)
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		f.Fatal(err)
+	}
+	leaf := ca.sign(&x509.Certificate{SerialNumber: big.NewInt(9), NotBefore: now, NotAfter: now}, ca.cert, &key.PublicKey)
+	f.Add(pemOf("CERTIFICATE", leaf.Raw), pemOf("PRIVATE KEY", der))
+	f.Add(pemOf("CERTIFICATE", ca.cert.Raw), pemOf("ENCRYPTED PRIVATE KEY", der))
+	f.Fuzz(func(t *testing.T, certificates, key []byte) {
+		id, err := mtls.ParseCertificate(certificates, key)
+		if (id == nil) == (err == nil) {
+			t.Fatalf("got %v and %v", id, err)
+		}
+		if id == nil {
+			return
+		}
+		cert, err := x509.ParseCertificate(id.Certificate())
+		if err != nil || mtls.FingerprintOf(cert) != id.Fingerprint() {
+			t.Errorf("an identity of %v with a certificate for another, %v", id.Fingerprint(), err)
+		}
+	})
 }

@@ -353,3 +353,51 @@ func TestImpostors(t *testing.T) {
 		})
 	}
 }
+
+// TestBadLists: a list that we would misread, or that somebody else may have made, is no list.
+func TestBadLists(t *testing.T) {
+	f := newForge(t)
+	f.make("root", mould{section: "root"})
+	f.make("theirs", mould{section: "root", subject: "root"})
+	list := func(args ...string) []byte {
+		f.openssl(append([]string{"ca", "-config", "openssl.cnf", "-cert", "root.pem", "-keyfile", "root.key", "-gencrl", "-crldays", "30", "-out", "list"}, args...)...)
+		return f.read("list")
+	}
+	good := list()
+	for name, row := range map[string]struct {
+		text  []byte
+		words string
+	}{
+		"as it should be":           {good, ""},
+		"two":                       {append(list(), good...), ""},
+		"SHA-1":                     {list("-md", "sha1"), "weak signature: ECDSA-SHA1"},
+		"of some certificates":      {list("-crlexts", "users"), "2.5.29.28"},
+		"so, but not critical":      {list("-crlexts", "lenient"), "2.5.29.28"},
+		"changes to another":        {list("-crlexts", "delta"), "2.5.29.27"},
+		"unknown, critical":         {list("-crlexts", "oddlist"), "1.2.3.4.5"},
+		"none":                      {f.read("root.pem"), "no \"X509 CRL\""},
+		"empty":                     {nil, "does not parse"},
+		"half":                      {good[:len(good)/2], "does not parse"},
+		"one good and a broken one": {append(list(), pemOf("X509 CRL", []byte("x"))...), "does not parse"},
+	} {
+		lists, err := mtls.ParseRevocationLists(row.text)
+		if row.words == "" && (err != nil || len(lists) == 0) || row.words != "" && (err == nil || !strings.Contains(err.Error(), row.words)) {
+			t.Errorf("%s: got %d, %v; want %q", name, len(lists), err, row.words)
+		}
+	}
+	// A list that was signed by another key, or changed after it was signed.
+	lists, err := mtls.ParseRevocationLists(good)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := *lists[0]
+	changed.Signature = append([]byte(nil), changed.Signature...)
+	changed.Signature[len(changed.Signature)-1] ^= 1
+	for name, list := range map[string]*x509.RevocationList{"of another key": f.list("theirs"), "with a changed signature": &changed} {
+		trust := f.trust(&badChain{})
+		trust.Revoked = &mtls.Revoked{Lists: []*x509.RevocationList{list}}
+		if _, err := mtls.NewLive(identity(t, "ours"), trust); err == nil || !strings.Contains(err.Error(), "not signed by it") {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}

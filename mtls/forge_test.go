@@ -117,6 +117,16 @@ extendedKeyUsage = serverAuth, clientAuth
 extendedKeyUsage = serverAuth, clientAuth
 subjectAltName = DNS:peer.example.org
 1.2.3.4.5 = critical, ASN1:UTF8String:what
+[users]
+issuingDistributionPoint = critical, @onlyusers
+[onlyusers]
+onlyuser = TRUE
+[lenient]
+issuingDistributionPoint = @onlyusers
+[delta]
+2.5.29.27 = critical, ASN1:INTEGER:1
+[oddlist]
+1.2.3.4.5 = critical, ASN1:UTF8String:what
 `
 
 func newForge(t *testing.T) *forge {

@@ -104,6 +104,10 @@ func checkList(list *x509.RevocationList) error {
 	if list.NextUpdate.IsZero() {
 		return fmt.Errorf("mtls: the revocation list of %s does not say until when it holds", issuer)
 	}
+	if reason := weakAlgorithm(list.SignatureAlgorithm); reason != "" {
+		// crypto/x509 takes SHA-1 on lists.
+		return fmt.Errorf("mtls: the revocation list of %s: %s", issuer, reason)
+	}
 	for _, extension := range list.Extensions {
 		if extension.Critical || extension.Id.Equal(oidDelta) || extension.Id.Equal(oidDistribution) {
 			return fmt.Errorf("mtls: the revocation list of %s has the extension %v, which we do not know", issuer, extension.Id)

@@ -272,10 +272,12 @@ func weakKey(cert *x509.Certificate) string {
 	return ""
 }
 
-func weakSignature(cert *x509.Certificate) string {
-	switch cert.SignatureAlgorithm {
+func weakSignature(cert *x509.Certificate) string { return weakAlgorithm(cert.SignatureAlgorithm) }
+
+func weakAlgorithm(algorithm x509.SignatureAlgorithm) string {
+	switch algorithm {
 	case x509.MD2WithRSA, x509.MD5WithRSA, x509.SHA1WithRSA, x509.DSAWithSHA1, x509.ECDSAWithSHA1:
-		return "weak signature: " + cert.SignatureAlgorithm.String()
+		return "weak signature: " + algorithm.String()
 	}
 	return ""
 }

@@ -18,6 +18,7 @@ type certified struct {
 	names              names
 	certificate, key   string
 	keyPassphrase      string // a file
+	revoked            string // a file of keys
 	anyName            bool
 }
 
@@ -50,6 +51,7 @@ func addCertified(set *flag.FlagSet, listens bool) *certified {
 	several(set, &a.authorities, "ca", "accept whom the authority with the certificate in `FILE` has certified; with --peer both have to hold")
 	set.Var(&a.names, "name", "with --ca: the peer has to be certified under this `NAME`: a DNS name, an address, a URI, or cn:NAME; may be given several times")
 	several(set, &a.lists, "crl", "with --ca: refuse whom the revocation list in `FILE` names; it is read again when it changes")
+	set.StringVar(&a.revoked, "revoked", "", "refuse the keys whose fingerprints are in `FILE`, one to a line; it is read again when it changes")
 	set.StringVar(&a.certificate, "cert", "", "show the certificate in `FILE` instead of this home's key; it is read again when it changes")
 	set.StringVar(&a.key, "key", "", "the private key of --cert, in `FILE` (default the same file)")
 	set.StringVar(&a.keyPassphrase, "key-passphrase-file", "", "the passphrase of --key is the first line of `FILE` (default: asked for where there is one)")
@@ -61,7 +63,7 @@ func addCertified(set *flag.FlagSet, listens bool) *certified {
 
 // used reports whether any of the flags was given.
 func (a *certified) used() bool {
-	return len(a.authorities) > 0 || len(a.names) > 0 || len(a.lists) > 0 || a.certificate != "" || a.key != "" || a.keyPassphrase != "" || a.anyName
+	return len(a.authorities) > 0 || len(a.names) > 0 || len(a.lists) > 0 || a.certificate != "" || a.key != "" || a.keyPassphrase != "" || a.revoked != "" || a.anyName
 }
 
 // check refuses what does not go together.
@@ -86,7 +88,7 @@ func (c *call) socketTrust(ctx context.Context, accepted *peers, a *certified) (
 	if err := a.check(c, len(*accepted) > 0); err != nil {
 		return nil, nil, err
 	}
-	files := mtls.Files{Certificate: a.certificate, Key: a.key, Authorities: a.authorities, Lists: a.lists}
+	files := mtls.Files{Certificate: a.certificate, Key: a.key, Authorities: a.authorities, Lists: a.lists, RevokedKeys: a.revoked}
 	files.OpenKey = pki.KeyOpener(remembered(passphraseOf(a.keyPassphrase, "passphrase of "+a.key+": ")))
 	if len(*accepted) > 0 || len(a.authorities) == 0 {
 		if files.Trust, err = accepted.trust(c); err != nil {

@@ -154,6 +154,34 @@ func TestRevocationCuts(t *testing.T) {
 	}
 }
 
+// TestRevokedKey cuts a peer off that is known by its key, without any authority.
+func TestRevokedKey(t *testing.T) {
+	here, there := filepath.Join(t.TempDir(), "here"), filepath.Join(t.TempDir(), "there")
+	revoked := filepath.Join(t.TempDir(), "revoked")
+	put := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(revoked, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("# nobody yet\n")
+	listener := socketOf(t, here, "listen", "127.0.0.1:0", keyOf(t, there), "--revoked", revoked)
+	address := listener.event("listening")["addr"].(string)
+	dialer := socketOf(t, there, "dial", address, keyOf(t, here))
+	listener.event("connected")
+	put("not a key\n")
+	if reason := listener.event("stale")["reason"].(string); !strings.Contains(reason, "line 1") {
+		t.Errorf("the listener says %q", reason)
+	}
+	put("# retired in June\n" + keyOf(t, there) + "\n")
+	listener.ends(6)
+	dialer.ends(6)
+	if !strings.Contains(listener.log.String(), "the key is revoked") {
+		t.Errorf("the listener says %s", listener.log)
+	}
+	startSocket(t, "listen", "127.0.0.1:0", "--home", here, "--peer", keyOf(t, there), "--revoked", filepath.Join(here, "none")).ends(1)
+}
+
 // TestAuthorityVerbs: what scripts rely on, and what is refused.
 func TestAuthorityVerbs(t *testing.T) {
 	secrets := t.TempDir()
