@@ -64,6 +64,8 @@ func (f *socketFlags) check(c *call, listens bool) error {
 		return usageErrorf(try+" --token-file FILE", "%s: --token-file is for peers whose keys are not known: --peer and --ca do not go with it", c.verb.name)
 	case f.tokenFile != "" && !listens && (len(*f.peers) == 0 || f.certs.used()):
 		return usageErrorf(try+" --peer FINGERPRINT --token-file FILE", "a token is shown to a peer that is known by its key, and to nobody else: --peer")
+	case f.certs.certificate != "" && len(f.peers.contacts()) > 0:
+		return usageErrorf(try+" --peer "+f.peers.contacts()[0], "--cert does not go with a contact, who knows this home by its device's key")
 	case f.remember != "" && (known || f.tokenFile != ""):
 		return usageErrorf("snug key add NAME FINGERPRINT", "--remember is for peers that are not known yet: with --password, or where you are asked")
 	case f.remember != "" && !peerName.MatchString(f.remember):
@@ -119,7 +121,7 @@ func (c *call) admission(ctx context.Context, f *socketFlags, listens bool, give
 	case f.tokenFile != "" && listens:
 		err = a.takeTokens(f.tokenFile)
 	case f.tokenFile != "":
-		err = a.showToken(c, f)
+		err = a.showToken(ctx, c, f)
 	default:
 		err = a.askPerson(c, f)
 	}

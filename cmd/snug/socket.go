@@ -78,6 +78,9 @@ func (c *call) refusedPeer(err error) error {
 	switch {
 	case errors.As(err, &decided):
 		return decided
+	case errors.As(err, &wrong) && wrong.Rule == mtls.RuleKey && !wrong.Got.IsZero() && c.contactOf(wrong.Expected) != "":
+		return &client.Error{Code: client.Refused, Message: fmt.Sprintf("THIS IS NO DEVICE OF %s: got %s", c.contactOf(wrong.Expected), wrong.Got),
+			Hint: "somebody may be in between; or the other side was started without --peer @ and your handle, and shows another key than its device's"}
 	case errors.As(err, &wrong) && wrong.Rule == mtls.RuleKey && len(wrong.Expected) == 1 && !wrong.Got.IsZero() && c.nameOf(wrong.Expected[0]) != "":
 		name := c.nameOf(wrong.Expected[0])
 		return &client.Error{Code: client.Refused,
