@@ -42,7 +42,7 @@ func dial(ctx context.Context, c *call, flags *socketFlags) error {
 	if err := c.connected(a, conn, true); err != nil {
 		return err
 	}
-	return c.joinStreams(ctx, conn)
+	return c.failed(conn, c.joinStreams(ctx, conn))
 }
 
 // dial connects in the time of --timeout, or that of a person who is asked.

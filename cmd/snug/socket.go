@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 
 	"snug/client"
 	"snug/mtls"
@@ -67,8 +69,32 @@ func (c *call) tell(event socketEvent, format string, args ...any) {
 // A cutError is a stream that broke off: what came may not be all.
 type cutError struct{ cause error }
 
-func (e *cutError) Error() string { return "the stream was cut: " + e.cause.Error() }
+func (e *cutError) Error() string { return "the stream was cut: " + whyCut(e.cause) }
 func (e *cutError) Unwrap() error { return e.cause }
+
+// whyCut tells the ways apart in which a stream breaks off.
+func whyCut(cause error) string {
+	var distrusted *mtls.PeerError
+	switch {
+	case errors.Is(cause, mtls.ErrTruncated):
+		return "the other side went away before it had said that this was all"
+	case errors.Is(cause, syscall.ECONNRESET), errors.Is(cause, syscall.EPIPE):
+		return "the connection was reset, by the other side or on the way"
+	case errors.Is(cause, os.ErrDeadlineExceeded), errors.Is(cause, syscall.ETIMEDOUT):
+		return "the other side does not answer any more"
+	case errors.As(cause, &distrusted):
+		return "the peer is not trusted any more: " + strings.TrimPrefix(distrusted.Error(), "mtls: ")
+	}
+	return cause.Error()
+}
+
+// failed tells a script why a stream has failed; a person reads it in the end.
+func (c *call) failed(conn *mtls.Conn, err error) error {
+	if err != nil && c.json {
+		c.tell(socketEvent{Event: "failed", Peer: conn.Peer().Fingerprint.String(), Reason: err.Error()}, "")
+	}
+	return err
+}
 
 // refusedPeer makes an error of a handshake that one of the two sides refused.
 func (c *call) refusedPeer(err error) error {
