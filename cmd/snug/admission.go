@@ -44,7 +44,7 @@ func addSocketFlags(set *flag.FlagSet, listens bool) *socketFlags {
 	set.BoolVar(&f.words, "words", false, "print six words that both sides have in common, and nobody in between, to compare aloud")
 	if listens {
 		set.BoolVar(&f.password, "password", false, "accept who knows the password that is made and printed: one peer, and three tries")
-		set.StringVar(&f.tokenFile, "token-file", "", "accept who shows a token whose hash `snug key token` has written to `FILE`")
+		set.StringVar(&f.tokenFile, "token-file", "", "accept who shows a token whose hash is in `FILE`, where snug key token has written it")
 		return f
 	}
 	set.BoolVar(&f.password, "password", false, "accept the peer that knows the password, which is asked for, or found in SNUG_PASSWORD")
@@ -178,7 +178,7 @@ func (c *call) connected(a *admission, conn *mtls.Conn, dialed bool) error {
 	}
 	c.tell(event, "connected with %s at %s", who, event.Addr)
 	if a.words && !c.json {
-		c.say("to compare aloud, they are the same there if nobody is in between: %s", event.Words)
+		c.say("to compare aloud, the same there: %s", event.Words)
 	}
 	return nil
 }
@@ -202,7 +202,7 @@ func reasonOf(err error) string {
 		return refusal.Message
 	}
 	reason := err.Error()
-	for _, prefix := range []string{"mtls: handshake: ", "mtls: deciding about the peer: ", "mtls: ", "cpace: "} {
+	for _, prefix := range []string{"mtls: handshake: ", "mtls: deciding about the peer: ", "mtls: dialing: ", "mtls: ", "cpace: "} {
 		reason = strings.TrimPrefix(reason, prefix)
 	}
 	return reason

@@ -36,7 +36,7 @@ func dial(ctx context.Context, c *call, flags *socketFlags) error {
 			}
 			return refused
 		}
-		return &client.Error{Code: client.Unreachable, Message: "reaching " + c.args[0] + ": " + err.Error(),
+		return &client.Error{Code: client.Unreachable, Message: "reaching " + c.args[0] + ": " + reasonOf(err),
 			Hint: "is `snug listen` running there, and does the way lead there?"}
 	}
 	if err := c.connected(a, conn, true); err != nil {

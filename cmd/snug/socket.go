@@ -33,11 +33,11 @@ func socketVerbs() []*verb {
 		{name: "key list", flags: listPeersFlags, example: "key list", does: "List the peers that are remembered"},
 		{
 			name: "listen", args: "ADDR", least: 1, most: 1, flags: listenFlags, example: "listen :9000 --peer FINGERPRINT > backup.tar",
-			does: "Wait for a peer that is known by its key, and join its socket with stdin and stdout, or with a command",
+			does: "Wait for a peer that proves who it is, and join its socket with stdin and stdout, or with a command",
 		},
 		{
 			name: "dial", args: "HOST:PORT", least: 1, most: 1, flags: dialFlags, example: "dial example.org:9000 --peer FINGERPRINT < backup.tar",
-			does: "Connect to a peer that is known by its key, and join its socket with stdin and stdout",
+			does: "Connect to a peer that proves who it is, and join its socket with stdin and stdout",
 		},
 	}
 }
