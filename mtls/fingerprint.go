@@ -1,6 +1,7 @@
 package mtls
 
 import (
+	"crypto/ed25519"
 	"crypto/sha256"
 	"crypto/subtle"
 	"crypto/x509"
@@ -29,6 +30,16 @@ var ErrFingerprint = errors.New("mtls: a fingerprint has 52 characters of a-z an
 // FingerprintOf gives the fingerprint of a certificate's key.
 func FingerprintOf(cert *x509.Certificate) Fingerprint {
 	return sha256.Sum256(cert.RawSubjectPublicKeyInfo)
+}
+
+// FingerprintOfEd25519 gives the fingerprint of an Ed25519 key by its 32 bytes: what
+// Peer.Ed25519 gives of a peer.
+func FingerprintOfEd25519(key [ed25519.PublicKeySize]byte) Fingerprint {
+	spki, err := x509.MarshalPKIXPublicKey(ed25519.PublicKey(key[:]))
+	if err != nil {
+		panic("mtls: internal error: encoding an Ed25519 key: " + err.Error())
+	}
+	return sha256.Sum256(spki)
 }
 
 // ParseFingerprint reads what String gives, and nothing else.

@@ -106,6 +106,8 @@ func TestDial(t *testing.T) {
 		}
 		if key, ok := end.conn.Peer().Ed25519(); !ok || key == [32]byte{} {
 			t.Error("the peer has no Ed25519 key")
+		} else if got := mtls.FingerprintOfEd25519(key); got != end.conn.Peer().Fingerprint {
+			t.Errorf("its fingerprint is %v, want %v", got, end.conn.Peer().Fingerprint)
 		}
 	}
 }

@@ -44,7 +44,7 @@ func addSocketFlags(set *flag.FlagSet, listens bool) *socketFlags {
 	set.BoolVar(&f.words, "words", false, "print six words that both sides have in common, and nobody in between, to compare aloud")
 	if listens {
 		set.BoolVar(&f.password, "password", false, "accept who knows the password that is made and printed: one peer, and three tries")
-		set.StringVar(&f.tokenFile, "token-file", "", "accept who shows a token whose hash `snug key token` has written to `FILE`")
+		set.StringVar(&f.tokenFile, "token-file", "", "accept who shows a token whose hash is in `FILE`, where snug key token has written it")
 		return f
 	}
 	set.BoolVar(&f.password, "password", false, "accept the peer that knows the password, which is asked for, or found in SNUG_PASSWORD")
@@ -64,6 +64,8 @@ func (f *socketFlags) check(c *call, listens bool) error {
 		return usageErrorf(try+" --token-file FILE", "%s: --token-file is for peers whose keys are not known: --peer and --ca do not go with it", c.verb.name)
 	case f.tokenFile != "" && !listens && (len(*f.peers) == 0 || f.certs.used()):
 		return usageErrorf(try+" --peer FINGERPRINT --token-file FILE", "a token is shown to a peer that is known by its key, and to nobody else: --peer")
+	case f.certs.certificate != "" && len(f.peers.contacts()) > 0:
+		return usageErrorf(try+" --peer "+f.peers.contacts()[0], "--cert does not go with a contact, who knows this home by its device's key")
 	case f.remember != "" && (known || f.tokenFile != ""):
 		return usageErrorf("snug key add NAME FINGERPRINT", "--remember is for peers that are not known yet: with --password, or where you are asked")
 	case f.remember != "" && !peerName.MatchString(f.remember):
@@ -119,7 +121,7 @@ func (c *call) admission(ctx context.Context, f *socketFlags, listens bool, give
 	case f.tokenFile != "" && listens:
 		err = a.takeTokens(f.tokenFile)
 	case f.tokenFile != "":
-		err = a.showToken(c, f)
+		err = a.showToken(ctx, c, f)
 	default:
 		err = a.askPerson(c, f)
 	}
@@ -176,7 +178,7 @@ func (c *call) connected(a *admission, conn *mtls.Conn, dialed bool) error {
 	}
 	c.tell(event, "connected with %s at %s", who, event.Addr)
 	if a.words && !c.json {
-		c.say("to compare aloud, they are the same there if nobody is in between: %s", event.Words)
+		c.say("to compare aloud, the same there: %s", event.Words)
 	}
 	return nil
 }
@@ -200,7 +202,7 @@ func reasonOf(err error) string {
 		return refusal.Message
 	}
 	reason := err.Error()
-	for _, prefix := range []string{"mtls: handshake: ", "mtls: deciding about the peer: ", "mtls: ", "cpace: "} {
+	for _, prefix := range []string{"mtls: handshake: ", "mtls: deciding about the peer: ", "mtls: dialing: ", "mtls: ", "cpace: "} {
 		reason = strings.TrimPrefix(reason, prefix)
 	}
 	return reason

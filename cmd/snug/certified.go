@@ -91,7 +91,7 @@ func (c *call) socketTrust(ctx context.Context, accepted *peers, a *certified) (
 	files := mtls.Files{Certificate: a.certificate, Key: a.key, Authorities: a.authorities, Lists: a.lists, RevokedKeys: a.revoked}
 	files.OpenKey = pki.KeyOpener(remembered(passphraseOf(a.keyPassphrase, "passphrase of "+a.key+": ")))
 	if len(*accepted) > 0 || len(a.authorities) == 0 {
-		if files.Trust, err = accepted.trust(c); err != nil {
+		if files.Trust, err = accepted.trust(ctx, c); err != nil {
 			return nil, nil, err
 		}
 	}

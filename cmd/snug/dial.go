@@ -36,13 +36,13 @@ func dial(ctx context.Context, c *call, flags *socketFlags) error {
 			}
 			return refused
 		}
-		return &client.Error{Code: client.Unreachable, Message: "reaching " + c.args[0] + ": " + err.Error(),
+		return &client.Error{Code: client.Unreachable, Message: "reaching " + c.args[0] + ": " + reasonOf(err),
 			Hint: "is `snug listen` running there, and does the way lead there?"}
 	}
 	if err := c.connected(a, conn, true); err != nil {
 		return err
 	}
-	return c.joinStreams(ctx, conn)
+	return c.failed(conn, c.joinStreams(ctx, conn))
 }
 
 // dial connects in the time of --timeout, or that of a person who is asked.

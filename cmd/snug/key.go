@@ -17,8 +17,11 @@ import (
 // socketKey is the file of a home with the identity of its sockets.
 const socketKey = "socket.pem"
 
-// socketIdentity is the identity of this home's sockets, made at its first use.
+// socketIdentity is the identity of this home's sockets, made at its first use; its device's where a contact is the peer.
 func (c *call) socketIdentity() (*mtls.Identity, error) {
+	if c.device != nil {
+		return c.device, nil
+	}
 	dir, err := homeDir(c.home)
 	if err != nil {
 		return nil, err

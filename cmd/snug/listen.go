@@ -71,7 +71,7 @@ func (l *listening) run(ctx context.Context, c *call) error {
 		return err
 	}
 	listener.Close()
-	return l.join(ctx, c, a, conn)
+	return c.failed(conn, l.join(ctx, c, a, conn))
 }
 
 // check refuses what does not go together.

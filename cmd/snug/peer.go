@@ -16,6 +16,7 @@ import (
 	"strings"
 
 	"snug/client"
+	"snug/internal/ident"
 	"snug/mtls"
 )
 
@@ -32,8 +33,10 @@ func (p *peers) String() string { return "" }
 
 // Set reads one of them. Whom a name stands for is looked up when the home is known.
 func (p *peers) Set(text string) error {
-	if _, err := mtls.ParseFingerprint(text); err != nil && !peerName.MatchString(text) {
-		return errors.New("a peer is the fingerprint that `snug key show` prints on the other side, 52 of a-z and 2-7, or a name given to it by `snug key add`")
+	_, notKey := mtls.ParseFingerprint(text)
+	_, notContact := ident.ParseHandle(strings.TrimPrefix(text, "@"))
+	if contact := text[:min(len(text), 1)] == "@"; contact && notContact != nil || !contact && notKey != nil && !peerName.MatchString(text) {
+		return errors.New("a peer is the fingerprint that `snug key show` prints on the other side, 52 of a-z and 2-7, a name given to it by `snug key add`, or @somebody whom you have verified")
 	}
 	*p = append(*p, text)
 	return nil
@@ -42,14 +45,24 @@ func (p *peers) Set(text string) error {
 // addPeers adds --peer. There is no flag to accept just anybody.
 func addPeers(set *flag.FlagSet) *peers {
 	p := new(peers)
-	set.Var(p, "peer", "accept the peer with this `FINGERPRINT` or remembered name, and no other; may be given several times")
+	set.Var(p, "peer", "accept the peer with this `FINGERPRINT` or remembered name, or the devices of @somebody whom you have verified, and no other; may be given several times")
 	return p
 }
 
-// trust is what the flags come to.
-func (p *peers) trust(c *call) (mtls.Trust, error) {
+// contacts are those among them that are known from rooms.
+func (p *peers) contacts() (handles []string) {
+	for _, text := range *p {
+		if strings.HasPrefix(text, "@") {
+			handles = append(handles, text)
+		}
+	}
+	return handles
+}
+
+// trust is what the flags come to. Where a contact is among them, this home's socketIdentity is its device's from then on.
+func (p *peers) trust(ctx context.Context, c *call) (mtls.Trust, error) {
 	if len(*p) == 0 {
-		return mtls.Trust{}, usageErrorf("snug "+c.verb.example, "%s: who may it be? --peer takes what `snug key show` prints on the other side; for an authority there is --ca", c.verb.name)
+		return mtls.Trust{}, usageErrorf("snug "+c.verb.example, "%s: who may it be? --peer takes what `snug key show` prints on the other side", c.verb.name)
 	}
 	known, err := c.knownPeers()
 	if err != nil {
@@ -57,6 +70,9 @@ func (p *peers) trust(c *call) (mtls.Trust, error) {
 	}
 	var pins []mtls.Fingerprint
 	for _, text := range *p {
+		if strings.HasPrefix(text, "@") {
+			continue
+		}
 		pin, err := mtls.ParseFingerprint(text)
 		if err != nil {
 			var remembered bool
@@ -65,6 +81,16 @@ func (p *peers) trust(c *call) (mtls.Trust, error) {
 			}
 		}
 		pins = append(pins, pin)
+	}
+	if handles := p.contacts(); len(handles) > 0 {
+		devices, err := c.meetContacts(ctx, handles)
+		if err != nil {
+			return mtls.Trust{}, err
+		}
+		if pins = append(pins, devices...); len(pins) == 0 {
+			return mtls.Trust{}, &client.Error{Code: client.NotFound, Message: "there is no other device of " + strings.Join(handles, ", "),
+				Hint: "one's own account is a peer by its other devices: snug login there"}
+		}
 	}
 	return mtls.Pin(pins...), nil
 }
@@ -120,6 +146,9 @@ func (c *call) savePeers(known map[string]mtls.Fingerprint) error {
 
 // nameOf is what the key is remembered as, or "".
 func (c *call) nameOf(pin mtls.Fingerprint) string {
+	if handle := c.contacts[pin]; handle != "" {
+		return handle
+	}
 	known, _ := c.knownPeers()
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		if known[name].Equal(pin) {

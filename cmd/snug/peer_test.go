@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -76,4 +77,56 @@ func TestPeersAtOnce(t *testing.T) {
 	if list := alice.must("key", "list"); len(list) != n {
 		t.Errorf("%d are remembered, want %d: %v", len(list), n, list)
 	}
+}
+
+// TestPeerFromRooms: whom one has verified in the messenger is a peer of sockets by the handle, on both sides, by the
+// devices of the account; whom the server alone vouches for is not.
+func TestPeerFromRooms(t *testing.T) {
+	s := serve(t)
+	people := everybody(t, s, "alice", "bob", "carol")
+	alice, bob, carol := people[0], people[1], people[2]
+	alice.mustRefuse(4, "nobody as @bob", "listen", "127.0.0.1:0", "--peer", "@bob")
+	alice.must("verify", "@bob") // looked at, and not compared
+	alice.mustRefuse(3, "not verified", "listen", "127.0.0.1:0", "--peer", "@bob")
+	alice.mustRefuse(4, "nobody as @dave", "dial", "127.0.0.1:1", "--peer", "@dave")
+	alice.mustRefuse(4, "no other device", "dial", "127.0.0.1:1", "--peer", "@alice")
+	alice.mustRefuse(2, "--cert", "dial", "127.0.0.1:1", "--peer", "@bob", "--cert", "cert.pem")
+	(&person{t: t, handle: "nobody", home: t.TempDir()}).mustRefuse(3, "nobody is signed in", "dial", "127.0.0.1:1", "--peer", "@bob")
+	alice.must("verify", "@bob", "--matches")
+	bob.must("verify", "@alice", "--matches")
+	carol.must("verify", "@alice", "--matches")
+
+	listener := openSocket(t, alice.home, "listen", "127.0.0.1:0", "--peer", "@bob")
+	address := listener.event("listening")["addr"].(string)
+	// Carol has verified alice, but is not bob; and bob's home is known by its device's key alone.
+	openSocket(t, carol.home, "dial", address, "--peer", "@alice").ends(3)
+	listener.event("refused")
+	openSocket(t, bob.home, "dial", address, "--peer", keyOf(t, alice.home)).ends(3)
+	listener.event("refused")
+	dialer := openSocket(t, bob.home, "dial", address, "--peer", "@alice")
+	io.WriteString(dialer.in, "from room to socket")
+	dialer.in.Close()
+	listener.in.Close()
+	if theirs, ours := dialer.event("connected")["name"], listener.event("connected")["name"]; theirs != "@alice" || ours != "@bob" {
+		t.Errorf("connected with %v and %v, want @alice and @bob", theirs, ours)
+	}
+	dialer.ends(0)
+	listener.ends(0)
+	if got := listener.out.String(); got != "from room to socket" {
+		t.Errorf("the listener received %q", got)
+	}
+
+	// Somebody else answers at alice's address.
+	impostor := openSocket(t, carol.home, "listen", "127.0.0.1:0", "--peer", "@alice")
+	address = impostor.event("listening")["addr"].(string)
+	bob.mustRefuse(3, "THIS IS NO DEVICE OF @alice", "dial", address, "--peer", "@alice")
+
+	// What is known is enough without the server.
+	s.kill()
+	listener = openSocket(t, alice.home, "listen", "127.0.0.1:0", "--peer", "@bob")
+	dialer = openSocket(t, bob.home, "dial", listener.event("listening")["addr"].(string), "--peer", "@alice")
+	dialer.in.Close()
+	listener.in.Close()
+	dialer.ends(0)
+	listener.ends(0)
 }

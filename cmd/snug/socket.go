@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
+	"syscall"
 
 	"snug/client"
 	"snug/mtls"
@@ -31,11 +33,11 @@ func socketVerbs() []*verb {
 		{name: "key list", flags: listPeersFlags, example: "key list", does: "List the peers that are remembered"},
 		{
 			name: "listen", args: "ADDR", least: 1, most: 1, flags: listenFlags, example: "listen :9000 --peer FINGERPRINT > backup.tar",
-			does: "Wait for a peer that is known by its key, and join its socket with stdin and stdout, or with a command",
+			does: "Wait for a peer that proves who it is, and join its socket with stdin and stdout, or with a command",
 		},
 		{
 			name: "dial", args: "HOST:PORT", least: 1, most: 1, flags: dialFlags, example: "dial example.org:9000 --peer FINGERPRINT < backup.tar",
-			does: "Connect to a peer that is known by its key, and join its socket with stdin and stdout",
+			does: "Connect to a peer that proves who it is, and join its socket with stdin and stdout",
 		},
 	}
 }
@@ -67,8 +69,32 @@ func (c *call) tell(event socketEvent, format string, args ...any) {
 // A cutError is a stream that broke off: what came may not be all.
 type cutError struct{ cause error }
 
-func (e *cutError) Error() string { return "the stream was cut: " + e.cause.Error() }
+func (e *cutError) Error() string { return "the stream was cut: " + whyCut(e.cause) }
 func (e *cutError) Unwrap() error { return e.cause }
+
+// whyCut tells the ways apart in which a stream breaks off.
+func whyCut(cause error) string {
+	var distrusted *mtls.PeerError
+	switch {
+	case errors.Is(cause, mtls.ErrTruncated):
+		return "the other side went away before it had said that this was all"
+	case errors.Is(cause, syscall.ECONNRESET), errors.Is(cause, syscall.EPIPE):
+		return "the connection was reset, by the other side or on the way"
+	case errors.Is(cause, os.ErrDeadlineExceeded), errors.Is(cause, syscall.ETIMEDOUT):
+		return "the other side does not answer any more"
+	case errors.As(cause, &distrusted):
+		return "the peer is not trusted any more: " + strings.TrimPrefix(distrusted.Error(), "mtls: ")
+	}
+	return cause.Error()
+}
+
+// failed tells a script why a stream has failed; a person reads it in the end.
+func (c *call) failed(conn *mtls.Conn, err error) error {
+	if err != nil && c.json {
+		c.tell(socketEvent{Event: "failed", Peer: conn.Peer().Fingerprint.String(), Reason: err.Error()}, "")
+	}
+	return err
+}
 
 // refusedPeer makes an error of a handshake that one of the two sides refused.
 func (c *call) refusedPeer(err error) error {
@@ -78,6 +104,9 @@ func (c *call) refusedPeer(err error) error {
 	switch {
 	case errors.As(err, &decided):
 		return decided
+	case errors.As(err, &wrong) && wrong.Rule == mtls.RuleKey && !wrong.Got.IsZero() && c.contactOf(wrong.Expected) != "":
+		return &client.Error{Code: client.Refused, Message: fmt.Sprintf("THIS IS NO DEVICE OF %s: got %s", c.contactOf(wrong.Expected), wrong.Got),
+			Hint: "somebody may be in between; or the other side was started without --peer @ and your handle, and shows another key than its device's"}
 	case errors.As(err, &wrong) && wrong.Rule == mtls.RuleKey && len(wrong.Expected) == 1 && !wrong.Got.IsZero() && c.nameOf(wrong.Expected[0]) != "":
 		name := c.nameOf(wrong.Expected[0])
 		return &client.Error{Code: client.Refused,

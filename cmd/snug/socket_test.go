@@ -272,6 +272,94 @@ func TestSocketCut(t *testing.T) {
 	}
 }
 
+// TestSocketEndings tells the ways apart in which a stream ends that was not ended.
+func TestSocketEndings(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		end  func(front, back *net.TCPConn)
+		want string
+	}{
+		{"reset", func(front, back *net.TCPConn) {
+			for _, conn := range []*net.TCPConn{front, back} {
+				conn.SetLinger(0) // Close then sends a reset
+				conn.Close()
+			}
+		}, "reset"},
+		{"truncated", func(front, back *net.TCPConn) {
+			front.CloseWrite()
+			back.CloseWrite()
+		}, "went away"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			listener, address, home, key := listening(t)
+			way, conns := relay(t, address)
+			dialer := socketOf(t, home, "dial", way, key)
+			io.WriteString(dialer.in, "half of")
+			listener.prints("half of")
+			row.end(<-conns, <-conns)
+			for _, s := range []*socket{listener, dialer} {
+				s.ends(6)
+				if reason := s.event("failed")["reason"].(string); !strings.Contains(reason, "the stream was cut: ") || !strings.Contains(reason, row.want) {
+					t.Errorf("%s says %q, want %q", s.cmd.Args[1], reason, row.want)
+				}
+			}
+		})
+	}
+}
+
+// relay is a line between a dialer and a listener that carries one connection, and gives its two sides.
+func relay(t *testing.T, behind string) (address string, conns chan *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conns = make(chan *net.TCPConn, 2)
+	go func() {
+		defer l.Close()
+		front, err := l.Accept()
+		if err != nil {
+			return
+		}
+		back, err := net.Dial("tcp", behind)
+		if err != nil {
+			front.Close()
+			return
+		}
+		go io.Copy(front, back)
+		go io.Copy(back, front)
+		conns <- front.(*net.TCPConn)
+		conns <- back.(*net.TCPConn)
+	}()
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String(), conns
+}
+
+// TestSocketOwnTrouble: what breaks on one side, on its stdin or stdout, is a failure there and a cut for the other side,
+// never an end.
+func TestSocketOwnTrouble(t *testing.T) {
+	for name, row := range map[string]struct{ redirect, want string }{
+		"stdin breaks":  {"< /", "reading what to send"},
+		"stdout breaks": {"> /dev/full", "writing what was received"},
+	} {
+		listener, address, home, key := listening(t)
+		cmd := exec.Command("sh", "-c", `"$0" dial "$1" --peer "$2" --home "$3" `+row.redirect, binary, address, key, home)
+		stdin, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stdin.Close()
+		var stderr bytes.Buffer
+		cmd.Stderr = &stderr
+		io.WriteString(listener.in, "something to write")
+		cmd.Run()
+		if status := cmd.ProcessState.ExitCode(); status != 1 || !strings.Contains(stderr.String(), row.want) {
+			t.Errorf("%s: exit %d, %q; want 1 and %q", name, status, &stderr, row.want)
+		}
+		listener.ends(6)
+	}
+}
+
 // TestSocketLeavesStdin: of who is refused the stdin is whole, for the next command in the same script.
 func TestSocketLeavesStdin(t *testing.T) {
 	listener, address, home, key := listening(t)

@@ -86,9 +86,12 @@ func (a *admission) takeTokens(path string) error {
 }
 
 // showToken shows a token to the peer that was named, and to nobody else.
-func (a *admission) showToken(c *call, f *socketFlags) error {
-	trust, err := f.peers.trust(c)
+func (a *admission) showToken(ctx context.Context, c *call, f *socketFlags) error {
+	trust, err := f.peers.trust(ctx, c)
 	if err != nil {
+		return err
+	}
+	if a.identity, err = c.socketIdentity(); err != nil {
 		return err
 	}
 	text, err := firstLine(f.tokenFile, "token")

@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"snug/mtls"
 )
 
 // A verb is one thing that the binary does.
@@ -38,6 +40,10 @@ type call struct {
 	home    string
 	timeout time.Duration
 	verb    *verb
+
+	// Of sockets whose peers are contacts from rooms: this home's device, and whose device a key is.
+	device   *mtls.Identity
+	contacts map[mtls.Fingerprint]string
 }
 
 // defaultTimeout is how long a verb waits for the server, in all: long enough for a server to restart, short enough for a
