@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// shouter runs a service that answers in capitals, once all has been said.
+// shouter runs a service that answers in capitals, as it hears.
 func shouter(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -31,9 +31,21 @@ func shouter(t *testing.T) string {
 				return
 			}
 			go func() {
-				b, _ := io.ReadAll(conn)
-				conn.Write(bytes.ToUpper(b))
-				conn.Close()
+				defer conn.Close()
+				// Who does not read yet does not keep the service from hearing.
+				heard := make(chan []byte, 1<<10)
+				go func() {
+					defer close(heard)
+					for b, err := []byte(nil), error(nil); err == nil; {
+						n := 0
+						b = make([]byte, 32<<10)
+						n, err = conn.Read(b)
+						heard <- b[:n]
+					}
+				}()
+				for b := range heard {
+					conn.Write(bytes.ToUpper(b))
+				}
 			}()
 		}
 	}()
@@ -87,11 +99,16 @@ func TestTunnel(t *testing.T) {
 	}
 	defer conn.Close()
 	io.WriteString(conn, "last words")
+	b := make([]byte, len("LAST WORDS"))
+	if _, err := io.ReadFull(conn, b); err != nil || string(b) != "LAST WORDS" {
+		t.Fatalf("before it drains: got %q, %v", b, err)
+	}
 	for _, end := range []*socket{near, far} {
 		end.cmd.Process.Signal(syscall.SIGTERM)
 	}
+	io.WriteString(conn, ", and more")
 	conn.(*net.TCPConn).CloseWrite()
-	if b, err := io.ReadAll(conn); err != nil || string(b) != "LAST WORDS" {
+	if b, err := io.ReadAll(conn); err != nil || string(b) != ", AND MORE" {
 		t.Errorf("while it drains: got %q, %v", b, err)
 	}
 	near.ends(0)
