@@ -48,9 +48,6 @@ type KeyPackagePrivate struct {
 	leafKey    Secret
 }
 
-// ExtensionLastResort marks last-resort key packages, as in draft-ietf-mls-extensions.
-const ExtensionLastResort ExtensionType = 0x000A
-
 // NewKeyPackage makes a key package and its secret half. Save the half before publishing the whole.
 func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, error) {
 	if opts.Suite == 0 {
@@ -64,6 +61,7 @@ func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, err
 	if opts.LastResort {
 		extensions = extensions.Set(ExtensionLastResort, nil)
 	}
+	extensions = extensions.greased()
 	leaf := &LeafNode{
 		Credential:   opts.Credential,
 		Capabilities: opts.Capabilities.completed(opts.Credential.Type, opts.LeafExtensions, extensions),
@@ -71,6 +69,7 @@ func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, err
 		Lifetime:     opts.Lifetime,
 		Extensions:   opts.LeafExtensions,
 	}
+	leaf.grease()
 	leafKey, err := leaf.renew(s, opts.Signer, nil, 0)
 	if err != nil {
 		return nil, nil, err
