@@ -38,6 +38,9 @@ func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
 	if err := g.checkSigner(); err != nil {
 		return nil, err
 	}
+	if g.reinit != nil {
+		return nil, ErrReinitialized
+	}
 	list, err := g.selectProposals(opts)
 	if err != nil {
 		return nil, err
@@ -54,7 +57,7 @@ func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
 
 // judge validates a list of proposals as far as that goes before there is a path.
 func (g *Group) judge(opts CommitOptions, list []listedProposal) (*transition, error) {
-	tr, err := g.apply(list, g.own)
+	tr, err := g.apply(list, memberAt(g.own))
 	if err != nil {
 		return nil, err
 	}
@@ -125,6 +128,7 @@ type committing struct {
 	tr     *transition
 	signer crypto.Signer
 
+	// leaf is the new one of the committer, begun beforehand where there is none yet.
 	leaf    *LeafNode
 	leafKey *privateKey
 	steps   []pathStep
@@ -145,8 +149,10 @@ func (b *committing) renewPath() error {
 		return err
 	}
 	parentHash := tree.mergePath(own, b.steps, public)
-	if b.leaf, err = b.opts.Leaf.apply(tree.leaf(own)); err != nil {
-		return err
+	if b.leaf == nil {
+		if b.leaf, err = b.opts.Leaf.apply(tree.leaf(own)); err != nil {
+			return err
+		}
 	}
 	if b.opts.Leaf.Signer != nil {
 		b.signer = b.opts.Leaf.Signer
@@ -170,7 +176,9 @@ func (b *committing) renewPath() error {
 func (tr *transition) setPath(leaf *LeafNode, steps []pathStep) error {
 	maps.DeleteFunc(tr.keys, func(x nodeIndex, _ *privateKey) bool { return tr.committer.node().under(x) })
 	tr.tree.set(tr.committer.node(), &node{leaf: leaf})
-	tr.updated = append(tr.updated, tr.committer)
+	if !tr.external() {
+		tr.updated = append(tr.updated, tr.committer)
+	}
 	tr.changed = append(tr.changed, tr.committer.node())
 	for _, step := range steps {
 		tr.pathNodes = append(tr.pathNodes, step.node)
@@ -199,7 +207,7 @@ func (b *committing) stage() (*StagedCommit, error) {
 		c.path, secret = &updatePath{b.leaf, nodes}, commitSecret{b.path.commit}
 	}
 	a := g.frame(ContentCommit, b.opts.AuthenticatedData, b.opts.Public)
-	a.content.commit = c
+	a.content.commit, a.content.sender = c, b.tr.by
 	if err := a.sign(s, g.cfg.Signer, g.encoded); err != nil {
 		return nil, err
 	}
@@ -239,18 +247,24 @@ func (g *Group) selectProposals(opts CommitOptions) ([]listedProposal, error) {
 		if p == nil {
 			return nil, invalid("12.4", "a proposal that is nil")
 		}
-		if psk, ok := p.(*PreSharedKey); ok && len(psk.PSK.Nonce) == 0 {
-			fresh := *psk
-			fresh.PSK.Nonce = random(g.suite.nh)
-			p = &fresh
+		switch v := p.(type) {
+		case *PreSharedKey:
+			if fresh := *v; len(fresh.PSK.Nonce) == 0 {
+				fresh.PSK.Nonce = random(g.suite.nh)
+				p = &fresh
+			}
+		case *ReInit:
+			if err := v.checkSent(); err != nil {
+				return nil, err
+			}
 		}
-		list = append(list, listedProposal{proposal: p, sender: g.own})
+		list = append(list, listedProposal{proposal: p, sender: memberAt(g.own)})
 	}
 	for _, p := range g.pending {
 		if opts.Pending != nil && !opts.Pending(&p.ReceivedProposal) || opts.Pending == nil && p.ignored {
 			continue
 		}
-		list = append(list, listedProposal{proposal: p.Proposal, sender: p.Sender.Index, ref: p.ref, leafKey: p.leafKey})
+		list = append(list, p.listed())
 	}
 	if opts.Pending == nil {
 		list = g.compatible(list)
@@ -261,24 +275,18 @@ func (g *Group) selectProposals(opts CommitOptions) ([]listedProposal, error) {
 // compatible drops the proposals by reference that do not go together with the rest of the list (RFC 9420, Section 12.2
 // says which to prefer), so that no member can keep the others from committing.
 func (g *Group) compatible(list []listedProposal) []listedProposal {
-	removed := make(map[LeafIndex]bool)
-	taken := make(map[string]bool)
 	keep := make([]bool, len(list))
-	for i, p := range list {
-		if remove, ok := p.proposal.(*Remove); ok {
-			keep[i] = p.ref == nil || remove.Removed != g.own && !removed[remove.Removed]
-			removed[remove.Removed] = true
-		}
-	}
+	removed := g.keepRemovals(list, keep)
+	taken := make(map[string]bool)
 	for _, own := range []bool{true, false} {
 		for i := len(list) - 1; i >= 0; i-- {
 			p := list[i]
-			if _, ok := p.proposal.(*Remove); ok || (p.ref == nil) != own {
+			if _, removes := p.removes(); removes || (p.ref == nil) != own {
 				continue
 			}
 			name := p.subject()
 			update := p.proposal.Type() == ProposalUpdate
-			keep[i] = own || !taken[name] && !(update && (p.sender == g.own || removed[p.sender]))
+			keep[i] = own || !taken[name] && !(update && (p.sender.is(g.own) || removed[p.sender.leaf()]))
 			taken[name] = taken[name] || keep[i]
 		}
 	}
@@ -288,7 +296,56 @@ func (g *Group) compatible(list []listedProposal) []listedProposal {
 			out = append(out, p)
 		}
 	}
-	return out
+	return withoutReInit(out)
+}
+
+// keepRemovals keeps one removal of each leaf: the committer's, else the member's own, else the first. The committer's own
+// leaf stays. It returns the leaves that go.
+func (g *Group) keepRemovals(list []listedProposal, keep []bool) map[LeafIndex]bool {
+	removed := make(map[LeafIndex]bool)
+	for _, kind := range []func(listedProposal) bool{
+		func(p listedProposal) bool { return p.ref == nil },
+		func(p listedProposal) bool { return p.ref != nil && p.proposal.Type() == ProposalSelfRemove },
+		func(p listedProposal) bool { return p.ref != nil && p.proposal.Type() == ProposalRemove },
+	} {
+		for i, p := range list {
+			target, ok := p.removes()
+			if !ok || !kind(p) {
+				continue
+			}
+			keep[i] = p.ref == nil || target != g.own && !removed[target]
+			removed[target] = true
+		}
+	}
+	return removed
+}
+
+// removes gives the leaf that a proposal removes.
+func (p *listedProposal) removes() (LeafIndex, bool) {
+	switch v := p.proposal.(type) {
+	case *Remove:
+		return v.Removed, true
+	case *SelfRemove:
+		return p.sender.leaf(), true
+	}
+	return 0, false
+}
+
+// withoutReInit resolves that a ReInit stands alone: one of the committer's sends away the proposals of others, and one of
+// others waits for an epoch without any (RFC 9420, Section 12.2).
+func withoutReInit(list []listedProposal) []listedProposal {
+	isReInit := func(p listedProposal) bool { return p.proposal.Type() == ProposalReInit }
+	if len(list) < 2 || !slices.ContainsFunc(list, isReInit) {
+		return list
+	}
+	if slices.ContainsFunc(list, func(p listedProposal) bool { return p.ref == nil && isReInit(p) }) {
+		return slices.DeleteFunc(list, byReference)
+	}
+	others := slices.DeleteFunc(slices.Clone(list), isReInit)
+	if len(others) == 0 {
+		return list[len(list)-1:]
+	}
+	return others
 }
 
 // subject is exclusive, for Adds too: of two with one signature key, a list can hold one.
@@ -296,8 +353,8 @@ func (p *listedProposal) subject() string {
 	if add, ok := p.proposal.(*Add); ok && add.KeyPackage != nil && add.KeyPackage.LeafNode != nil {
 		return "add " + string(add.KeyPackage.LeafNode.SignatureKey)
 	}
-	if name := p.exclusive(); name != "" {
-		return name
+	if names := p.exclusive(sender{}); len(names) > 0 {
+		return names[0]
 	}
 	return "ref " + string(p.ref)
 }

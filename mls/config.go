@@ -25,6 +25,15 @@ type Config struct {
 	// The current epoch's own is known without it. Nil knows none; a message that needs one is then refused.
 	PSK func(PreSharedKeyID) (Secret, error)
 
+	// ExternalCommits says that newcomers may join by a commit of their own (RFC 9420, Section 12.4.3.2), where Verifier and
+	// Policy agree. Otherwise such commits are refused.
+	ExternalCommits bool
+
+	// Admit judges each proposal from outside of the group, of an external sender or of somebody who wants to be added
+	// (RFC 9420, Section 12.1.8), before it becomes pending: until it is committed or ignored nobody can say anything, so
+	// not everybody's wish should get that far. Nil refuses them all. Committing it is for Policy to judge.
+	Admit func(*ReceivedProposal) error
+
 	// PublicProposals sends proposals as PublicMessages: signed, and readable by everyone. CommitOptions.Public does so for
 	// a commit.
 	PublicProposals bool
@@ -69,6 +78,9 @@ var AllowAll Policy = PolicyFunc(func(*CommitContext) error { return nil })
 type CommitContext struct {
 	// Committer is the member that made the commit, with the leaf that it had before.
 	Committer Member
+	// External says that the committer was not in the group, or had lost it: Committer is then as it will be. If it takes the
+	// place of a leaf of its own, Proposals have the Remove.
+	External bool
 	// Sent says that the commit is being made here, rather than received.
 	Sent bool
 	// Epoch is the epoch that the commit ends.
@@ -81,10 +93,12 @@ type CommitContext struct {
 	treeBefore, treeAfter *ratchetTree
 }
 
-// A CommittedProposal is a proposal in a commit, with the member that made it: the committer, unless it is by reference.
+// A CommittedProposal is a proposal in a commit, with who made it: the committer, unless it is by reference.
 type CommittedProposal struct {
-	Proposal    Proposal
+	Proposal Proposal
+	// Sender has an Index if From is SenderMember; an external sender has a credential and a key alone.
 	Sender      Member
+	From        SenderType
 	ByReference bool
 }
 

@@ -2,41 +2,6 @@ package mls
 
 import "crypto"
 
-// A senderType says what kind of party sent a message (RFC 9420, Section 6).
-type senderType uint8
-
-const (
-	senderMember            senderType = 1
-	senderExternal          senderType = 2
-	senderNewMemberProposal senderType = 3
-	senderNewMemberCommit   senderType = 4
-)
-
-// A sender is a member by its leaf, or an external sender by its place in external_senders, or a new member.
-type sender struct {
-	kind  senderType
-	index uint32
-}
-
-func (s sender) encode(w *writer) {
-	w.uint8(uint8(s.kind))
-	if s.kind == senderMember || s.kind == senderExternal {
-		w.uint32(s.index)
-	}
-}
-
-func decodeSender(r *reader) sender {
-	s := sender{kind: senderType(r.uint8())}
-	switch s.kind {
-	case senderMember, senderExternal:
-		s.index = r.uint32()
-	case senderNewMemberProposal, senderNewMemberCommit:
-	default:
-		r.fail("a sender of an unknown type")
-	}
-	return s
-}
-
 // A framedContent is FramedContent of RFC 9420, Section 6. Of the last three fields, contentType says which is set.
 type framedContent struct {
 	groupID           []byte
@@ -141,7 +106,7 @@ func (a *authenticatedContent) toBeSigned(context []byte) []byte {
 	w.uint16(uint16(a.wireFormat))
 	a.content.encode(&w)
 	switch a.content.sender.kind {
-	case senderMember, senderNewMemberCommit:
+	case SenderMember, SenderNewMemberCommit:
 		w.raw(context)
 	}
 	return w.b

@@ -25,6 +25,11 @@ type epoch struct {
 	// reserved are the generations of the own handshake ratchet that candidate commits are sealed under. They are not part of the
 	// state: each candidate brings its own when it is loaded.
 	reserved map[uint32]struct{}
+	// reinit is set in the last epoch of a group that was reinitialized.
+	reinit *ReInit
+	// link is set in the first epoch of a group that comes from another one: the key that the commit to the second epoch, the
+	// only one that is made in it, mixes in.
+	link *preSharedKey
 }
 
 // A pendingProposal is a proposal that may be committed by reference.
@@ -74,8 +79,11 @@ func (e *epoch) findPending(ref []byte) *pendingProposal {
 	return nil
 }
 
-// ownPSK returns the resumption secret, if id names this epoch's.
+// ownPSK returns the resumption secret, if id names this epoch's, and the key that links this group to its predecessor.
 func (e *epoch) ownPSK(id PreSharedKeyID) Secret {
+	if e.link != nil && id.equal(&e.link.id) {
+		return e.link.key
+	}
 	if id.Type == PSKResumption && id.Epoch == e.context.epoch && bytes.Equal(id.GroupID, e.context.groupID) {
 		return e.secrets.resumption
 	}
@@ -93,11 +101,15 @@ type nextEpoch struct {
 // is then in the new epoch: the sender adds it, the receiver compares it.
 func (e *epoch) advance(tr *transition, a *authenticatedContent, secret commitSecret, psks []preSharedKey) *nextEpoch {
 	s := e.suite
-	next := &epoch{suite: s, tree: tr.tree, own: e.own, keys: tr.keys}
+	next := &epoch{suite: s, tree: tr.tree, own: e.own, keys: tr.keys, reinit: tr.reinit}
 	next.context = tr.context(&e.context)
 	next.context.confirmedTranscriptHash = s.confirmedHash(e.interim, a)
 	next.encoded = next.context.marshal()
-	joiner := s.joiner(e.secrets.init, secret, next.encoded)
+	init := e.secrets.init
+	if tr.init != nil {
+		init = *tr.init
+	}
+	joiner := s.joiner(init, secret, next.encoded)
 	member := s.member(joiner, s.pskSecret(psks))
 	next.begin(s.epochSecret(member, next.encoded))
 	return &nextEpoch{next, joiner, member}

@@ -29,7 +29,13 @@ var (
 	// ErrPendingProposals says that application data must wait until the pending proposals are committed
 	// (RFC 9420, Section 12.4).
 	ErrPendingProposals = errors.New("mls: proposals wait for a commit")
+	// ErrReinitialized says that the group has ended in favour of another (RFC 9420, Section 11.2): make it with
+	// Group.Reinitialize, or join it by the Welcome of who does.
+	ErrReinitialized = errors.New("mls: the group was reinitialized")
 )
+
+// errNobodyAdmits is why something from outside is refused where Config does not ask for it.
+var errNobodyAdmits = errors.New("the configuration does not allow it")
 
 // A ValidationError is input that parses and breaks a rule of RFC 9420 or of the application.
 type ValidationError struct {

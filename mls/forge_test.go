@@ -31,8 +31,8 @@ type careless struct {
 func (c careless) commit() *StagedCommit {
 	c.t.Helper()
 	g := c.g
-	tr := &transition{tree: g.tree.clone(), extensions: g.context.extensions, committer: g.own, proposals: c.list}
-	for _, kind := range []ProposalType{ProposalGroupContextExtensions, ProposalUpdate, ProposalRemove, ProposalAdd, ProposalPreSharedKey} {
+	tr := &transition{tree: g.tree.clone(), extensions: g.context.extensions, by: memberAt(g.own), committer: g.own, proposals: c.list}
+	for _, kind := range inOrder {
 		for _, p := range c.list {
 			if p.proposal.Type() == kind {
 				tr.applyOne(p)
@@ -80,7 +80,7 @@ func (c careless) spoilLeaf(b *committing) {
 func committed(g *Group, list ...Proposal) []listedProposal {
 	var out []listedProposal
 	for _, p := range list {
-		out = append(out, listedProposal{proposal: p, sender: g.own})
+		out = append(out, listedProposal{proposal: p, sender: memberAt(g.own)})
 	}
 	return out
 }

@@ -54,12 +54,19 @@ func NewGroup(cfg Config, opts CreateOptions) (*Group, error) {
 		Lifetime:     opts.Lifetime,
 		Extensions:   opts.LeafExtensions,
 	}
+	leaf.grease()
 	key, err := leaf.renew(s, cfg.Signer, nil, 0)
 	if err != nil {
 		return nil, err
 	}
 	tree := newRatchetTree(s, leaf)
 	if err := tree.checkContext(opts.Extensions); err != nil {
+		return nil, err
+	}
+	if err := leaf.checkOwn(s, opts.Extensions); err != nil {
+		return nil, err
+	}
+	if err := opts.Extensions.checkExternalSenders(); err != nil {
 		return nil, err
 	}
 	if err := cfg.Verifier.VerifyMember(leaf.member(0)); err != nil {
@@ -138,12 +145,16 @@ func (g *Group) ResumptionPSK() Secret { return bytes.Clone(g.secrets.resumption
 // RatchetTree returns the public tree, for joiners whose Welcome does not carry it.
 func (g *Group) RatchetTree() []byte { return g.tree.marshal() }
 
-// GroupInfo returns the signed description of the epoch, tree included, as an MLSMessage (RFC 9420, Section 12.4.3).
-func (g *Group) GroupInfo() ([]byte, error) {
+// GroupInfo returns the signed description of the epoch as an MLSMessage (RFC 9420, Section 12.4.3), with the ratchet tree
+// and the key for external commits: whoever has it can join, if the members' configurations let it.
+func (g *Group) GroupInfo() ([]byte, error) { return g.GroupInfoWith(GroupInfoOptions{}) }
+
+// GroupInfoWith is GroupInfo with less in it, or more.
+func (g *Group) GroupInfoWith(opts GroupInfoOptions) ([]byte, error) {
 	if err := g.checkSigner(); err != nil {
 		return nil, err
 	}
-	return g.publicInfo(g.cfg.Signer)
+	return g.publicInfo(g.cfg.Signer, opts)
 }
 
 // Pending returns the proposals that were received or made in this epoch, are not committed yet, and are not ignored.

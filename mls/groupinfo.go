@@ -54,13 +54,52 @@ func (i *groupInfo) verify(s *suite, key []byte) error {
 
 // info describes the epoch, signed by this member.
 func (e *epoch) info(signer crypto.Signer, extensions Extensions) (*groupInfo, error) {
-	i := &groupInfo{context: e.context, extensions: extensions, confirmationTag: e.confirmationTag, signer: e.own}
+	i := &groupInfo{context: e.context, extensions: extensions.greased(), confirmationTag: e.confirmationTag, signer: e.own}
 	return i, i.sign(e.suite, signer)
+}
+
+// GroupInfoOptions says what a GroupInfo lacks and what it has besides. The zero value is one by which outsiders can join with
+// nothing else at hand.
+type GroupInfoOptions struct {
+	// NoTree leaves the ratchet tree out; who reads the GroupInfo then needs it from elsewhere.
+	NoTree bool
+	// NoExternalPub leaves the key out to which an external commit is sealed, so that nobody joins by this GroupInfo.
+	NoExternalPub bool
+	// Extensions are added. Who does not know them ignores them.
+	Extensions Extensions
 }
 
 // publicInfo is the GroupInfo that can be shown to those who are not members, as an MLSMessage: with the tree, and with
 // the key to which an external commit is sealed (RFC 9420, Section 12.4.3.2).
-func (e *epoch) publicInfo(signer crypto.Signer) ([]byte, error) {
+func (e *epoch) publicInfo(signer crypto.Signer, opts GroupInfoOptions) ([]byte, error) {
+	if e.reinit != nil {
+		return nil, ErrReinitialized
+	}
+	extensions := opts.Extensions
+	if !opts.NoTree {
+		extensions = extensions.Set(ExtensionRatchetTree, e.tree.marshal())
+	}
+	if !opts.NoExternalPub {
+		key, err := e.externalPub()
+		if err != nil {
+			return nil, err
+		}
+		extensions = extensions.Set(ExtensionExternalPub, key)
+	}
+	if extensions.repeats() {
+		return nil, invalid("13.4", "an extension type occurs twice")
+	}
+	info, err := e.info(signer, extensions)
+	if err != nil {
+		return nil, err
+	}
+	w := newMessage(wireGroupInfo)
+	info.encode(w)
+	return w.b, nil
+}
+
+// externalPub is the data of the extension with the epoch's key for external commits (RFC 9420, Section 8).
+func (e *epoch) externalPub() ([]byte, error) {
 	external, err := e.suite.deriveKey(e.secrets.external)
 	if err != nil {
 		return nil, err
@@ -71,11 +110,5 @@ func (e *epoch) publicInfo(signer crypto.Signer) ([]byte, error) {
 	}
 	var key writer
 	key.opaque(public)
-	info, err := e.info(signer, Extensions{{ExtensionRatchetTree, e.tree.marshal()}, {ExtensionExternalPub, key.b}})
-	if err != nil {
-		return nil, err
-	}
-	w := newMessage(wireGroupInfo)
-	info.encode(w)
-	return w.b, nil
+	return key.b, nil
 }

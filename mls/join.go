@@ -10,6 +10,9 @@ import (
 type JoinOptions struct {
 	// RatchetTree is the tree, for a Welcome that does not carry it.
 	RatchetTree []byte
+	// Predecessor is the group, in its current epoch, that the one to join succeeds or branches from (RFC 9420, Sections 11.2
+	// and 11.3). A Welcome to such a group is refused without it, and one to another group with it.
+	Predecessor *Group
 	// Now, when given, is when every leaf that was added from a key package must be within its lifetime. RFC 9420, Section 7.3
 	// recommends it; a member that has not renewed its leaf in time is then a reason not to join.
 	Now time.Time
@@ -63,13 +66,15 @@ type joining struct {
 	info    *groupInfo
 	tree    *ratchetTree
 	own     LeafIndex
+	// link is the key that ties the group to its predecessor; nil where it has none.
+	link *PreSharedKeyID
 }
 
 func (j *joining) join(m *welcome) (*Group, error) {
 	if err := j.checkPSKs(); err != nil {
 		return nil, err
 	}
-	psks, err := j.cfg.findPSKs(j.secrets.psks, func(PreSharedKeyID) Secret { return nil })
+	psks, err := j.cfg.findPSKs(j.secrets.psks, j.linkKey)
 	if err != nil {
 		return nil, err
 	}
@@ -80,53 +85,45 @@ func (j *joining) join(m *welcome) (*Group, error) {
 	if j.info.context.suite != j.suite.id {
 		return nil, invalid("12.4.3.1", "a welcome for another cipher suite than its group's")
 	}
-	if err := j.readTree(); err != nil {
+	if j.tree, err = j.info.readTree(j.suite, j.opts.RatchetTree); err != nil {
 		return nil, err
 	}
-	if err := j.verifyMembers(); err != nil {
+	if err := j.findOwnLeaf(); err != nil {
+		return nil, err
+	}
+	if err := j.cfg.verifyTree(j.tree, j.opts.Now); err != nil {
+		return nil, err
+	}
+	if err := j.checkPredecessor(); err != nil {
 		return nil, err
 	}
 	return j.enter(member)
 }
 
-// checkPSKs refuses what belongs to reinitialization and branching.
-func (j *joining) checkPSKs() error {
-	for i := range j.secrets.psks {
-		if err := j.secrets.psks[i].check(j.suite); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// readTree finds and verifies the tree, and the signature on the GroupInfo.
-func (j *joining) readTree() error {
-	encoded, ok := j.info.extensions.Get(ExtensionRatchetTree)
+// readTree finds and verifies the tree, and the signature on the GroupInfo. given is the tree where the GroupInfo lacks it.
+func (i *groupInfo) readTree(s *suite, given []byte) (*ratchetTree, error) {
+	encoded, ok := i.extensions.Get(ExtensionRatchetTree)
 	if !ok {
-		encoded = bytes.Clone(j.opts.RatchetTree)
+		encoded = bytes.Clone(given)
 	}
 	if len(encoded) == 0 {
-		return invalid("12.4.3.1", "a welcome without a ratchet tree")
+		return nil, invalid("12.4.3.1", "a welcome without a ratchet tree")
 	}
-	tree, err := parseRatchetTree(j.suite, encoded)
+	tree, err := parseRatchetTree(s, encoded)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	j.tree = tree
-	signer := tree.leaf(j.info.signer)
+	signer := tree.leaf(i.signer)
 	if signer == nil {
-		return invalid("12.4.3.1", "a welcome signed by no member")
+		return nil, invalid("12.4.3.1", "a welcome signed by no member")
 	}
-	if err := j.info.verify(j.suite, signer.SignatureKey); err != nil {
-		return err
+	if err := i.verify(s, signer.SignatureKey); err != nil {
+		return nil, err
 	}
-	if !bytes.Equal(tree.rootHash(), j.info.context.treeHash) {
-		return invalid("12.4.3.1", "the ratchet tree is not the one of the group")
+	if !bytes.Equal(tree.rootHash(), i.context.treeHash) {
+		return nil, invalid("12.4.3.1", "the ratchet tree is not the one of the group")
 	}
-	if err := tree.check(j.info.context.groupID, j.info.context.extensions); err != nil {
-		return err
-	}
-	return j.findOwnLeaf()
+	return tree, tree.check(i.context.groupID, i.context.extensions)
 }
 
 // findOwnLeaf looks for the leaf of our key package.
@@ -141,19 +138,19 @@ func (j *joining) findOwnLeaf() error {
 		l.encode(&got)
 		if bytes.Equal(got.b, want.b) {
 			j.own = i
-			return nil
+			return l.checkOwn(j.suite, j.info.context.extensions)
 		}
 	}
 	return invalid("12.4.3.1", "a welcome to a group without our leaf")
 }
 
-// verifyMembers asks the application about every leaf.
-func (j *joining) verifyMembers() error {
-	for i, l := range j.tree.leaves() {
-		if l.Source == LeafKeyPackage && !l.Lifetime.valid(j.opts.Now) {
+// verifyTree asks the application about every leaf.
+func (c *Config) verifyTree(t *ratchetTree, now time.Time) error {
+	for i, l := range t.leaves() {
+		if l.Source == LeafKeyPackage && !l.Lifetime.valid(now) {
 			return invalid("7.3", "a leaf is not within its lifetime")
 		}
-		if err := j.cfg.Verifier.VerifyMember(l.member(i)); err != nil {
+		if err := c.Verifier.VerifyMember(l.member(i)); err != nil {
 			return refused("verifying a member of the group to join", err)
 		}
 	}

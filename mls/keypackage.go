@@ -64,6 +64,7 @@ func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, err
 	if opts.LastResort {
 		extensions = extensions.Set(ExtensionLastResort, nil)
 	}
+	extensions = extensions.greased()
 	leaf := &LeafNode{
 		Credential:   opts.Credential,
 		Capabilities: opts.Capabilities.completed(opts.Credential.Type, opts.LeafExtensions, extensions),
@@ -71,6 +72,7 @@ func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, err
 		Lifetime:     opts.Lifetime,
 		Extensions:   opts.LeafExtensions,
 	}
+	leaf.grease()
 	leafKey, err := leaf.renew(s, opts.Signer, nil, 0)
 	if err != nil {
 		return nil, nil, err

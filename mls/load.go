@@ -66,6 +66,13 @@ func (l *loader) load() (*epoch, error) {
 	if err := l.loadSecretTree(e); err != nil {
 		return nil, err
 	}
+	if err := l.each(recordReInit, func(r *reader, n uint32) {
+		if e.reinit = decodeReInit(r); n != 0 {
+			r.fail("a second reinit")
+		}
+	}); err != nil {
+		return nil, err
+	}
 	return e, l.loadPending(e)
 }
 
@@ -122,8 +129,9 @@ func (l *loader) loadPending(e *epoch) error {
 		if r.err != nil {
 			return
 		}
-		i := a.content.sender.index
-		if a.content.contentType != ContentProposal || int(n) != len(e.pending) || e.tree.leaf(LeafIndex(i)) == nil {
+		from := a.content.sender
+		if a.content.contentType != ContentProposal || int(n) != len(e.pending) || from.mayPropose(a.content.proposal) != nil ||
+			from.kind == SenderNewMemberCommit || from.kind == SenderMember && e.tree.leaf(from.leaf()) == nil {
 			r.fail("a pending proposal that is none")
 			return
 		}

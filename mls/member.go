@@ -102,6 +102,9 @@ func (c Capabilities) completed(credential CredentialType, lists ...Extensions) 
 	}
 	c.Extensions = slices.DeleteFunc(slices.Clone(c.Extensions), ExtensionType.isDefault)
 	c.Proposals = slices.DeleteFunc(slices.Clone(c.Proposals), ProposalType.isDefault)
+	if !c.supportsProposal(ProposalSelfRemove) {
+		c.Proposals = append(c.Proposals, ProposalSelfRemove)
+	}
 	for _, list := range lists {
 		for _, x := range list {
 			if !c.supportsExtension(x.Type) {

@@ -26,9 +26,14 @@
 //   - Saved state holds no signature key, and has a version byte: a later version of the package reads what this one wrote.
 //   - Values that hold secrets print, log and marshal as "secret".
 //
-// # Left out for now
+// # From outside, and beyond
 //
-// External commits and ExternalInit, proposals from outside of the group, ReInit, branching and SelfRemove are decoded and
-// refused with [ErrUnsupported]. Past epochs are not kept: a message of an earlier epoch is an [*EpochError]. There is no
-// X448 (suites 4 and 6) and no ML-DSA.
+// [JoinExternally] joins by a commit of one's own, for the first time or again; [ProposeExternally] and [ProposeOwnAdd] make
+// the proposals of those who are no members. None of it is let in unless Config says so. A group ends in favour of another
+// by a [ReInit], after which [Group.Reinitialize] makes its successor; [Group.Branch] makes one of some of its members.
+//
+// # Left out
+//
+// There is no X448 (suites 4 and 6) and no ML-DSA: the standard library has neither. Past epochs are not kept: a message of an
+// earlier epoch is an [*EpochError]. Of draft-ietf-mls-extensions there are SelfRemove and last-resort key packages.
 package mls

@@ -134,7 +134,7 @@ func (s *suite) openContent(m *privateMessage, data senderData, key messageKey) 
 	a := &authenticatedContent{wireFormat: wirePrivateMessage, content: &framedContent{
 		groupID:           m.groupID,
 		epoch:             m.epoch,
-		sender:            sender{senderMember, uint32(data.leaf)},
+		sender:            sender{SenderMember, uint32(data.leaf)},
 		authenticatedData: m.authenticatedData,
 		contentType:       m.contentType,
 	}}

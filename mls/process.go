@@ -2,7 +2,6 @@ package mls
 
 import (
 	"bytes"
-	"fmt"
 )
 
 // A Result is what a message turned out to be: *ApplicationMessage, *ReceivedProposal, *StagedCommit or *OwnMessage.
@@ -18,7 +17,9 @@ type ApplicationMessage struct {
 
 // A ReceivedProposal is a proposal by another member, or by this one. It is pending until the epoch ends.
 type ReceivedProposal struct {
+	// Sender has an Index if From is SenderMember; an external sender has a credential and a key alone.
 	Sender            Member
+	From              SenderType
 	Proposal          Proposal
 	AuthenticatedData []byte
 	// Own says that this member made it.
@@ -88,6 +89,9 @@ func (e *epoch) checkEpoch(groupID []byte, n uint64) error {
 	if n != e.context.epoch {
 		return &EpochError{n, e.context.epoch}
 	}
+	if e.reinit != nil {
+		return ErrReinitialized
+	}
 	return nil
 }
 
@@ -96,8 +100,8 @@ func (g *Group) processPublic(m *publicMessage) (Result, error) {
 	if err := g.checkEpoch(c.groupID, c.epoch); err != nil {
 		return nil, err
 	}
-	if c.sender.kind != senderMember {
-		return nil, fmt.Errorf("%w: a message from outside of the group", ErrUnsupported)
+	if c.sender.kind != SenderMember {
+		return g.processOutside(m)
 	}
 	if c.contentType == ContentApplication {
 		return nil, invalid("6", "application data in a public message")
@@ -159,8 +163,11 @@ func (g *Group) receive(a *authenticatedContent, generation uint32) (Result, err
 		m, _ := g.tree.member(LeafIndex(c.sender.index))
 		return &ApplicationMessage{m, c.authenticatedData, c.application, generation}, nil
 	case ContentProposal:
-		if err := g.checkProposal(c.proposal, LeafIndex(c.sender.index)); err != nil {
+		if err := g.checkProposal(c.proposal, c.sender); err != nil {
 			return nil, err
+		}
+		if c.proposal.Type() == ProposalSelfRemove && a.wireFormat != wirePublicMessage {
+			return nil, invalid("", "a self-remove that those outside cannot read")
 		}
 		return g.addPending(a, nil), nil
 	}
@@ -179,6 +186,9 @@ const maxPlaintext = 1 << 28
 // authenticatedData is readable by the delivery service, and protected by the signature.
 // It returns ErrPendingProposals while proposals wait for a commit.
 func (g *Group) Seal(plaintext, authenticatedData []byte) (message []byte, err error) {
+	if g.reinit != nil {
+		return nil, ErrReinitialized
+	}
 	for _, p := range g.pending {
 		if !p.ignored {
 			return nil, ErrPendingProposals
@@ -208,7 +218,7 @@ func (g *Group) frame(t ContentType, authenticatedData []byte, public bool) *aut
 	a := &authenticatedContent{wireFormat: wirePrivateMessage, content: &framedContent{
 		groupID:           g.context.groupID,
 		epoch:             g.context.epoch,
-		sender:            sender{senderMember, uint32(g.own)},
+		sender:            sender{SenderMember, uint32(g.own)},
 		authenticatedData: authenticatedData,
 		contentType:       t,
 	}}

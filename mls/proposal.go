@@ -11,10 +11,12 @@ const (
 	ProposalReInit                 ProposalType = 5
 	ProposalExternalInit           ProposalType = 6
 	ProposalGroupContextExtensions ProposalType = 7
+	// ProposalSelfRemove is of draft-ietf-mls-extensions, by the number that it asks for.
+	ProposalSelfRemove ProposalType = 0x000A
 )
 
 // A Proposal is a change to the group that takes effect when it is committed. The kinds are *Add, *Update, *Remove,
-// *PreSharedKey, *ReInit, *ExternalInit and *GroupContextExtensions.
+// *PreSharedKey, *ReInit, *ExternalInit, *GroupContextExtensions, *SelfRemove and *CustomProposal.
 type Proposal interface {
 	Type() ProposalType
 	encode(*writer)
@@ -32,7 +34,7 @@ type Remove struct{ Removed LeafIndex }
 // PreSharedKey mixes a key that all members know into the next epoch.
 type PreSharedKey struct{ PSK PreSharedKeyID }
 
-// ReInit ends the group in favour of one with other parameters. It is decoded, and refused.
+// ReInit ends the group in favour of one with other parameters, which Group.Reinitialize makes.
 type ReInit struct {
 	GroupID    []byte
 	Version    ProtocolVersion
@@ -40,11 +42,25 @@ type ReInit struct {
 	Extensions Extensions
 }
 
-// ExternalInit belongs to external commits. It is decoded, and refused.
+// ExternalInit belongs to external commits, which JoinExternally makes.
 type ExternalInit struct{ KEMOutput []byte }
 
 // GroupContextExtensions replaces the whole list of extensions in the GroupContext.
 type GroupContextExtensions struct{ Extensions Extensions }
+
+// SelfRemove takes its sender out of the group. Make one with Group.ProposeSelfRemove.
+type SelfRemove struct{}
+
+// CustomProposal is a proposal whose meaning is the application's, with a type of the range for private use. The package sees
+// to it that all members list the type in their capabilities, and that its commit has a path; what it does is for the Policy
+// to judge and for the application to carry out once the commit is merged. On the wire its data is a vector.
+type CustomProposal struct {
+	ProposalType ProposalType
+	Data         []byte
+}
+
+// firstPrivateUse begins the numbers of all registries that are for private use (RFC 9420, Section 17).
+const firstPrivateUse = 0xF000
 
 func (*Add) Type() ProposalType                    { return ProposalAdd }
 func (*Update) Type() ProposalType                 { return ProposalUpdate }
@@ -53,6 +69,8 @@ func (*PreSharedKey) Type() ProposalType           { return ProposalPreSharedKey
 func (*ReInit) Type() ProposalType                 { return ProposalReInit }
 func (*ExternalInit) Type() ProposalType           { return ProposalExternalInit }
 func (*GroupContextExtensions) Type() ProposalType { return ProposalGroupContextExtensions }
+func (*SelfRemove) Type() ProposalType             { return ProposalSelfRemove }
+func (p *CustomProposal) Type() ProposalType       { return p.ProposalType }
 
 // isDefault tells whether every client supports the type, so that capabilities do not list it (RFC 9420, Section 7.2).
 func (t ProposalType) isDefault() bool { return t >= 1 && t <= 7 }
@@ -72,7 +90,8 @@ func encodeProposal(w *writer, p Proposal) {
 }
 
 func decodeProposal(r *reader) Proposal {
-	switch ProposalType(r.uint16()) {
+	t := ProposalType(r.uint16())
+	switch t {
 	case ProposalAdd:
 		return &Add{decodeKeyPackage(r)}
 	case ProposalUpdate:
@@ -87,6 +106,11 @@ func decodeProposal(r *reader) Proposal {
 		return &ExternalInit{r.opaque()}
 	case ProposalGroupContextExtensions:
 		return &GroupContextExtensions{decodeExtensions(r)}
+	case ProposalSelfRemove:
+		return &SelfRemove{}
+	}
+	if t >= firstPrivateUse {
+		return &CustomProposal{t, r.opaque()}
 	}
 	r.fail("a proposal of an unknown type")
 	return nil
@@ -98,6 +122,8 @@ func (p *Remove) encode(w *writer)                 { w.uint32(uint32(p.Removed))
 func (p *PreSharedKey) encode(w *writer)           { p.PSK.encode(w) }
 func (p *ExternalInit) encode(w *writer)           { w.opaque(p.KEMOutput) }
 func (p *GroupContextExtensions) encode(w *writer) { p.Extensions.encode(w) }
+func (p *SelfRemove) encode(*writer)               {}
+func (p *CustomProposal) encode(w *writer)         { w.opaque(p.Data) }
 
 func (p *ReInit) encode(w *writer) {
 	w.opaque(p.GroupID)

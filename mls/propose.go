@@ -1,6 +1,9 @@
 package mls
 
-import "crypto"
+import (
+	"crypto"
+	"slices"
+)
 
 // LeafOptions says what to change in the own leaf when it is renewed. Nil fields keep what the leaf has.
 type LeafOptions struct {
@@ -87,15 +90,49 @@ func (g *Group) ProposePreSharedKey(id PreSharedKeyID) ([]byte, error) {
 	return g.propose(&PreSharedKey{id}, nil)
 }
 
+// ProposeReInit returns the message that proposes to end the group in favour of another (RFC 9420, Section 12.1.5).
+// The version and the suite must be ones that this package has.
+func (g *Group) ProposeReInit(p ReInit) ([]byte, error) {
+	if err := p.checkSent(); err != nil {
+		return nil, err
+	}
+	return g.propose(&p, nil)
+}
+
+// ProposeSelfRemove returns the message by which this member leaves: another member has to commit it, or somebody who joins
+// by an external commit, for whose sake it is always public (draft-ietf-mls-extensions). All members must support
+// ProposalSelfRemove. One is enough in an epoch, and a second is refused.
+func (g *Group) ProposeSelfRemove() ([]byte, error) {
+	p := &SelfRemove{}
+	if slices.ContainsFunc(g.pending, func(q *pendingProposal) bool { return q.Own && q.Proposal.Type() == ProposalSelfRemove }) {
+		return nil, invalid("", "a second self-remove of a member in an epoch")
+	}
+	if err := g.checkKnown([]listedProposal{{proposal: p, sender: memberAt(g.own)}}); err != nil {
+		return nil, err
+	}
+	return g.propose(p, nil)
+}
+
+// ProposeCustom returns the message of a proposal whose meaning is the application's.
+func (g *Group) ProposeCustom(p CustomProposal) ([]byte, error) {
+	if err := g.checkKnown([]listedProposal{{proposal: &p, sender: memberAt(g.own)}}); err != nil {
+		return nil, err
+	}
+	return g.propose(&p, nil)
+}
+
 // propose seals a proposal and makes it pending.
 func (g *Group) propose(p Proposal, leafKey *privateKey) ([]byte, error) {
 	if err := g.checkSigner(); err != nil {
 		return nil, err
 	}
-	if err := g.checkProposal(p, g.own); err != nil {
+	if g.reinit != nil {
+		return nil, ErrReinitialized
+	}
+	if err := g.checkProposal(p, memberAt(g.own)); err != nil {
 		return nil, err
 	}
-	a := g.frame(ContentProposal, nil, g.cfg.PublicProposals)
+	a := g.frame(ContentProposal, nil, g.cfg.PublicProposals || p.Type() == ProposalSelfRemove)
 	a.content.proposal = p
 	if err := a.sign(g.suite, g.cfg.Signer, g.encoded); err != nil {
 		return nil, err
@@ -123,12 +160,17 @@ func (g *Group) addPending(a *authenticatedContent, leafKey *privateKey) *Receiv
 	return &shown
 }
 
+// listed is the proposal as a commit names it.
+func (p *pendingProposal) listed() listedProposal {
+	return listedProposal{proposal: p.Proposal, sender: p.content.content.sender, ref: p.ref, leafKey: p.leafKey}
+}
+
 func (e *epoch) pendingProposal(a *authenticatedContent, ref []byte, leafKey *privateKey) *pendingProposal {
-	m, _ := e.tree.member(LeafIndex(a.content.sender.index))
+	from := a.content.sender
 	return &pendingProposal{
 		ReceivedProposal: ReceivedProposal{
-			Sender: m, Proposal: a.content.proposal, AuthenticatedData: a.content.authenticatedData,
-			Own: m.Index == e.own, ref: ref,
+			Sender: e.party(from, a.content.proposal), From: from.kind, Proposal: a.content.proposal,
+			AuthenticatedData: a.content.authenticatedData, Own: from.is(e.own), ref: ref,
 		},
 		content: a,
 		leafKey: leafKey,

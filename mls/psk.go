@@ -1,5 +1,7 @@
 package mls
 
+import "bytes"
+
 // PSKType says what kind of pre-shared key is meant (RFC 9420, Section 8.4).
 type PSKType uint8
 
@@ -106,9 +108,21 @@ func (c *Config) findPSKs(ids []PreSharedKeyID, own func(PreSharedKeyID) Secret)
 	return psks, nil
 }
 
+func (id *PreSharedKeyID) equal(other *PreSharedKeyID) bool {
+	var a, b writer
+	id.encode(&a)
+	other.encode(&b)
+	return bytes.Equal(a.b, b.b)
+}
+
+// links tells whether the key ties a group to the one that it comes from.
+func (id *PreSharedKeyID) links() bool {
+	return id.Type == PSKResumption && id.Usage != UsageApplication
+}
+
 // check holds a PSK of a proposal against RFC 9420, Section 12.1.4.
 func (id *PreSharedKeyID) check(s *suite) error {
-	if id.Type == PSKResumption && id.Usage != UsageApplication {
+	if id.links() {
 		return invalid("12.1.4", "a resumption key for reinit or branch outside of one")
 	}
 	if len(id.Nonce) != s.nh {

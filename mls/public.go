@@ -17,7 +17,7 @@ func (m *publicMessage) toBeMACed(context []byte) []byte {
 func (m *publicMessage) encode(w *writer) {
 	m.content.encode(w)
 	m.encodeAuth(w)
-	if m.content.sender.kind == senderMember {
+	if m.content.sender.kind == SenderMember {
 		w.opaque(m.membershipTag)
 	}
 }
@@ -27,19 +27,22 @@ func decodePublicMessage(r *reader) *publicMessage {
 	m.wireFormat = wirePublicMessage
 	m.content = decodeFramedContent(r)
 	m.decodeAuth(r)
-	if m.content.sender.kind == senderMember {
+	if m.content.sender.kind == SenderMember {
 		m.membershipTag = r.opaque()
 	}
 	return m
 }
 
-// sealPublic makes the message for content of a member. Application data is never sent this way.
+// sealPublic makes the message for content of a member, or of somebody who joins by it. Application data is never sent this
+// way.
 func (s *suite) sealPublic(a *authenticatedContent, membershipKey Secret, context []byte) ([]byte, error) {
 	if a.content.contentType == ContentApplication {
 		return nil, invalid("6", "application data in a public message")
 	}
 	m := &publicMessage{authenticatedContent: *a}
-	m.membershipTag = s.mac(membershipKey, m.toBeMACed(context))
+	if a.content.sender.kind == SenderMember {
+		m.membershipTag = s.mac(membershipKey, m.toBeMACed(context))
+	}
 	w := newMessage(wirePublicMessage)
 	m.encode(w)
 	return w.b, nil

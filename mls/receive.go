@@ -4,12 +4,12 @@ import "bytes"
 
 // receiveCommit validates another member's commit and derives the epoch that it begins (RFC 9420, Section 12.4.2).
 func (g *Group) receiveCommit(a *authenticatedContent) (*StagedCommit, error) {
-	committer := LeafIndex(a.content.sender.index)
-	list, err := g.resolve(a.content.commit.proposals, committer)
+	by := a.content.sender
+	list, err := g.resolve(a.content.commit.proposals, by)
 	if err != nil {
 		return nil, err
 	}
-	tr, err := g.apply(list, committer)
+	tr, err := g.apply(list, by)
 	if err != nil {
 		return nil, err
 	}
@@ -35,18 +35,18 @@ func (g *Group) receiveCommit(a *authenticatedContent) (*StagedCommit, error) {
 }
 
 // resolve looks up the proposals that a commit names by reference.
-func (g *Group) resolve(list []proposalOrRef, committer LeafIndex) ([]listedProposal, error) {
+func (g *Group) resolve(list []proposalOrRef, by sender) ([]listedProposal, error) {
 	out := make([]listedProposal, 0, len(list))
 	for _, p := range list {
 		if p.proposal != nil {
-			out = append(out, listedProposal{proposal: p.proposal, sender: committer})
+			out = append(out, listedProposal{proposal: p.proposal, sender: by})
 			continue
 		}
 		known := g.findPending(p.ref)
 		if known == nil {
 			return nil, invalid("12.4.2", "a commit refers to a proposal that is not here")
 		}
-		out = append(out, listedProposal{proposal: known.Proposal, sender: known.Sender.Index, ref: known.ref, leafKey: known.leafKey})
+		out = append(out, known.listed())
 	}
 	return out, nil
 }
@@ -77,6 +77,9 @@ func (g *Group) mergeReceived(tr *transition, path *updatePath) ([]pathStep, err
 	if err := tree.checkFresh(committer, path); err != nil {
 		return nil, err
 	}
+	if err := g.checkReplaced(tr, path.leaf); err != nil {
+		return nil, err
+	}
 	parentHash := tree.mergePath(committer, steps, path.keys())
 	if !bytes.Equal(parentHash, path.leaf.ParentHash) {
 		return nil, invalid("7.9.2", "a path's leaf has the wrong parent hash")
@@ -85,6 +88,15 @@ func (g *Group) mergeReceived(tr *transition, path *updatePath) ([]pathStep, err
 		return nil, err
 	}
 	return steps, tr.setPath(path.leaf, steps)
+}
+
+// checkReplaced holds the leaf of who joins again against the one that it leaves, as an Update's (RFC 9420, Section 12.2).
+func (g *Group) checkReplaced(tr *transition, leaf *LeafNode) error {
+	old, resync := tr.replaced(g.tree)
+	if resync && bytes.Equal(g.tree.leaf(old.Index).EncryptionKey, leaf.EncryptionKey) {
+		return invalid("7.3", "an update keeps the encryption key")
+	}
+	return nil
 }
 
 // checkFresh verifies that a path's keys are none of those that it replaces. Against all others, finish holds them.
@@ -114,6 +126,11 @@ func (g *Group) follow(tr *transition, a *authenticatedContent, path *updatePath
 	psks, err := g.cfg.findPSKs(tr.psks, g.ownPSK)
 	if err != nil {
 		return nil, err
+	}
+	if tr.external() {
+		if tr.init, err = g.suite.receiveExternalInit(g.secrets.external, tr.kemOutput); err != nil {
+			return nil, err
+		}
 	}
 	next := g.advance(tr, a, secret, psks)
 	if !g.suite.checkMAC(next.secrets.confirmation, next.context.confirmedTranscriptHash, a.confirmationTag) {

@@ -47,7 +47,7 @@ func TestMessageRules(t *testing.T) {
 	} {
 		refuses(t, row.name, good, row.message, row.rule, row.want)
 	}
-	for _, kind := range []senderType{senderExternal, senderNewMemberProposal, senderNewMemberCommit} {
+	for _, kind := range []SenderType{SenderExternal, SenderNewMemberProposal, SenderNewMemberCommit} {
 		m := public(func(a *authenticatedContent) { a.content.sender = sender{kind, 0} })
 		if err := processed(t, good, m); err == nil {
 			t.Errorf("a member's removal comes from outside as sender type %d", kind)
@@ -156,6 +156,6 @@ func TestLargestTree(t *testing.T) {
 	g := groupOf(t, 1)[0]
 	g.tree.resize(maxLeaves)
 	_, kp, _ := party(t, "fresh")
-	err := g.checkList(committed(g, &Add{kp}), g.own)
+	err := g.checkList(committed(g, &Add{kp}), memberAt(g.own))
 	isBroken(t, "a tree of 2^20 leaves", err, "a group that is too large", nil)
 }

@@ -213,7 +213,7 @@ func TestOpenPathRules(t *testing.T) {
 func TestPathSecretRule(t *testing.T) {
 	members := groupOf(t, 4)
 	evil, good := members[0], members[3]
-	tr, err := evil.apply(nil, evil.own)
+	tr, err := evil.apply(nil, memberAt(evil.own))
 	if err != nil {
 		t.Fatal(err)
 	}

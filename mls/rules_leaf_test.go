@@ -26,7 +26,7 @@ var leafRules = []leafRule{
 	{"an extension that it does not list", "a leaf does not list one of its own extensions", nil,
 		func(l *LeafNode) { l.Extensions = Extensions{{0xF00F, nil}} }},
 	{"no required extension", "a leaf lacks required capabilities", nil,
-		func(l *LeafNode) { l.Capabilities.Extensions = nil }},
+		func(l *LeafNode) { l.Capabilities.Extensions, l.Extensions = nil, nil }},
 	{"no required proposal", "a leaf lacks required capabilities", nil,
 		func(l *LeafNode) { l.Capabilities.Proposals = nil }},
 	{"a credential that others do not support", "a member does not support a credential type that is in use", nil,
@@ -105,7 +105,7 @@ func spoiledUpdate(t *testing.T, g *Group, spoil func(*LeafNode)) ([]byte, []lis
 	if err != nil {
 		t.Fatal(err)
 	}
-	return message, []listedProposal{{proposal: &Update{&leaf}, sender: g.own, ref: a.ref(g.suite)}}
+	return message, []listedProposal{{proposal: &Update{&leaf}, sender: memberAt(g.own), ref: a.ref(g.suite)}}
 }
 
 func honestKey(t *testing.T) []byte {
@@ -233,11 +233,11 @@ func TestCapabilitiesListed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := kp.LeafNode.Capabilities
+	c := kp.LeafNode.Capabilities.withoutGREASE()
 	if want := []ExtensionType{0xF003, 0xF001, 0xF002}; !slices.Equal(c.Extensions, want) {
 		t.Errorf("extensions %#x, want %#x", c.Extensions, want)
 	}
-	if want := []ProposalType{0xF004}; !slices.Equal(c.Proposals, want) {
+	if want := []ProposalType{0xF004, ProposalSelfRemove}; !slices.Equal(c.Proposals, want) {
 		t.Errorf("proposals %#x, want %#x", c.Proposals, want)
 	}
 	if !slices.Equal(c.Credentials, []CredentialType{CredentialBasic}) || !slices.Equal(c.Versions, []ProtocolVersion{MLS10}) ||

@@ -20,7 +20,7 @@ func heard(t *testing.T, receiver *Group, by *Group, p Proposal) listedProposal 
 	if _, err := receiver.Process(message); err != nil {
 		t.Fatal(err)
 	}
-	return listedProposal{proposal: p, sender: by.own, ref: a.ref(by.suite)}
+	return listedProposal{proposal: p, sender: memberAt(by.own), ref: a.ref(by.suite)}
 }
 
 // TestListRules commits lists each part of which is good, and of which Section 12.2 says that they do not go together. The commits are
@@ -162,7 +162,7 @@ func TestUnknownValues(t *testing.T) {
 	}
 	accepts(t, members[1], c)
 	o := openWelcomeOf(t, c, private, members[0].cfg.Signer)
-	o.info.extensions = append(o.info.extensions, Extension{0x5A5A, []byte("who knows")})
+	o.info.extensions = append(o.info.extensions, Extension{0xF0F1, []byte("who knows")})
 	if _, err := joinBy(cfg, o.seal(), private); err != nil {
 		t.Errorf("an extension of the GroupInfo that is not known: %v", err)
 	}

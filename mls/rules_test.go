@@ -147,9 +147,6 @@ func TestProposalListRules(t *testing.T) {
 	} {
 		breaks(t, good, forge(t, evil, row.commit), row.rule)
 	}
-	if _, err := good.Process(forge(t, evil, byValue(&ReInit{GroupID: []byte("x"), Version: MLS10, Suite: 1}))); !errors.Is(err, ErrUnsupported) {
-		t.Errorf("a reinit: %v", err)
-	}
 }
 
 // TestPathRules has a member spoil the path of a commit, sign it again, and send it.

@@ -22,6 +22,7 @@ type StagedCommit struct {
 	// reserved is the generation that an own private message is sealed under.
 	reserved *uint32
 
+	by                sender
 	committer         LeafIndex
 	authenticatedData []byte
 	proposals         []listedProposal
@@ -59,12 +60,17 @@ func (g *Group) newStagedCommit(tr *transition, a *authenticatedContent, next *e
 		base:              g.name(),
 		baseTree:          g.tree,
 		next:              next,
+		by:                tr.by,
 		committer:         tr.committer,
 		authenticatedData: a.content.authenticatedData,
 		proposals:         tr.proposals,
 		extensions:        tr.extensions,
 	}
-	for _, i := range tr.added {
+	added := tr.added
+	if tr.external() {
+		added = []LeafIndex{tr.committer}
+	}
+	for _, i := range added {
 		c.added = append(c.added, placedLeaf{i, tr.tree.leaf(i)})
 	}
 	for _, i := range tr.removed {
@@ -77,10 +83,16 @@ func (g *Group) newStagedCommit(tr *transition, a *authenticatedContent, next *e
 	return c
 }
 
-// describeIn fills in what the application sees of members of the base epoch.
+// describeIn fills in what the application sees of members of the base epoch, and of who joins by the commit.
 func (c *StagedCommit) describeIn(g *Group) {
-	c.sender, _ = g.tree.member(c.committer)
-	c.described = g.describe(c.proposals)
+	if c.by.kind == SenderNewMemberCommit {
+		if len(c.added) > 0 {
+			c.sender = c.added[0].leaf.member(c.added[0].index)
+		}
+	} else {
+		c.sender, _ = g.tree.member(c.committer)
+	}
+	c.described = g.describe(c.proposals, c.sender)
 }
 
 // Message is the commit to send to the group; nil for a received one.
@@ -107,17 +119,28 @@ func (c *StagedCommit) GroupInfo() ([]byte, error) {
 	if c.next == nil || c.signer == nil {
 		return nil, ErrSigner
 	}
-	return c.next.publicInfo(c.signer)
+	return c.next.publicInfo(c.signer, GroupInfoOptions{})
 }
 
 // Epoch is the epoch that the commit begins.
 func (c *StagedCommit) Epoch() uint64 { return c.base.epoch + 1 }
 
-// Sender is the committer, with the leaf that it had before.
+// Sender is the committer, with the leaf that it had before; of an external commit with the one that it takes.
 func (c *StagedCommit) Sender() Member { return c.sender }
 
 // Own says that the commit was made here.
 func (c *StagedCommit) Own() bool { return c.own }
+
+// External says that the committer joins by the commit, for the first time or again.
+func (c *StagedCommit) External() bool { return c.by.kind == SenderNewMemberCommit }
+
+// ReInit is the group that is to come after this one, which ends with the commit; nil if it goes on.
+func (c *StagedCommit) ReInit() *ReInit {
+	if c.next == nil {
+		return nil
+	}
+	return c.next.reinit
+}
 
 // AuthenticatedData is what travelled with the commit.
 func (c *StagedCommit) AuthenticatedData() []byte { return c.authenticatedData }
@@ -190,12 +213,12 @@ func (c *StagedCommit) Save() Secret {
 
 // encodeDescription writes what the application sees of the commit.
 func (c *StagedCommit) encodeDescription(w *writer) {
-	w.uint32(uint32(c.committer))
+	w.uint32(sender{c.by.kind, uint32(c.committer)}.packed())
 	w.opaque(c.authenticatedData)
 	c.extensions.encode(w)
 	start := w.open()
 	for _, p := range c.proposals {
-		w.uint32(uint32(p.sender))
+		w.uint32(p.sender.packed())
 		w.opaque(p.ref)
 		encodeProposal(w, p.proposal)
 	}
@@ -211,15 +234,22 @@ func (c *StagedCommit) encodeDescription(w *writer) {
 }
 
 func (c *StagedCommit) decodeDescription(r *reader) {
-	c.committer = LeafIndex(r.uint32())
+	committer := unpackSender(r.uint32())
+	c.by, c.committer = sender{kind: committer.kind}, LeafIndex(committer.index)
+	if c.by.kind == SenderMember {
+		c.by = committer
+	}
 	c.authenticatedData = r.opaque()
 	c.extensions = decodeExtensions(r)
 	r.each(func(r *reader) {
-		p := listedProposal{sender: LeafIndex(r.uint32()), ref: r.opaque()}
+		p := listedProposal{sender: unpackSender(r.uint32()), ref: r.opaque()}
 		if len(p.ref) == 0 {
 			p.ref = nil
 		}
 		p.proposal = decodeProposal(r)
+		if r.err == nil && p.sender.mayPropose(p.proposal) != nil {
+			r.fail("a saved proposal that nobody makes")
+		}
 		c.proposals = append(c.proposals, p)
 	})
 	for _, list := range []*[]placedLeaf{&c.added, &c.removed, &c.updated} {
@@ -248,6 +278,13 @@ func LoadStagedCommit(g *Group, b []byte) (*StagedCommit, error) {
 	c.decodeDescription(&r)
 	if r.present() {
 		c.next = decodeNextEpoch(&r, g.epoch)
+	}
+	if c.next != nil {
+		for _, p := range c.proposals {
+			if reinit, ok := p.proposal.(*ReInit); ok {
+				c.next.reinit = reinit
+			}
+		}
 	}
 	if err := r.end(); err != nil {
 		return nil, err

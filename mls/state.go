@@ -46,9 +46,11 @@ const (
 	recordHandshake   = 'h'
 	recordApplication = 'a'
 	recordPending     = 'p'
+	// recordReInit is there, with the number 0, when the group was reinitialized.
+	recordReInit = 'r'
 
 	// recordKinds are those that have a number.
-	recordKinds = "nkshap"
+	recordKinds = "nkshapr"
 )
 
 func recordKey(kind byte, n uint32) string {
@@ -132,6 +134,9 @@ func (d *deltaWriter) newEpoch(e *epoch) {
 			d.delete(key)
 		}
 	}
+	if e.reinit != nil {
+		d.putTracked(recordKey(recordReInit, 0), e.reinit.encode)
+	}
 	d.saved.epoch, d.saved.pending = e, nil
 }
 
@@ -153,6 +158,8 @@ func (e *epoch) hasRecord(key string) bool {
 		_, ok = e.ratchets.ratchets[ratchetID{LeafIndex(n), applicationRatchet}]
 	case recordPending:
 		ok = int(n) < len(e.pending)
+	case recordReInit:
+		ok = e.reinit != nil
 	}
 	return ok
 }

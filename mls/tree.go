@@ -178,8 +178,8 @@ func (t *ratchetTree) blankPath(i LeafIndex) {
 	}
 }
 
-// add puts a leaf into the leftmost blank place (RFC 9420, Section 12.1.1).
-func (t *ratchetTree) add(leaf *LeafNode) LeafIndex {
+// place finds the leftmost blank leaf, for which the tree grows if there is none.
+func (t *ratchetTree) place() LeafIndex {
 	i := t.noBlankBelow
 	for t.leaf(i) != nil {
 		i++
@@ -188,6 +188,12 @@ func (t *ratchetTree) add(leaf *LeafNode) LeafIndex {
 	if uint32(i) == t.size() {
 		t.resize(2 * t.size())
 	}
+	return i
+}
+
+// add puts a leaf into the leftmost blank place (RFC 9420, Section 12.1.1).
+func (t *ratchetTree) add(leaf *LeafNode) LeafIndex {
+	i := t.place()
 	for _, x := range directPath(i.node(), t.size()) {
 		if n := t.nodes[x]; n != nil {
 			p := *n.parent

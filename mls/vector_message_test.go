@@ -75,7 +75,7 @@ type protection struct {
 
 func (p *protection) is(a *authenticatedContent, kind ContentType, raw []byte) {
 	p.t.Helper()
-	if a.content.contentType != kind || a.content.sender != (sender{senderMember, 1}) {
+	if a.content.contentType != kind || a.content.sender != (sender{SenderMember, 1}) {
 		p.t.Fatal("another content or sender")
 	}
 	if kind == ContentApplication {

@@ -31,7 +31,7 @@ func TestVectorsTreeOperations(t *testing.T) {
 		}
 		reencodes(t, "proposal", v.Proposal, func(w *writer) { encodeProposal(w, p) })
 		tr := &transition{tree: tree.clone()}
-		tr.applyOne(listedProposal{proposal: p, sender: v.Sender})
+		tr.applyOne(listedProposal{proposal: p, sender: memberAt(v.Sender)})
 		equal(t, "tree after", tr.tree.marshal(), v.TreeAfter)
 		equal(t, "hash after", tr.tree.rootHash(), v.HashAfter)
 		equal(t, "the tree that was cloned", tree.rootHash(), v.HashBefore)

@@ -82,6 +82,8 @@ type device struct {
 	packages map[mls.KeyPackageRef][]byte
 	// reload is off in benchmarks.
 	reload bool
+	// outside changes the configuration for what comes from outside of the group.
+	outside func(*mls.Config)
 }
 
 func newSigner(t testing.TB, suite mls.CipherSuite) crypto.Signer {
@@ -110,12 +112,16 @@ func newDevice(t testing.TB, suite mls.CipherSuite, name string) *device {
 }
 
 func (d *device) config() mls.Config {
-	return mls.Config{Verifier: d.verifier, Signer: d.signer, Policy: mls.PolicyFunc(func(c *mls.CommitContext) error {
+	c := mls.Config{Verifier: d.verifier, Signer: d.signer, Policy: mls.PolicyFunc(func(c *mls.CommitContext) error {
 		if d.policy == nil {
 			return nil
 		}
 		return d.policy(c)
 	})}
+	if d.outside != nil {
+		d.outside(&c)
+	}
+	return c
 }
 
 var (
