@@ -16,6 +16,9 @@ func (g *Group) authorize(tr *transition, sent bool) error {
 		Before:    e.context.extensions, After: tr.extensions,
 		treeBefore: e.tree, treeAfter: tr.tree,
 	}
+	if old, resync := tr.replaced(e.tree); resync {
+		c.Replaced = &old
+	}
 	if err := g.cfg.Policy.Authorize(c); err != nil {
 		return refused("authorizing a commit", err)
 	}

@@ -31,7 +31,9 @@ type Config struct {
 
 	// Admit judges each proposal from outside of the group, of an external sender or of somebody who wants to be added
 	// (RFC 9420, Section 12.1.8), before it becomes pending: until it is committed or ignored nobody can say anything, so
-	// not everybody's wish should get that far. Nil refuses them all. Committing it is for Policy to judge.
+	// not everybody's wish should get that far. It is also where an external sender's credential is validated, each time
+	// that it speaks. All members should come to the same answer, or some cannot follow a commit of it. Nil refuses
+	// them all. Committing it is for Policy to judge, and for Verifier whom it adds.
 	Admit func(*ReceivedProposal) error
 
 	// PublicProposals sends proposals as PublicMessages: signed, and readable by everyone. CommitOptions.Public does so for
@@ -78,9 +80,12 @@ var AllowAll Policy = PolicyFunc(func(*CommitContext) error { return nil })
 type CommitContext struct {
 	// Committer is the member that made the commit, with the leaf that it had before.
 	Committer Member
-	// External says that the committer was not in the group, or had lost it: Committer is then as it will be. If it takes the
-	// place of a leaf of its own, Proposals have the Remove.
+	// External says that the committer was not in the group, or had lost it: Committer is then as it will be, and MemberBefore
+	// does not know it.
 	External bool
+	// Replaced is the member whose leaf an external commit removes as the committer's own, as it was. Verifier has
+	// agreed that the committer succeeds to it. Nil where nobody is replaced.
+	Replaced *Member
 	// Sent says that the commit is being made here, rather than received.
 	Sent bool
 	// Epoch is the epoch that the commit ends.

@@ -161,7 +161,14 @@ func TestResync(t *testing.T) {
 					t.Errorf("the state that was lost is not told that it is over")
 				}
 				before = helper.verifier.successions
+				helper.policy = func(c *mls.CommitContext) error {
+					if c.Replaced == nil || c.Replaced.Index != old.Index || !c.External {
+						t.Errorf("the policy sees %v replaced", c.Replaced)
+					}
+					return nil
+				}
 				w.take(lost, j)
+				helper.policy = nil
 				if helper != lost && helper.verifier.successions != before+1 {
 					t.Errorf("a member asked for %d successions", helper.verifier.successions-before)
 				}
@@ -232,7 +239,7 @@ func TestExternalRefusals(t *testing.T) {
 	seen := 0
 	bob.policy = func(c *mls.CommitContext) error {
 		seen++
-		if !c.External || c.Sent || string(c.Committer.Credential.Identity) != "eve" || c.Committer.Index != 2 {
+		if !c.External || c.Sent || c.Replaced != nil || string(c.Committer.Credential.Identity) != "eve" || c.Committer.Index != 2 {
 			t.Errorf("the policy sees %+v", c)
 		}
 		if _, ok := c.MemberBefore(2); ok {

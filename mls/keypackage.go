@@ -48,9 +48,6 @@ type KeyPackagePrivate struct {
 	leafKey    Secret
 }
 
-// ExtensionLastResort marks last-resort key packages, as in draft-ietf-mls-extensions.
-const ExtensionLastResort ExtensionType = 0x000A
-
 // NewKeyPackage makes a key package and its secret half. Save the half before publishing the whole.
 func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, error) {
 	if opts.Suite == 0 {

@@ -11,8 +11,6 @@ const (
 	ProposalReInit                 ProposalType = 5
 	ProposalExternalInit           ProposalType = 6
 	ProposalGroupContextExtensions ProposalType = 7
-	// ProposalSelfRemove is of draft-ietf-mls-extensions, by the number that it asks for.
-	ProposalSelfRemove ProposalType = 0x000A
 )
 
 // A Proposal is a change to the group that takes effect when it is committed. The kinds are *Add, *Update, *Remove,
@@ -58,9 +56,6 @@ type CustomProposal struct {
 	ProposalType ProposalType
 	Data         []byte
 }
-
-// firstPrivateUse begins the numbers of all registries that are for private use (RFC 9420, Section 17).
-const firstPrivateUse = 0xF000
 
 func (*Add) Type() ProposalType                    { return ProposalAdd }
 func (*Update) Type() ProposalType                 { return ProposalUpdate }

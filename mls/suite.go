@@ -18,19 +18,13 @@ import (
 // CipherSuite is a set of algorithms (RFC 9420, Section 5.1).
 type CipherSuite uint16
 
-// The suites of RFC 9420, and those of draft-ietf-mls-pq-ciphersuites. IANA has not given the latter numbers yet: they
-// stand at 0xF000 plus their number in the draft's table, which is for private use.
+// The suites of RFC 9420. Those of draft-ietf-mls-pq-ciphersuites stand with the other numbers that are not IANA's.
 const (
 	MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519        CipherSuite = 1
 	MLS_128_DHKEMP256_AES128GCM_SHA256_P256             CipherSuite = 2
 	MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519 CipherSuite = 3
 	MLS_256_DHKEMP521_AES256GCM_SHA512_P521             CipherSuite = 5
 	MLS_256_DHKEMP384_AES256GCM_SHA384_P384             CipherSuite = 7
-	MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519     CipherSuite = 0xF001
-	MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519     CipherSuite = 0xF002
-	MLS_128_MLKEM768P256_AES128GCM_SHA256_P256          CipherSuite = 0xF003
-	MLS_128_MLKEM768P256_AES256GCM_SHA384_P256          CipherSuite = 0xF004
-	MLS_192_MLKEM1024P384_AES256GCM_SHA384_P384         CipherSuite = 0xF005
 )
 
 // DefaultSuite is the one to take without a reason for another: secrets of today stay secret from a quantum computer.
@@ -67,11 +61,11 @@ var suites = []*suite{
 	{3, hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), sha256.New, 32, 32, chacha20poly1305.New, ed25519Scheme},
 	{5, hpke.DHKEM(ecdh.P521()), hpke.HKDFSHA512(), hpke.AES256GCM(), sha512.New, 64, 32, newGCM, p521Scheme},
 	{7, hpke.DHKEM(ecdh.P384()), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p384Scheme},
-	{0xF001, hpke.MLKEM768X25519(), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, ed25519Scheme},
-	{0xF002, hpke.MLKEM768X25519(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, ed25519Scheme},
-	{0xF003, hpke.MLKEM768P256(), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, p256Scheme},
-	{0xF004, hpke.MLKEM768P256(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p256Scheme},
-	{0xF005, hpke.MLKEM1024P384(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p384Scheme},
+	{MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519, hpke.MLKEM768X25519(), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, ed25519Scheme},
+	{MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519, hpke.MLKEM768X25519(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, ed25519Scheme},
+	{MLS_128_MLKEM768P256_AES128GCM_SHA256_P256, hpke.MLKEM768P256(), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, p256Scheme},
+	{MLS_128_MLKEM768P256_AES256GCM_SHA384_P256, hpke.MLKEM768P256(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p256Scheme},
+	{MLS_192_MLKEM1024P384_AES256GCM_SHA384_P384, hpke.MLKEM1024P384(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p384Scheme},
 }
 
 func newGCM(key []byte) (cipher.AEAD, error) {
