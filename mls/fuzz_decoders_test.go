@@ -58,6 +58,15 @@ var decoders = []decoder{
 		e.decodeKeys(r)
 		return e.encodeKeys
 	}},
+	{"external_senders", func(r *reader) func(*writer) {
+		b := bytes.Clone(r.b)
+		list, err := ParseExternalSenders(b)
+		if err != nil {
+			r.err = err
+		}
+		r.b = nil
+		return func(w *writer) { w.raw(MarshalExternalSenders(list)) }
+	}},
 }
 
 // samples are encodings to begin with: one of each structure of a group's life, and those of the vectors where they are.
@@ -93,13 +102,17 @@ func samples(t testing.TB) map[string][][]byte {
 	add("HPKECiphertext", (&hpkeCiphertext{random(32), random(48)}).encode)
 	add("Sender", sender{SenderMember, 7}.encode)
 	add("Sender", sender{SenderNewMemberCommit, 0}.encode)
+	add("Sender", sender{SenderExternal, 7}.encode)
+	services := []ExternalSender{{leaf.SignatureKey, leaf.Credential}, {random(32), Credential{Type: CredentialX509, Certificates: [][]byte{{1}}}}}
+	add("external_senders", func(w *writer) { w.raw(MarshalExternalSenders(services)) })
 	add("RequiredCapabilities", func(w *writer) { w.raw(RequiredCapabilities{Proposals: []ProposalType{1}}.Marshal()) })
 	add("saved header", g.encodeHeader)
 	add("saved keys", g.encodeKeys)
 	for _, r := range g.ratchets.ratchets {
 		add("saved ratchet", r.encode)
 	}
-	for _, p := range []Proposal{&Remove{3}, &Update{leaf}, &ReInit{GroupID: []byte("g"), Version: 1, Suite: 1}, &ExternalInit{random(32)}, &GroupContextExtensions{}} {
+	for _, p := range []Proposal{&Remove{3}, &Update{leaf}, &ReInit{GroupID: []byte("g"), Version: 1, Suite: 1}, &ExternalInit{random(32)}, &GroupContextExtensions{},
+		&SelfRemove{}, &CustomProposal{ruledProposal, []byte("data")}} {
 		add("Proposal", func(w *writer) { encodeProposal(w, p) })
 	}
 	c, err := members[0].Commit(CommitOptions{Public: true})
@@ -165,7 +178,11 @@ func FuzzPublicAPI(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, b := range [][]byte{c.Welcome(), c.Message(), kp.Marshal(), nil} {
+	info, err := c.GroupInfo()
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, b := range [][]byte{c.Welcome(), c.Message(), kp.Marshal(), info, nil} {
 		f.Add(b, c.RatchetTree())
 	}
 	f.Fuzz(func(t *testing.T, b, tree []byte) {
@@ -176,6 +193,11 @@ func FuzzPublicAPI(f *testing.F) {
 		MessageEpoch(b)
 		WelcomeRefs(b)
 		ParseRequiredCapabilities(b)
+		ParseExternalSender(b)
+		if info, err := ParseGroupInfo(b); err == nil {
+			info.Members(tree)
+		}
+		JoinExternally(cfg, b, ExternalOptions{RatchetTree: tree})
 		joinBy(cfg, b, private)
 		Join(cfg, b, func(KeyPackageRef) *KeyPackagePrivate { return private }, JoinOptions{RatchetTree: tree})
 		if !bytes.Equal(b, before) {

@@ -115,6 +115,10 @@ func FuzzState(f *testing.F) {
 		f.Add(key, value)
 	}
 	f.Add("n000fffff", []byte{1})
+	var reinit writer
+	reinit.uint8(stateVersion)
+	(&ReInit{GroupID: []byte("next"), Version: MLS10, Suite: 1}).encode(&reinit)
+	f.Add("r00000000", reinit.b)
 	f.Fuzz(func(t *testing.T, key string, value []byte) {
 		changed := maps.Clone(records)
 		changed[key] = value

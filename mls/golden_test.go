@@ -21,9 +21,9 @@ var update = flag.Bool("update", false, "write the golden files anew")
 const goldenFile = "testdata/state-v1.txt"
 
 // A golden file has a line for each thing: a name and hexadecimal. The records of the group have their keys after "record ".
-func readGolden(t *testing.T) (map[string][]byte, store) {
+func readGolden(t *testing.T, file string) (map[string][]byte, store) {
 	t.Helper()
-	f, err := os.Open(goldenFile)
+	f, err := os.Open(file)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestGolden(t *testing.T) {
 	if *update {
 		writeGolden(t)
 	}
-	things, records := readGolden(t)
+	things, records := readGolden(t, goldenFile)
 	bob := newDevice(t, 1, "device 1")
 	bob.signer = ed25519.NewKeyFromSeed(things["signer"])
 	bob.store = records
@@ -131,7 +131,7 @@ func TestGolden(t *testing.T) {
 
 // TestVersions checks that state of a later version is refused by name.
 func TestVersions(t *testing.T) {
-	things, records := readGolden(t)
+	things, records := readGolden(t, goldenFile)
 	bob := newDevice(t, 1, "device 1")
 	bob.signer = ed25519.NewKeyFromSeed(things["signer"])
 	for key, value := range records {

@@ -22,7 +22,7 @@ func outside(t *testing.T, g *Group, from sender, signer crypto.Signer, change f
 }
 
 // withSender adds an external sender to a group of n members.
-func withSender(t *testing.T, n int) (members []*Group, signer crypto.Signer) {
+func withSender(t testing.TB, n int) (members []*Group, signer crypto.Signer) {
 	t.Helper()
 	members = groupOf(t, n)
 	openTo(members)
