@@ -56,9 +56,6 @@ func JoinExternally(cfg Config, groupInfo []byte, opts ExternalOptions) (*Extern
 	if err != nil {
 		return nil, err
 	}
-	if tr.found, err = cfg.findPSKs(tr.psks, outside.ownPSK); err != nil {
-		return nil, err
-	}
 	if tr.init, err = outside.suite.sendExternalInit(external, tr); err != nil {
 		return nil, err
 	}
@@ -182,11 +179,15 @@ func (s *suite) sendExternalInit(key hpke.PublicKey, tr *transition) (*initSecre
 
 // receiveExternalInit is the members' side of sendExternalInit.
 func (s *suite) receiveExternalInit(external Secret, kemOutput []byte) (*initSecret, error) {
-	key, err := s.kem.DeriveKeyPair(external)
+	key, err := s.deriveKey(external)
 	if err != nil {
 		return nil, err
 	}
-	context, err := hpke.NewRecipient(kemOutput, key, s.kdf, s.aead, nil)
+	parsed, err := key.hpkeKey(s)
+	if err != nil {
+		return nil, err
+	}
+	context, err := hpke.NewRecipient(kemOutput, parsed, s.kdf, s.aead, nil)
 	if err != nil {
 		return nil, ErrDecrypt
 	}
@@ -220,6 +221,10 @@ func (g *Group) joinBy(tr *transition, opts ExternalOptions) (*ExternalJoin, err
 		return nil, err
 	}
 	if err := g.authorize(tr, true); err != nil {
+		return nil, err
+	}
+	var err error
+	if tr.found, err = g.cfg.findPSKs(tr.psks, g.ownPSK); err != nil {
 		return nil, err
 	}
 	staged, err := b.stage()

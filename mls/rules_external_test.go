@@ -62,6 +62,9 @@ func (x stranger) commit() []byte {
 	if tr.init, err = g.suite.sendExternalInit(pub, tr); err != nil {
 		x.t.Fatal(err)
 	}
+	if tr.found, err = cfg.findPSKs(tr.psks, g.ownPSK); err != nil {
+		x.t.Fatal(err)
+	}
 	g.own = tr.committer
 	leaf := &LeafNode{Credential: BasicCredential([]byte("stranger"))}
 	leaf.Capabilities = leaf.Capabilities.completed(CredentialBasic)
