@@ -34,8 +34,6 @@ type transition struct {
 	keys privateKeys
 	// changed are the places of new nodes, whose keys must be new.
 	changed []nodeIndex
-	// pathNodes are the places of the path's parent nodes.
-	pathNodes []nodeIndex
 }
 
 // apply validates a list of proposals (RFC 9420, Section 12.2) and applies it in the order of Section 12.3. What only
@@ -90,7 +88,7 @@ func (tr *transition) checkLeaves(contextChanged bool) error {
 		return tr.tree.checkContext(tr.extensions)
 	}
 	for _, x := range tr.changed {
-		if err := tr.checkLeaf(tr.tree.nodes[x].leaf); err != nil {
+		if err := tr.checkLeaf(tr.tree.at(x).leaf); err != nil {
 			return err
 		}
 	}
@@ -107,10 +105,7 @@ func (tr *transition) checkLeaf(leaf *LeafNode) error {
 
 // finish checks what concerns the tree as a whole.
 func (tr *transition) finish() error {
-	if err := tr.tree.checkUnique(slices.Concat(tr.changed, tr.pathNodes)); err != nil {
-		return err
-	}
-	return tr.tree.checkCredentialTypes()
+	return tr.tree.count()
 }
 
 // context is the GroupContext of the next epoch, with the confirmed transcript hash of this one: the provisional context of RFC
