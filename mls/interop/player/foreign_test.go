@@ -54,7 +54,7 @@ func TestLiveSession(t *testing.T) {
 	for i, setting := range settings {
 		setting.Seed = uint64(i)
 		// SameExtensions and KeepFirst: docs/mls-interop.md says what ts-mls 1.6.4 does wrong.
-		session := player.Session{Steps: 25, CommitsOnly: true, Fewest: 2, Most: 4, SameExtensions: true, KeepFirst: true}
+		session := player.Session{Steps: 25, CommitsOnly: true, Fewest: 2, Most: 4, SameExtensions: true, KeepFirst: true, NoOutsiders: true}
 		if everything() && setting.Suite <= 2 {
 			session.Steps = 200
 		}
