@@ -18,8 +18,8 @@ type entrance struct {
 func (s *stage) groupInfo(name string, externalTree bool) *pb.GroupInfoResponse {
 	a := s.actor(name)
 	response := call(s, a, "GroupInfo", a.client.rpc.GroupInfo, &pb.GroupInfoRequest{StateId: a.state, ExternalTree: externalTree})
-	if s.err == nil && (len(response.GetRatchetTree()) > 0) != externalTree {
-		s.fail("the GroupInfo of %s has a tree of %d bytes beside it", name, len(response.GetRatchetTree()))
+	if s.err == nil && externalTree && len(response.GetRatchetTree()) == 0 {
+		s.fail("the GroupInfo of %s (%s) has no tree beside it", name, a.client.Name)
 	}
 	return response
 }
