@@ -13,13 +13,14 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"snug/mls/interop/server"
 )
 
 const usage = `usage: interop serve [--listen ADDRESS] [--reload]
-       interop play [--steps N] [--seed N] [--lenient] [--in-epoch] ADDRESS...
+       interop play [flags] ADDRESS...      flags: interop play --help
 `
 
 func main() {
@@ -27,16 +28,20 @@ func main() {
 	defer stop()
 	err := run(ctx, os.Args[1:])
 	switch {
+	case errors.Is(err, flag.ErrHelp):
 	case errors.Is(err, errUsage):
 		fmt.Fprint(os.Stderr, usage)
 		os.Exit(2)
 	case err != nil:
-		fmt.Fprintln(os.Stderr, "interop:", err)
+		fmt.Fprintln(os.Stderr, "interop:", strings.TrimPrefix(err.Error(), "interop: "))
 		os.Exit(1)
 	}
 }
 
-var errUsage = errors.New("interop: wrong arguments")
+var (
+	errUsage     = errors.New("interop: wrong arguments")
+	errReachable = errors.New("interop: private keys are handed out here: listen on loopback")
+)
 
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
@@ -54,8 +59,16 @@ func run(ctx context.Context, args []string) error {
 func flags(name string) *flag.FlagSet {
 	f := flag.NewFlagSet(name, flag.ContinueOnError)
 	f.SetOutput(os.Stderr)
-	f.Usage = func() {}
 	return f
+}
+
+// parse reads flags. What is wrong with them is said already.
+func parse(f *flag.FlagSet, args []string) error {
+	err := f.Parse(args)
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		return errUsage
+	}
+	return err
 }
 
 // serve answers runners until it is interrupted.
@@ -63,7 +76,10 @@ func serve(ctx context.Context, args []string) error {
 	f := flags("serve")
 	address := f.String("listen", "127.0.0.1:50001", "where to listen, on loopback")
 	reload := f.Bool("reload", false, "load every state anew after each call")
-	if f.Parse(args) != nil || f.NArg() > 0 {
+	if err := parse(f, args); err != nil {
+		return err
+	}
+	if f.NArg() > 0 {
 		return errUsage
 	}
 	listener, err := net.Listen("tcp", *address)
@@ -71,7 +87,7 @@ func serve(ctx context.Context, args []string) error {
 		return err
 	}
 	if !listener.Addr().(*net.TCPAddr).IP.IsLoopback() {
-		return errors.Join(errors.New("private keys are handed out here: listen on loopback"), listener.Close())
+		return errors.Join(errReachable, listener.Close())
 	}
 	fmt.Println(listener.Addr())
 	return server.New(server.Options{Reload: *reload}).Listen(ctx, listener)

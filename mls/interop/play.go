@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"snug/mls/interop/player"
@@ -11,15 +12,41 @@ import (
 // deadline is for one scenario or random session: a client that hangs ends it.
 const deadline = 10 * time.Minute
 
+// An order is what to play.
+type order struct {
+	session   player.Session
+	seed      uint64
+	lenient   bool
+	only      string
+	addresses []string
+}
+
+func parsePlay(args []string) (order, error) {
+	o := order{session: player.Session{Fewest: 2, Most: 8}}
+	f := flags("play")
+	f.IntVar(&o.session.Steps, "steps", 100, "steps of the random session in each setting; 0 leaves it out")
+	f.BoolVar(&o.session.InEpoch, "in-epoch", false, "no message of it arrives after its epoch")
+	f.BoolVar(&o.session.SameExtensions, "same-extensions", false, "nobody in it changes the group's extensions")
+	f.BoolVar(&o.session.KeepFirst, "keep-first", false, "nobody in it removes the first member")
+	f.BoolVar(&o.session.NoOutsiders, "no-outsiders", false, "nobody in it joins by an external commit")
+	f.Uint64Var(&o.seed, "seed", 1, "what chance in it begins with")
+	f.BoolVar(&o.lenient, "lenient", false, "take empty answers for calls that a client has by name only")
+	f.StringVar(&o.only, "only", "", "play what has this in its name")
+	if err := parse(f, args); err != nil {
+		return o, err
+	}
+	o.addresses = f.Args()
+	if len(o.addresses) == 0 {
+		return o, errUsage
+	}
+	return o, nil
+}
+
 // play tells every scenario and a random session in every setting of the clients at the addresses, and reports by scenario.
 func play(ctx context.Context, args []string) error {
-	f := flags("play")
-	steps := f.Int("steps", 100, "steps of the random session in each setting; 0 leaves it out")
-	seed := f.Uint64("seed", 1, "what chance in the random session begins with")
-	lenient := f.Bool("lenient", false, "take empty answers for calls that a client has by name only")
-	inEpoch := f.Bool("in-epoch", false, "let no message of the random session arrive after its epoch")
-	if f.Parse(args) != nil || f.NArg() == 0 {
-		return errUsage
+	o, err := parsePlay(args)
+	if err != nil {
+		return err
 	}
 	var clients []*player.Client
 	defer func() {
@@ -27,7 +54,7 @@ func play(ctx context.Context, args []string) error {
 			c.Close()
 		}
 	}()
-	for _, address := range f.Args() {
+	for _, address := range o.addresses {
 		c, err := player.Connect(ctx, address)
 		if err != nil {
 			return err
@@ -36,15 +63,17 @@ func play(ctx context.Context, args []string) error {
 	}
 	settings := player.Settings(clients...)
 	for i := range settings {
-		settings[i].Seed, settings[i].Lenient = *seed, *lenient
+		settings[i].Seed, settings[i].Lenient = o.seed, o.lenient
 	}
 	scenarios := player.Scenarios()
-	if *steps > 0 {
-		scenarios = append(scenarios, player.Random(player.Session{Steps: *steps, Fewest: 2, Most: 8, InEpoch: *inEpoch}))
+	if o.session.Steps > 0 {
+		scenarios = append(scenarios, player.Random(o.session))
 	}
 	failed := 0
 	for _, scenario := range scenarios {
-		failed += report(ctx, scenario, settings)
+		if strings.Contains(scenario.Name, o.only) {
+			failed += report(ctx, scenario, settings)
+		}
 	}
 	if failed > 0 {
 		return fmt.Errorf("%d plays failed", failed)

@@ -132,6 +132,7 @@ type Scenario struct {
 func Play(ctx context.Context, scenario Scenario, setting Setting) error {
 	s := &stage{
 		ctx: ctx, setting: setting, chance: rand.New(rand.NewPCG(setting.Seed, 0)), actors: make(map[string]*actor),
+		secrets: make(map[string][]byte),
 	}
 	scenario.tell(s)
 	s.free()

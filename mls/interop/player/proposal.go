@@ -48,6 +48,7 @@ func (s *stage) add(name string) *pb.ProposalDescription { return s.adds(name)[0
 // psk gives all members and these actors, who have a key package, an external pre-shared key.
 func (s *stage) psk(joiners ...string) *pb.ProposalDescription {
 	id, secret := fmt.Appendf(nil, "psk %x", s.chance.Uint64()), fmt.Appendf(nil, "secret %x", s.chance.Uint64())
+	s.secrets[string(id)] = secret
 	store := func(a *actor, number uint32) {
 		call(s, a, "StorePSK", a.client.rpc.StorePSK, &pb.StorePSKRequest{StateOrTransactionId: number, PskId: id, PskSecret: secret})
 	}

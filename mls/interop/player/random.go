@@ -21,6 +21,8 @@ type Session struct {
 	SameExtensions bool
 	// KeepFirst never removes the creator: there are clients that derive a wrong secret when a half of the tree is empty.
 	KeepFirst bool
+	// NoOutsiders has nobody join by a commit of its own.
+	NoOutsiders bool
 }
 
 // firstMember makes the group.
@@ -32,7 +34,7 @@ const maxLate = 8
 
 // Random returns the scenario in which chance, and so the setting's seed, decides who does what: adds, removes, updates,
 // pre-shared keys and extensions by any member, by value and by reference, alone and together; members that come, go and
-// come back; messages that come late and out of order.
+// come back, by a Welcome or by a commit of their own; messages that come late and out of order.
 func Random(session Session) Scenario {
 	return Scenario{fmt.Sprintf("random session of %d steps", session.Steps), func(s *stage) {
 		r := &random{stage: s, session: session}
@@ -69,7 +71,38 @@ func (r *random) step() {
 		r.talk()
 		return
 	}
+	if r.session.InEpoch {
+		r.arrive(true)
+	}
+	if !r.session.NoOutsiders && r.chance.IntN(8) == 0 {
+		r.enterSome()
+		return
+	}
 	r.commitSome()
+}
+
+// enterSome lets a newcomer join by a commit of its own, or a member come back.
+func (r *random) enterSome() {
+	e := entrance{externalTree: r.chance.IntN(2) == 0}
+	member := r.one()
+	name := member.name
+	switch {
+	case len(r.members) > 1 && r.chance.IntN(2) == 0:
+		e.resync = true
+		for name == member.name {
+			name = r.one().name
+		}
+	case len(r.members) < r.session.Most:
+		name = r.newcomer()
+	default:
+		r.commitSome()
+		return
+	}
+	if r.chance.IntN(3) == 0 {
+		e.psks = append(e.psks, r.psk())
+	}
+	r.enterBy(member.name, name, e)
+	r.arrive(false)
 }
 
 // one returns a random member.
@@ -95,9 +128,6 @@ func (r *random) grow() {
 
 // commitSome commits some proposals of a random kind each.
 func (r *random) commitSome() {
-	if r.session.InEpoch {
-		r.arrive(true)
-	}
 	committer := r.one()
 	c := change{forcePath: r.chance.IntN(2) == 0, externalTree: r.chance.IntN(4) == 0}
 	touched := map[string]bool{committer.name: true}

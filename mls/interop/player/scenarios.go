@@ -9,7 +9,7 @@ import (
 
 // Scenarios returns all scenarios but the random session, for which there is [Random].
 func Scenarios() []Scenario {
-	return slices.Concat(welcomes, applications, commits)
+	return slices.Concat(welcomes, applications, commits, externalJoins, externalProposals, reinits, branches)
 }
 
 var welcomes = []Scenario{

@@ -3,10 +3,9 @@ package player
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
-	mathrand "math/rand/v2"
+	"math/rand/v2"
 	"slices"
 
 	"google.golang.org/grpc"
@@ -21,7 +20,7 @@ import (
 type stage struct {
 	ctx     context.Context
 	setting Setting
-	chance  *mathrand.Rand
+	chance  *rand.Rand
 	err     error
 	// steps counts calls, for messages.
 	steps int
@@ -30,6 +29,8 @@ type stage struct {
 	// members are in the group, in the order in which they came.
 	members []*actor
 	groupID []byte
+	// secrets are the pre-shared keys by their ids.
+	secrets map[string][]byte
 	// suite is the setting's, until the group is reinitialized with another.
 	suite         uint32
 	epoch         uint64
@@ -47,6 +48,8 @@ type actor struct {
 	since       uint64
 	transaction uint32
 	keyPackage  []byte
+	signer      uint32
+	reinit      uint32
 }
 
 // actor returns the actor of this name, who comes on when first called.
@@ -97,8 +100,7 @@ func refused[Q, R any](s *stage, a *actor, what string, f func(context.Context, 
 // create makes the group, with a first member.
 func (s *stage) create(name string, others ...string) {
 	a := s.actor(name)
-	// Not left to the seed: a client may look for an old epoch by the group's id.
-	s.groupID = []byte("group " + rand.Text())
+	s.groupID = newGroupID()
 	s.suite, s.epoch = s.setting.Suite, 0
 	a.state = call(s, a, "CreateGroup", a.client.rpc.CreateGroup, &pb.CreateGroupRequest{
 		GroupId: s.groupID, CipherSuite: s.suite, EncryptHandshake: s.setting.Encrypt, Identity: []byte(a.name),

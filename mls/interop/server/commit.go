@@ -43,7 +43,7 @@ func (m *state) commitOptions(request *pb.CommitRequest) (mls.CommitOptions, err
 	}
 	opts.Pending = func(p *mls.ReceivedProposal) bool { return chosen[p.Ref()] }
 	for _, description := range request.ByValue {
-		p, err := m.byValue(description)
+		p, err := m.place().described(description)
 		if err != nil {
 			return opts, err
 		}

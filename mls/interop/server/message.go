@@ -10,8 +10,12 @@ import (
 // GroupInfo describes the epoch to those who are not members.
 func (s *Server) GroupInfo(_ context.Context, request *pb.GroupInfoRequest) (*pb.GroupInfoResponse, error) {
 	return change(s, request.StateId, func(m *state) (*pb.GroupInfoResponse, error) {
-		info, err := m.group.GroupInfo()
-		return &pb.GroupInfoResponse{GroupInfo: info}, err
+		info, err := m.group.GroupInfoWith(mls.GroupInfoOptions{NoTree: request.ExternalTree})
+		response := &pb.GroupInfoResponse{GroupInfo: info}
+		if request.ExternalTree {
+			response.RatchetTree = m.group.RatchetTree()
+		}
+		return response, err
 	})
 }
 

@@ -3,9 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
-
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/status"
+	"iter"
 
 	"snug/mls"
 	pb "snug/mls/interop/mlsclient"
@@ -43,7 +41,7 @@ func (s *Server) UpdateProposal(_ context.Context, request *pb.UpdateProposalReq
 // RemoveProposal proposes to remove a member, which may be the proposer.
 func (s *Server) RemoveProposal(_ context.Context, request *pb.RemoveProposalRequest) (*pb.ProposalResponse, error) {
 	return s.propose(request.StateId, func(m *state) ([]byte, error) {
-		leaf, err := m.leafOf(request.RemovedId)
+		leaf, err := m.place().leafOf(request.RemovedId)
 		if err != nil {
 			return nil, err
 		}
@@ -76,34 +74,44 @@ func (s *Server) GroupContextExtensionsProposal(_ context.Context, request *pb.G
 	})
 }
 
-// byValue turns the description of a proposal into one.
-func (m *state) byValue(d *pb.ProposalDescription) (mls.Proposal, error) {
+// A place is what a description of a proposal is read against: a group, seen from inside or outside.
+type place struct {
+	groupID []byte
+	members iter.Seq[mls.Member]
+}
+
+func (m *state) place() place { return place{m.group.GroupID(), m.group.Members()} }
+
+// described turns the description of a proposal into one.
+func (p place) described(d *pb.ProposalDescription) (mls.Proposal, error) {
 	switch string(d.GetProposalType()) {
 	case "add":
 		kp, err := mls.ParseKeyPackage(d.KeyPackage)
 		return &mls.Add{KeyPackage: kp}, err
 	case "remove":
-		leaf, err := m.leafOf(d.RemovedId)
+		leaf, err := p.leafOf(d.RemovedId)
 		return &mls.Remove{Removed: leaf}, err
 	case "externalPSK":
 		return &mls.PreSharedKey{PSK: externalPSK(d.PskId)}, nil
 	case "resumptionPSK":
-		return &mls.PreSharedKey{PSK: resumptionPSK(m.group.GroupID(), d.EpochId)}, nil
+		return &mls.PreSharedKey{PSK: resumptionPSK(p.groupID, d.EpochId)}, nil
 	case "groupContextExtensions":
 		extensions, err := extensionsOf(d.Extensions)
 		return &mls.GroupContextExtensions{Extensions: extensions}, err
+	case "reinit":
+		return reInitOf(d.CipherSuite, d.GroupId, d.Extensions)
 	}
 	return nil, invalid("a proposal of a type that has no description here")
 }
 
 // leafOf finds a member by its identity.
-func (m *state) leafOf(identity []byte) (mls.LeafIndex, error) {
-	for member := range m.group.Members() {
+func (p place) leafOf(identity []byte) (mls.LeafIndex, error) {
+	for member := range p.members {
 		if bytes.Equal(member.Credential.Identity, identity) {
 			return member.Index, nil
 		}
 	}
-	return 0, status.Error(codes.InvalidArgument, "no member has this identity")
+	return 0, invalid("no member has this identity")
 }
 
 func externalPSK(id []byte) mls.PreSharedKeyID {

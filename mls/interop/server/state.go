@@ -52,6 +52,7 @@ func (m *state) config() mls.Config { return config(m.signer, m.keys, m.encrypt)
 func config(signer crypto.Signer, keys *keyring, encrypt bool) mls.Config {
 	return mls.Config{
 		Verifier: basic{}, Policy: mls.AllowAll, Signer: signer, PSK: keys.find, PublicProposals: !encrypt,
+		ExternalCommits: true, Admit: func(*mls.ReceivedProposal) error { return nil },
 	}
 }
 
