@@ -68,6 +68,15 @@ func (f *authorityFlags) settings(c *call) (pki.Settings, error) {
 	return pki.Settings{Dir: dir, Passphrase: passphraseOf(f.passphraseFile, "passphrase of the authority: ")}, nil
 }
 
+// newPassphrase is that of an authority to be made; nil for none.
+func (f *authorityFlags) newPassphrase(ask bool) (func() ([]byte, error), error) {
+	passphrase, err := newKeyPassphrase(f.passphraseFile, ask, "passphrase of the new authority: ")
+	if err != nil || passphrase == nil {
+		return nil, err
+	}
+	return func() ([]byte, error) { return passphrase, nil }, nil
+}
+
 func (f *authorityFlags) open(c *call) (*pki.Authority, error) {
 	settings, err := f.settings(c)
 	if err != nil {
@@ -166,14 +175,8 @@ func pkiInitFlags(set *flag.FlagSet) action {
 		if (from.Certificate == "") != (from.Key == "") {
 			return usageErrorf("snug pki init ours --from-cert ca.pem --from-key ca.key", "--from-cert and --from-key go together")
 		}
-		if f.passphraseFile == "" && !ask {
-			settings.Passphrase = nil
-		} else {
-			passphrase, err := newKeyPassphrase(f.passphraseFile, ask, "passphrase of the new authority: ")
-			if err != nil {
-				return err
-			}
-			settings.Passphrase = func() ([]byte, error) { return passphrase, nil }
+		if settings.Passphrase, err = f.newPassphrase(ask); err != nil {
+			return err
 		}
 		var a *pki.Authority
 		if from.Certificate != "" {
