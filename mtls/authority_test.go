@@ -309,3 +309,18 @@ func TestTrustRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorIsBounded: a peer cannot fill our logs by the names in its certificate, nor write to our terminals.
+func TestErrorIsBounded(t *testing.T) {
+	ca := newAuthority(t, "ours")
+	names := []string{"cn:evil\x1b[2J\u202e"}
+	for n := range 100 {
+		names = append(names, "uri:https://example.org/"+strings.Repeat("x", 1000+n))
+	}
+	_, _, dialError, refusal := rendezvous(t, &mtls.ClientOptions{Identity: ca.issue(names, nil), Trust: ca.trust("bob")}, &mtls.ListenerOptions{Identity: ca.issue([]string{"dns:bob"}, nil), Trust: ca.trust("alice")})
+	wantRefused(t, dialError)
+	wantRule(t, refusal, mtls.RuleName)
+	if text := refusal.Error(); len(text) > 2000 || strings.ContainsAny(text, "\x1b\u202e") {
+		t.Errorf("the error has %d bytes: %.200q…", len(text), text)
+	}
+}
