@@ -67,8 +67,12 @@ type PeerError struct {
 	undecided bool
 }
 
-// maxNamed bounds the names of the peer's that an error's text lists.
-const maxNamed = 8
+// maxNamed and maxNameText bound what an error's text says of the peer's names: how
+// many, and how many bytes of each.
+const (
+	maxNamed    = 8
+	maxNameText = 120
+)
 
 // Error names the reason, what was expected and what came.
 func (e *PeerError) Error() string {
@@ -100,7 +104,11 @@ func either[T fmt.Stringer](all []T, none string) string {
 	}
 	var texts []string
 	for _, one := range all {
-		texts = append(texts, one.String())
+		text := one.String()
+		if len(text) > maxNameText {
+			text = strings.ToValidUTF8(text[:maxNameText], "") + "…"
+		}
+		texts = append(texts, text)
 	}
 	return strings.Join(texts, " or ")
 }

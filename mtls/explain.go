@@ -20,9 +20,8 @@ func subject(cert *x509.Certificate) string { return quoted(cert.Subject.String(
 
 // quoted bounds and escapes text of the peer's.
 func quoted(s string) string {
-	const most = 120
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+	if len(s) > maxNameText {
+		s = strings.ToValidUTF8(s[:maxNameText], "") + "…"
 	}
 	return fmt.Sprintf("%q", s)
 }

@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // Name is one name that a peer's certificate can carry, in the text that String
@@ -84,7 +86,7 @@ func newName(kind nameKind, value string) (Name, error) {
 	case uriName:
 		canonical, err = canonicalURI(value)
 	case commonName:
-		if value == "" || strings.ContainsFunc(value, func(r rune) bool { return r < ' ' || r == 0x7f || r == 0xfffd }) {
+		if value == "" || !utf8.ValidString(value) || strings.ContainsFunc(value, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			err = errors.New("empty, or with what does not print")
 		}
 	}

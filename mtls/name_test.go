@@ -39,7 +39,7 @@ func TestParseName(t *testing.T) {
 		"", "dns:", "*.example.org", "a..b", ".a", "a.", "-a", "a-", "a b", "bücher.example", "a/b", strings.Repeat("a", 64), strings.Repeat("a.", 127) + "a",
 		"ip:1", "ip:fe80::1%eth0", "uri:x", "uri:mailto:a@b", "spiffe://", "spiffe://Example.org/a", "spiffe://example.org:1/a",
 		"spiffe://example.org/a?b", "spiffe://example.org/a#b", "spiffe://u@example.org/a", "spiffe://example.org/a/", "spiffe://example.org/%61", "spiffe://example.org/a/../b", "spiffe://example.org//a", "uri:https://example.org/a b",
-		"cn:", "cn:a\nb", "cn:" + strings.Repeat("a", 2049),
+		"cn:", "cn:a\nb", "cn:a\u009bb", "cn:a\u202eb", "cn:\xff", "cn:" + strings.Repeat("a", 2049),
 	} {
 		if name, err := mtls.ParseName(bad); err == nil || !name.IsZero() {
 			t.Errorf("%q was read as %v", bad, name)

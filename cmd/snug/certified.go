@@ -89,7 +89,7 @@ func (c *call) socketTrust(ctx context.Context, accepted *peers, a *certified) (
 		return nil, nil, err
 	}
 	files := mtls.Files{Certificate: a.certificate, Key: a.key, Authorities: a.authorities, Lists: a.lists, RevokedKeys: a.revoked}
-	files.OpenKey = pki.KeyOpener(remembered(passphraseOf(a.keyPassphrase, "passphrase of "+a.key+": ")))
+	files.OpenKey = pki.KeyOpener(remembered(passphraseOf(ctx, a.keyPassphrase, "passphrase of "+a.key+": ", "--key-passphrase-file FILE")))
 	if len(*accepted) > 0 || len(a.authorities) == 0 {
 		if files.Trust, err = accepted.trust(ctx, c); err != nil {
 			return nil, nil, err

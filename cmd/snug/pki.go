@@ -56,7 +56,7 @@ func addAuthority(set *flag.FlagSet, signs bool) *authorityFlags {
 	return f
 }
 
-func (f *authorityFlags) settings(c *call) (pki.Settings, error) {
+func (f *authorityFlags) settings(ctx context.Context, c *call) (pki.Settings, error) {
 	dir := f.dir
 	if dir == "" {
 		home, err := homeDir(c.home)
@@ -65,11 +65,20 @@ func (f *authorityFlags) settings(c *call) (pki.Settings, error) {
 		}
 		dir = filepath.Join(home, pkiDir)
 	}
-	return pki.Settings{Dir: dir, Passphrase: passphraseOf(f.passphraseFile, "passphrase of the authority: ")}, nil
+	return pki.Settings{Dir: dir, Passphrase: passphraseOf(ctx, f.passphraseFile, "passphrase of the authority: ", "--passphrase-file FILE")}, nil
 }
 
-func (f *authorityFlags) open(c *call) (*pki.Authority, error) {
-	settings, err := f.settings(c)
+// newPassphrase is that of an authority to be made; nil for none.
+func (f *authorityFlags) newPassphrase(ctx context.Context, ask bool) (func() ([]byte, error), error) {
+	passphrase, err := newKeyPassphrase(ctx, f.passphraseFile, ask, "passphrase of the new authority: ", "--passphrase-file FILE")
+	if err != nil || passphrase == nil {
+		return nil, err
+	}
+	return func() ([]byte, error) { return passphrase, nil }, nil
+}
+
+func (f *authorityFlags) open(ctx context.Context, c *call) (*pki.Authority, error) {
+	settings, err := f.settings(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -77,19 +86,19 @@ func (f *authorityFlags) open(c *call) (*pki.Authority, error) {
 }
 
 // passphraseOf gives a passphrase when it is needed: from the file, or asked for.
-func passphraseOf(file, prompt string) func() ([]byte, error) {
+func passphraseOf(ctx context.Context, file, prompt, hint string) func() ([]byte, error) {
 	return func() ([]byte, error) {
 		if file != "" {
 			passphrase, err := readPassphrase(file)
 			return []byte(passphrase), err
 		}
-		passphrase, err := askSecret(prompt)
+		passphrase, err := askSecretly(ctx, prompt, hint)
 		return []byte(passphrase), err
 	}
 }
 
 // newKeyPassphrase gives one for a new key: from the file, chosen on the terminal, or none.
-func newKeyPassphrase(file string, ask bool, prompt string) ([]byte, error) {
+func newKeyPassphrase(ctx context.Context, file string, ask bool, prompt, hint string) ([]byte, error) {
 	switch {
 	case file != "":
 		passphrase, err := readPassphrase(file)
@@ -97,11 +106,11 @@ func newKeyPassphrase(file string, ask bool, prompt string) ([]byte, error) {
 	case !ask:
 		return nil, nil
 	}
-	chosen, err := askSecret(prompt)
+	chosen, err := askSecretly(ctx, prompt, hint)
 	if err != nil {
 		return nil, err
 	}
-	again, err := askSecret("the same again: ")
+	again, err := askSecretly(ctx, "the same again: ", hint)
 	if err != nil {
 		return nil, err
 	}
@@ -158,26 +167,20 @@ func pkiInitFlags(set *flag.FlagSet) action {
 	set.StringVar(&fromPassphrase, "from-passphrase-file", "", "with --from-cert: the passphrase of --from-key is the first line of `FILE` (default: asked for where there is one)")
 	set.StringVar(&from.Index, "from-index", "", "with --from-cert: what it has issued, in the `FILE` index.txt of `openssl ca`")
 	set.StringVar(&from.Number, "from-crlnumber", "", "with --from-cert: the number of its next revocation list, in `FILE`")
-	return withHints(func(_ context.Context, c *call) error {
-		settings, err := f.settings(c)
+	return withHints(func(ctx context.Context, c *call) error {
+		settings, err := f.settings(ctx, c)
 		if err != nil {
 			return err
 		}
 		if (from.Certificate == "") != (from.Key == "") {
 			return usageErrorf("snug pki init ours --from-cert ca.pem --from-key ca.key", "--from-cert and --from-key go together")
 		}
-		if f.passphraseFile == "" && !ask {
-			settings.Passphrase = nil
-		} else {
-			passphrase, err := newKeyPassphrase(f.passphraseFile, ask, "passphrase of the new authority: ")
-			if err != nil {
-				return err
-			}
-			settings.Passphrase = func() ([]byte, error) { return passphrase, nil }
+		if settings.Passphrase, err = f.newPassphrase(ctx, ask); err != nil {
+			return err
 		}
 		var a *pki.Authority
 		if from.Certificate != "" {
-			from.Passphrase = passphraseOf(fromPassphrase, "passphrase of "+from.Key+": ")
+			from.Passphrase = passphraseOf(ctx, fromPassphrase, "passphrase of "+from.Key+": ", "--from-passphrase-file FILE")
 			a, err = pki.Take(settings, from)
 		} else {
 			plan.Name = c.args[0]
@@ -205,11 +208,11 @@ func pkiIssueFlags(set *flag.FlagSet) action {
 	set.StringVar((*string)(&r.Algorithm), "algorithm", string(pki.P256), "the kind of its key: `KIND` p256 or ed25519")
 	set.StringVar(&keyPassphrase, "key-passphrase-file", "", "put the new key under the passphrase in the first line of `FILE`")
 	set.BoolVar(&ask, "ask-key-passphrase", false, "put the new key under a passphrase, chosen on the terminal")
-	return withHints(func(_ context.Context, c *call) error {
+	return withHints(func(ctx context.Context, c *call) error {
 		if days < 0 || r.TTL < 0 || days > 0 && r.TTL > 0 {
 			return usageErrorf("snug "+c.verb.example+" --days 30", "--days or --ttl, and more than nothing")
 		}
-		a, err := f.open(c)
+		a, err := f.open(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -217,7 +220,7 @@ func pkiIssueFlags(set *flag.FlagSet) action {
 			r.TTL = time.Duration(days) * 24 * time.Hour
 		}
 		r.Name, r.Names = c.args[0], named
-		if r.Passphrase, err = newKeyPassphrase(keyPassphrase, ask, "passphrase of the new key: "); err != nil {
+		if r.Passphrase, err = newKeyPassphrase(ctx, keyPassphrase, ask, "passphrase of the new key: ", "--key-passphrase-file FILE"); err != nil {
 			return err
 		}
 		issued, err := a.Issue(r)
@@ -236,8 +239,8 @@ func pkiRenewFlags(set *flag.FlagSet) action {
 	set.BoolVar(&r.NewKey, "new-key", false, "make a new key too; who has pinned the old one has to be told")
 	set.StringVar(&keyPassphrase, "key-passphrase-file", "", "with --new-key: put it under the passphrase in the first line of `FILE`")
 	set.BoolVar(&ask, "ask-key-passphrase", false, "with --new-key: put it under a passphrase, chosen on the terminal")
-	return withHints(func(_ context.Context, c *call) error {
-		a, err := f.open(c)
+	return withHints(func(ctx context.Context, c *call) error {
+		a, err := f.open(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -247,7 +250,7 @@ func pkiRenewFlags(set *flag.FlagSet) action {
 			}
 			return c.printAuthority(a)
 		}
-		if r.Passphrase, err = newKeyPassphrase(keyPassphrase, ask && r.NewKey, "passphrase of the new key: "); err != nil {
+		if r.Passphrase, err = newKeyPassphrase(ctx, keyPassphrase, ask && r.NewKey, "passphrase of the new key: ", "--key-passphrase-file FILE"); err != nil {
 			return err
 		}
 		issued, err := a.Renew(c.args[0], r)
@@ -262,12 +265,12 @@ func pkiRevokeFlags(set *flag.FlagSet) action {
 	f := addAuthority(set, true)
 	var reason string
 	set.StringVar(&reason, "reason", "", "why: `REASON` key-compromise, affiliation-changed, superseded, cessation or unspecified")
-	return withHints(func(_ context.Context, c *call) error {
+	return withHints(func(ctx context.Context, c *call) error {
 		why, err := pki.ParseReason(reason)
 		if err != nil {
 			return usageErrorf("snug "+c.verb.example, "%s", strings.TrimPrefix(err.Error(), "pki: "))
 		}
-		a, err := f.open(c)
+		a, err := f.open(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -289,8 +292,8 @@ func pkiRevokeFlags(set *flag.FlagSet) action {
 
 func pkiListFlags(set *flag.FlagSet) action {
 	f := addAuthority(set, false)
-	return withHints(func(_ context.Context, c *call) error {
-		a, err := f.open(c)
+	return withHints(func(ctx context.Context, c *call) error {
+		a, err := f.open(ctx, c)
 		if err != nil {
 			return err
 		}
@@ -309,8 +312,8 @@ func pkiListFlags(set *flag.FlagSet) action {
 
 func pkiShowFlags(set *flag.FlagSet) action {
 	f := addAuthority(set, false)
-	return withHints(func(_ context.Context, c *call) error {
-		a, err := f.open(c)
+	return withHints(func(ctx context.Context, c *call) error {
+		a, err := f.open(ctx, c)
 		if err != nil {
 			return err
 		}
