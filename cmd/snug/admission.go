@@ -159,11 +159,11 @@ func (a *admission) sessionWords(conn exporter, peer mtls.Fingerprint, dialed bo
 	return ident.SessionWords([32]byte(secret)), nil
 }
 
-// connected tells who the peer is.
-func (c *call) connected(a *admission, conn *mtls.Conn, dialed bool) error {
+// connected tells who the peer is, and returns what it is called, if anything.
+func (c *call) connected(a *admission, conn *mtls.Conn, dialed bool) (name string, err error) {
 	peer := conn.Peer().Fingerprint
 	event := socketEvent{Event: "connected", Addr: conn.RemoteAddr().String(), Peer: peer.String(), Name: c.nameOf(peer)}
-	if name, ok := a.names.Load(event.Addr); ok {
+	if name, ok := a.names.LoadAndDelete(event.Addr); ok {
 		event.Name = name.(string)
 	}
 	who := event.Peer
@@ -171,16 +171,15 @@ func (c *call) connected(a *admission, conn *mtls.Conn, dialed bool) error {
 		who = event.Name
 	}
 	if a.words {
-		var err error
 		if event.Words, err = a.sessionWords(conn, peer, dialed); err != nil {
-			return err
+			return "", err
 		}
 	}
 	c.tell(event, "connected with %s at %s", who, event.Addr)
 	if a.words && !c.json {
 		c.say("to compare aloud, the same there: %s", event.Words)
 	}
-	return nil
+	return event.Name, nil
 }
 
 // rememberAs remembers a peer that has proven itself, if a name was asked for.

@@ -18,10 +18,11 @@ type command struct {
 	out io.ReadCloser
 }
 
-// start runs a line of the shell for the peer, whose fingerprint it finds in SNUG_PEER.
-func (c *call) start(ctx context.Context, line string, conn *mtls.Conn) (*command, error) {
+// start runs a line of the shell for the peer, whose fingerprint it finds in SNUG_PEER and whose name, if it has one, in
+// SNUG_PEER_NAME.
+func (c *call) start(ctx context.Context, line string, conn *mtls.Conn, name string) (*command, error) {
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
-	cmd.Env = append(os.Environ(), "SNUG_PEER="+conn.Peer().Fingerprint.String())
+	cmd.Env = append(os.Environ(), "SNUG_PEER="+conn.Peer().Fingerprint.String(), "SNUG_PEER_NAME="+name)
 	cmd.Stderr = c.err
 	killAll(cmd)
 	in, err := cmd.StdinPipe()
@@ -41,10 +42,10 @@ func (c *call) start(ctx context.Context, line string, conn *mtls.Conn) (*comman
 // joinCommand joins the peer with a command of its own. A command that fails cuts the stream, so that half of an
 // answer does not pass for one; a peer that is cut off kills the command before it can take the end of its input for
 // the end of what there was.
-func (c *call) joinCommand(ctx context.Context, line string, conn *mtls.Conn) error {
+func (c *call) joinCommand(ctx context.Context, line string, conn *mtls.Conn, name string) error {
 	running, kill := context.WithCancel(ctx)
 	defer kill()
-	cmd, err := c.start(running, line, conn)
+	cmd, err := c.start(running, line, conn, name)
 	if err != nil {
 		conn.NetConn().Close()
 		return err

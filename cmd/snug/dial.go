@@ -36,10 +36,13 @@ func dial(ctx context.Context, c *call, flags *socketFlags) error {
 			}
 			return refused
 		}
-		return &client.Error{Code: client.Unreachable, Message: "reaching " + c.args[0] + ": " + reasonOf(err),
-			Hint: "is `snug listen` running there, and does the way lead there?"}
+		hint := "is `snug listen` running there, and does the way lead there?"
+		if noPort(err) {
+			hint = hintOfPort
+		}
+		return &client.Error{Code: client.Unreachable, Message: "reaching " + c.args[0] + ": " + reasonOf(err), Hint: hint}
 	}
-	if err := c.connected(a, conn, true); err != nil {
+	if _, err := c.connected(a, conn, true); err != nil {
 		return err
 	}
 	return c.failed(conn, c.joinStreams(ctx, conn))

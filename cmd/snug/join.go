@@ -45,10 +45,11 @@ func (c *call) joinStreams(ctx context.Context, conn *mtls.Conn) error {
 func (c *call) join(ctx context.Context, j *joint) error {
 	interrupted := context.AfterFunc(ctx, func() { j.conn.NetConn().Close() })
 	defer interrupted()
+	size := sizeOf(c.in) // before any of it is read
 	up, down := make(chan error, 1), make(chan error, 1)
 	go func() { up <- j.send() }()
 	go func() { down <- j.receive() }()
-	endProgress := c.showProgress(j)
+	endProgress := c.showProgress(j, size)
 
 	err := j.settle(up, down)
 	endProgress()
@@ -70,14 +71,14 @@ func (c *call) join(ctx context.Context, j *joint) error {
 
 // showProgress keeps a line on the terminal that says how far the stream has come, where somebody looks on who is not
 // talking with the peer there. The function that it returns takes it away.
-func (c *call) showProgress(j *joint) (end func()) {
+func (c *call) showProgress(j *joint, size int64) (end func()) {
 	piped := !isTerminal(c.in) || !isTerminal(c.out)
 	if c.json || !j.streams || !piped || !isTerminal(c.err) {
 		return func() {}
 	}
 	return progress.Show(c.err, progress.Stream{
 		Moved: func() (received, sent int64) { return j.received.Load(), j.sent.Load() },
-		Size:  sizeOf(c.in),
+		Size:  size,
 		// What the peer says stands there.
 		Quiet: func() bool { return j.received.Load() > 0 && isTerminal(c.out) },
 	})

@@ -29,7 +29,7 @@ type listening struct {
 func listenFlags(set *flag.FlagSet) action {
 	addHome(set)
 	l := listening{socketFlags: addSocketFlags(set, true)}
-	set.StringVar(&l.exec, "exec", "", "join the peer with this `COMMAND` of the shell; it finds the peer's key in SNUG_PEER")
+	set.StringVar(&l.exec, "exec", "", "join the peer with this `COMMAND` of the shell; it finds the peer's key in SNUG_PEER and name in SNUG_PEER_NAME")
 	set.BoolVar(&l.keep, "keep", false, "with --exec: go on listening, and run the command for each peer that comes")
 	return l.run
 }
@@ -105,10 +105,20 @@ func (a *admission) listen(ctx context.Context, c *call) (*mtls.Listener, error)
 	return listener, nil
 }
 
+const hintOfPort = "an address is HOST:PORT, and a port a number of 0 to 65535"
+
+// noPort reports whether an address cannot be one.
+func noPort(err error) bool {
+	var malformed *net.AddrError
+	return errors.As(err, &malformed)
+}
+
 // listenError says what a person can do about an address that cannot be listened on.
 func listenError(addr string, err error) error {
 	hint := ""
 	switch {
+	case noPort(err):
+		hint = hintOfPort
 	case errors.Is(err, syscall.EADDRINUSE):
 		hint = "something listens there already; :0 finds a port that is free"
 	case errors.Is(err, fs.ErrPermission):
@@ -145,11 +155,12 @@ func (l *listening) serve(ctx context.Context, c *call, a *admission, listener *
 
 // join joins an accepted peer with what the flags say.
 func (l *listening) join(ctx context.Context, c *call, a *admission, conn *mtls.Conn) error {
-	if err := c.connected(a, conn, false); err != nil {
+	name, err := c.connected(a, conn, false)
+	if err != nil {
 		return err
 	}
 	if l.exec != "" {
-		return c.joinCommand(ctx, l.exec, conn)
+		return c.joinCommand(ctx, l.exec, conn, name)
 	}
 	return c.joinStreams(ctx, conn)
 }

@@ -238,7 +238,7 @@ func TestToken(t *testing.T) {
 		t.Errorf("the token itself is kept: %s", kept)
 	}
 
-	listener := openSocket(t, home, "listen", "127.0.0.1:0", "--token-file", tokens, "--keep", "--exec", "cat")
+	listener := openSocket(t, home, "listen", "127.0.0.1:0", "--token-file", tokens, "--keep", "--exec", `echo "$SNUG_PEER_NAME"; cat`)
 	address, key := listener.event("listening")["addr"].(string), keyOf(t, home)
 	client := func(file string, flags ...string) *socket {
 		return openSocket(t, filepath.Join(t.TempDir(), "client"), "dial", address, append([]string{"--token-file", file}, flags...)...)
@@ -247,7 +247,7 @@ func TestToken(t *testing.T) {
 	io.WriteString(in.in, "echo")
 	in.in.Close()
 	in.ends(0)
-	if got := in.out.String(); got != "echo" {
+	if got := in.out.String(); got != "backup\necho" {
 		t.Errorf("the answer is %q", got)
 	}
 	if name := listener.event("connected")["name"]; name != "backup" {

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -27,9 +26,6 @@ type socket struct {
 	log    *lockedBuffer
 	status chan int
 }
-
-// alone keeps a command away from the terminal of whoever runs the tests: it has none to ask on.
-var alone = &syscall.SysProcAttr{Setsid: true}
 
 // keyOf is the fingerprint of a home's sockets.
 func keyOf(t *testing.T, home string) string {
@@ -451,6 +447,8 @@ func TestSocketBadInput(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(home, "peers"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
+	other := filepath.Join(t.TempDir(), "other")
+	keyOf(t, other)
 	run := func(args ...string) (int, string) {
 		cmd := exec.Command(binary, append(args, "--home", home)...)
 		cmd.SysProcAttr = alone
@@ -479,6 +477,10 @@ func TestSocketBadInput(t *testing.T) {
 		{"no token", 2, "holds no token", []string{"dial", "127.0.0.1:1", "--peer", key, "--token-file", "/dev/null"}},
 		{"no file of tokens", 1, "reading the tokens: open", []string{"listen", "127.0.0.1:0", "--token-file", home + "/none"}},
 		{"tokens and a peer", 2, "do not go with it", []string{"listen", "127.0.0.1:0", "--token-file", "/dev/null", "--peer", key}},
+		{"another's key", 1, "the private key is not that of the certificate", []string{"dial", "127.0.0.1:1", "--peer", key, "--cert", home + "/socket.pem", "--key", other + "/socket.pem"}},
+		{"no certificate", 1, "no such file", []string{"dial", "127.0.0.1:1", "--peer", key, "--cert", home + "/none"}},
+		{"no port to dial", 5, "0 to 65535", []string{"dial", "127.0.0.1:99999", "--peer", key}},
+		{"no port to listen on", 1, "0 to 65535", []string{"listen", "127.0.0.1:99999", "--peer", key}},
 		{"a port in use", 1, "something listens there already", []string{"listen", inUse(t), "--peer", key}},
 		{"no address of ours", 1, "no address of this machine", []string{"listen", "192.0.2.1:0", "--peer", key}},
 		{"no fingerprint", 2, "52 of a-z", []string{"dial", "127.0.0.1:1", "--peer", strings.ToUpper(key)}},
