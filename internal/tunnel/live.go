@@ -26,7 +26,8 @@ type route struct {
 
 	// standing is what the route goes by at the moment.
 	standing atomic.Pointer[standing]
-	watch    watch // guarded by the tunnel's sweeping
+	watch    watch     // guarded by the tunnel's sweeping
+	renewAt  time.Time // likewise
 
 	handshaking chan struct{} // one for each under way; of the connecting end also those that wait
 	idle        pool
@@ -245,6 +246,7 @@ func handshakeResult(err error) string {
 // sweep looks at deadlines, and at files.
 func (r *route) sweep(now time.Time) {
 	r.expire(now.UnixNano())
+	r.renew(now)
 	s := r.standing.Load()
 	if !r.watch.changed(s.Files.paths()) {
 		return
