@@ -49,7 +49,7 @@ pictures: build/snug
 # The race detector over what has goroutines; it needs a C compiler.
 .PHONY: race
 race:
-	go test -race -short ./client/... ./internal/server/... ./internal/transport ./internal/bridge ./mtls
+	go test -race -short ./client/... ./internal/server/... ./internal/transport ./internal/bridge ./internal/tunnel ./mtls
 	go test -race -run "ClonesApart|TestLife" ./mls
 
 generate:
@@ -78,3 +78,9 @@ fuzz-mls:
 	for target in $$(go test ./mls -list '^Fuzz' | grep '^Fuzz'); do \
 		go test ./mls -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
 	done
+
+# `snug tunnel` beside others that wrap services in TLS (docs/performance.md): some minutes. Debian has stunnel4, spiped,
+# socat, haproxy, nginx and libnginx-mod-stream; what is not there is not measured.
+.PHONY: bench-sockets
+bench-sockets:
+	go run ./bench/sockets

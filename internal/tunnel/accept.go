@@ -126,6 +126,10 @@ func (r *route) serve(ctx context.Context, l *link, from caller) {
 				r.hungUp(l, err)
 				return
 			}
+			if l.stale(r.clock.Load()) {
+				l.close() // before an answer: the far end tries a new connection, which is judged
+				return
+			}
 		}
 		if !r.answer(ctx, l, from) {
 			return
