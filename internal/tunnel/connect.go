@@ -36,13 +36,13 @@ func (r *route) connect(ctx context.Context, conn net.Conn) {
 		h := proxyHeader{source: from.source, destination: from.destination}
 		first = h.append(nil)
 	}
-	if !r.carry(l, conn, s, first) {
-		r.leave(l)
-		return
-	}
-	if r.closed() || !r.idle.put(l, r.clock.Load(), r.standing.Load().Carriers) {
-		r.discard(l)
-	}
+	r.carry(l, conn, first, func(good bool) {
+		if !good {
+			r.leave(l)
+		} else if r.closed() || !r.idle.put(l, r.clock.Load(), r.standing.Load().Carriers) {
+			r.discard(l)
+		}
+	})
 }
 
 // carrier gives a link on which the stream was opened: an idle one if there is one. One that breaks before the answer

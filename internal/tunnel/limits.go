@@ -28,6 +28,9 @@ const (
 	// sweepEvery is how often deadlines and files are looked at. A file is believed when it looks the same twice in a
 	// row, so that what it says holds within three sweeps: under one second of the two that we promise.
 	sweepEvery = 250 * time.Millisecond
+	// parkAfter is how long a stream is quiet before its goroutines are given back: about what a person at a terminal
+	// takes from one key to the next.
+	parkAfter = time.Second
 	// carrierIdle is how long the connecting end keeps an idle carrier; the accepting end keeps it twice as long, so that
 	// it is not closed just as the next stream begins.
 	carrierIdle = time.Minute

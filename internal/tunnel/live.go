@@ -22,6 +22,7 @@ type route struct {
 	listen   Address
 	log      *slog.Logger
 	clock    *atomic.Int64 // Unix nanoseconds as of the last sweep
+	parker   *parker
 	listener net.Listener
 
 	// standing is what the route goes by at the moment.
@@ -61,8 +62,8 @@ var (
 	errClosed  = errors.New("tunnel: the route is closed")
 )
 
-func newRouteAt(r Route, log *slog.Logger, clock *atomic.Int64) *route {
-	at := &route{name: r.Name, accept: r.Accept, listen: r.Listen, log: log.With("route", r.Name), clock: clock}
+func newRouteAt(r Route, log *slog.Logger, clock *atomic.Int64, parker *parker) *route {
+	at := &route{name: r.Name, accept: r.Accept, listen: r.Listen, log: log.With("route", r.Name), clock: clock, parker: parker}
 	at.handshaking = make(chan struct{}, maxHandshakes)
 	if !r.Accept {
 		at.handshaking = make(chan struct{}, maxDialing)
@@ -282,6 +283,8 @@ func (r *route) expire(now int64) {
 		if s := l.stream.Load(); s != nil {
 			if why := s.expired(now); why != "" {
 				l.cut(why + " deadline")
+			} else {
+				s.quiet(now)
 			}
 		} else if since := l.idleSince.Load(); since != 0 && now-since >= keep {
 			idle = append(idle, l)

@@ -42,6 +42,7 @@ type Tunnel struct {
 	}
 
 	metrics *metrics
+	parker  *parker
 	running sync.WaitGroup
 	hard    context.Context // ends with the drain
 	cut     context.CancelFunc
@@ -59,7 +60,7 @@ func New(ctx context.Context, c *Config, o Options) (*Tunnel, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &Tunnel{log: o.Log, passed: o.Passed, now: o.Now}
+	t := &Tunnel{log: o.Log, passed: o.Passed, now: o.Now, parker: newParker()}
 	t.hard, t.cut = context.WithCancel(context.WithoutCancel(ctx))
 	t.clock.Store(o.Now().UnixNano())
 	t.at.routes = make(map[string]*route)
@@ -94,7 +95,6 @@ func (t *Tunnel) Run(ctx context.Context) error {
 	}
 	t.drain(ticker.C)
 	t.end()
-	t.running.Wait()
 	return nil
 }
 
@@ -127,6 +127,10 @@ func (t *Tunnel) end() {
 	}
 	if t.metrics != nil {
 		t.metrics.close()
+	}
+	t.running.Wait()
+	if t.parker != nil {
+		t.parker.close()
 	}
 }
 
@@ -207,7 +211,7 @@ func (t *Tunnel) apply(ctx context.Context, c *Config) error {
 	for _, config := range c.Routes {
 		r := t.at.routes[config.Name]
 		if r == nil || r.accept != config.Accept || r.listen != config.Listen {
-			r = newRouteAt(config, t.log, &t.clock)
+			r = newRouteAt(config, t.log, &t.clock, t.parker)
 			r.watch.start(config.Files.paths())
 		}
 		s, err := read(config)

@@ -1,0 +1,18 @@
+//go:build !linux
+
+package tunnel
+
+import "syscall"
+
+const canPark = false
+
+// A parker does nothing here: who waits has a goroutine.
+type parker struct{}
+
+func newParker() *parker { return nil }
+
+func (p *parker) park(syscall.RawConn, func()) uint64 { return 0 }
+
+func (p *parker) resume(uint64) {}
+
+func (p *parker) close() {}
