@@ -26,9 +26,14 @@ func (r *route) run(ctx context.Context) {
 		address := neighbourhood(addrPort(conn.RemoteAddr()))
 		select {
 		case r.handshaking <- struct{}{}:
-		case <-ctx.Done():
-			conn.Close()
-			return
+		default:
+			r.evict()
+			select {
+			case r.handshaking <- struct{}{}:
+			case <-ctx.Done():
+				conn.Close()
+				return
+			}
 		}
 		if !r.knock(address) {
 			<-r.handshaking

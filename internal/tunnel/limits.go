@@ -18,7 +18,8 @@ const (
 	maxLinger     = 64 << 10
 	// resetTimeout bounds the farewell of a stream that broke.
 	resetTimeout = time.Second
-	// maxHandshakes bounds those under way on a route; at about 40 KiB each they take 20 MiB. maxPerAddress bounds those
+	// maxHandshakes bounds those under way on a route; at about 40 KiB each they take 20 MiB. Of more than that the oldest
+	// has to go. maxPerAddress bounds those
 	// of one address, so that one machine cannot keep the others out.
 	maxHandshakes = 512
 	maxPerAddress = 128

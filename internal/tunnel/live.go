@@ -38,7 +38,8 @@ type route struct {
 		sync.Mutex
 		closed     bool // no more links, and no more streams on those that there are
 		links      map[*link]struct{}
-		plain      map[net.Conn]struct{} // connections that have no link yet
+		plain      map[net.Conn]uint64 // connections that have no link yet, in the order in which they came
+		came       uint64
 		presences  map[string]*presence
 		addresses  map[netip.Addr]int // handshakes under way
 		handshakes map[string]int64   // by result
@@ -70,7 +71,7 @@ func newRouteAt(r Route, log *slog.Logger, clock *atomic.Int64, parker *parker) 
 	}
 	at.idle.handed, at.idle.discard = make(chan *link), at.discard
 	at.live.links = make(map[*link]struct{})
-	at.live.plain = make(map[net.Conn]struct{})
+	at.live.plain = make(map[net.Conn]uint64)
 	at.live.presences = make(map[string]*presence)
 	at.live.addresses = make(map[netip.Addr]int)
 	at.live.handshakes = make(map[string]int64)
@@ -159,8 +160,27 @@ func (r *route) hold(conn net.Conn) bool {
 	if r.live.closed {
 		return false
 	}
-	r.live.plain[conn] = struct{}{}
+	r.live.came++
+	r.live.plain[conn] = r.live.came
 	return true
+}
+
+// evict ends the handshake that has gone on for longest, so that those who are slow on purpose cannot keep others out:
+// one that is honest is over long before its turn comes.
+func (r *route) evict() {
+	r.live.Lock()
+	defer r.live.Unlock()
+	var oldest net.Conn
+	for conn, came := range r.live.plain {
+		if oldest == nil || came < r.live.plain[oldest] {
+			oldest = conn
+		}
+	}
+	if oldest != nil {
+		r.live.handshakes["crowded"]++
+		delete(r.live.plain, oldest) // another one is next
+		reset(oldest)
+	}
 }
 
 func (r *route) release(conn net.Conn) {
