@@ -37,11 +37,6 @@ const (
 	carrierIdle = time.Minute
 	// maxBackoff is the longest pause after accept failed, for want of descriptors for instance.
 	maxBackoff = time.Second
-	// verdictLife is how long a chain that was found good is not verified again; maxVerdicts bounds their number and
-	// maxVerdict the size of each, 4 MiB in all.
-	verdictLife = time.Minute
-	maxVerdicts = 512
-	maxVerdict  = 8 << 10
 	// maxFile bounds each file that is read: routes, rules, revoked keys. 64 KiB are 1,200 fingerprints.
 	maxFile = 1 << 20
 )

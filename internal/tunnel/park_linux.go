@@ -6,9 +6,6 @@ import (
 	"syscall"
 )
 
-// canPark says that a connection can be waited for without a goroutine.
-const canPark = true
-
 // A parker waits for connections that are quiet, with some bytes for each where a goroutine has a stack. It has an epoll
 // of its own, which the runtime's poller waits for as for any other descriptor.
 type parker struct {

@@ -4,8 +4,6 @@ package tunnel
 
 import "syscall"
 
-const canPark = false
-
 // A parker does nothing here: who waits has a goroutine.
 type parker struct{}
 
