@@ -200,31 +200,12 @@ func (t *Tunnel) apply(ctx context.Context, c *Config) error {
 	}
 	t.at.Lock()
 	defer t.at.Unlock()
-	next := make(map[string]*route, len(c.Routes))
-	standings := make(map[*route]*standing, len(c.Routes))
-	var opened []*route
-	undo := func() {
+	next, standings, opened, err := t.prepare(ctx, c)
+	if err != nil {
 		for _, r := range opened {
 			r.listener.Close()
 		}
-	}
-	for _, config := range c.Routes {
-		r := t.at.routes[config.Name]
-		if r == nil || r.accept != config.Accept || r.listen != config.Listen {
-			r = newRouteAt(config, t.log, &t.clock, t.parker)
-			r.watch.start(config.Files.paths())
-		}
-		s, err := read(config)
-		if err == nil && r.listener == nil {
-			if r.listener, err = listen(ctx, config.Listen, t.passed); err == nil {
-				opened = append(opened, r)
-			}
-		}
-		if err != nil {
-			undo()
-			return fmt.Errorf("route %s: %w", config.Name, err)
-		}
-		next[config.Name], standings[r] = r, s
+		return err
 	}
 	t.at.drain = c.Drain
 	for r, s := range standings {
@@ -241,6 +222,29 @@ func (t *Tunnel) apply(ctx context.Context, c *Config) error {
 	}
 	t.at.routes = next
 	return nil
+}
+
+// prepare opens the places that are not open yet, and reads all files. opened is to be closed where it fails.
+func (t *Tunnel) prepare(ctx context.Context, c *Config) (next map[string]*route, standings map[*route]*standing, opened []*route, err error) {
+	next, standings = make(map[string]*route, len(c.Routes)), make(map[*route]*standing, len(c.Routes))
+	for _, config := range c.Routes {
+		r := t.at.routes[config.Name]
+		if r == nil || r.accept != config.Accept || r.listen != config.Listen {
+			r = newRouteAt(config, t.log, &t.clock, t.parker)
+			r.watch.start(config.Files.paths())
+		}
+		s, err := read(config)
+		if err == nil && r.listener == nil {
+			if r.listener, err = listen(ctx, config.Listen, t.passed); err == nil {
+				opened = append(opened, r)
+			}
+		}
+		if err != nil {
+			return nil, nil, opened, fmt.Errorf("route %s: %w", config.Name, err)
+		}
+		next[config.Name], standings[r] = r, s
+	}
+	return next, standings, opened, nil
 }
 
 // Check reports what would keep the routes from being opened, besides their places being taken.
