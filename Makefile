@@ -49,7 +49,7 @@ pictures: build/snug
 # The race detector over what has goroutines; it needs a C compiler.
 .PHONY: race
 race:
-	go test -race -short ./client/... ./internal/server/... ./internal/transport ./internal/bridge ./mtls
+	go test -race -short ./client/... ./internal/server/... ./internal/transport ./internal/bridge ./internal/tunnel ./mtls
 	go test -race -run "ClonesApart|TestLife" ./mls
 
 generate:
@@ -83,3 +83,9 @@ fuzz-mls:
 .PHONY: bench-mls
 bench-mls:
 	go run ./bench/mls
+
+# `snug tunnel` beside others that wrap services in TLS (docs/performance.md): some minutes. Debian has stunnel4, spiped,
+# socat, haproxy, nginx and libnginx-mod-stream; what is not there is not measured.
+.PHONY: bench-sockets
+bench-sockets:
+	go run ./bench/sockets

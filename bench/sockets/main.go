@@ -90,18 +90,8 @@ func measure(ctx context.Context, p plan, binary string, wanted []string, out, l
 	if err != nil {
 		return err
 	}
-	for round := range p.rounds {
-		for i := range running {
-			// Another one is first in each round.
-			t := running[(i+round)%len(running)]
-			fmt.Fprintf(log, "bench: round %d of %d: %s\n", round+1, p.rounds, t.name)
-			if err := m.sample(ctx, p, t, r); err != nil {
-				r.fail(t.name, err)
-			}
-			if ctx.Err() != nil {
-				return ctx.Err()
-			}
-		}
+	if err := m.rounds(ctx, p, running, r); err != nil {
+		return err
 	}
 	for _, t := range running {
 		t.stop()
@@ -110,6 +100,24 @@ func measure(ctx context.Context, p plan, binary string, wanted []string, out, l
 	m.idleAll(ctx, p, wanted, r)
 	r.print(out)
 	return r.broken()
+}
+
+// rounds takes the samples.
+func (m *machine) rounds(ctx context.Context, p plan, running []*tool, r *report) error {
+	for round := range p.rounds {
+		for i := range running {
+			// Another one is first in each round.
+			t := running[(i+round)%len(running)]
+			fmt.Fprintf(m.log, "bench: round %d of %d: %s\n", round+1, p.rounds, t.name)
+			if err := m.sample(ctx, p, t, r); err != nil {
+				r.fail(t.name, err)
+			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+		}
+	}
+	return nil
 }
 
 // build compiles the binary from the checkout.

@@ -20,7 +20,7 @@ func doctorFlags(set *flag.FlagSet) action {
 		words = append(words, [2]string{"allow", rule})
 		return err
 	})
-	for _, name := range []string{"allow", "within", "key", "certificate", "authority", "list", "revoked"} {
+	for _, name := range []string{"allow", "within", "pki", "key", "certificate", "authority", "list", "revoked"} {
 		set.Func(name, tunnel.Directives[name].Usage, func(v string) error {
 			words = append(words, [2]string{name, v})
 			return nil

@@ -52,6 +52,27 @@ func shouter(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// greeter runs a service that speaks first, as those for mail do.
+func greeter(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			io.WriteString(conn, "220 mail.example.org\r\n")
+			go func() { io.Copy(io.Discard, conn); conn.Close() }()
+		}
+	}()
+	return l.Addr().String()
+}
+
 // say says something to an address, and gives the whole answer.
 func say(network, address, text string) (string, error) {
 	conn, err := net.Dial(network, address)
@@ -296,7 +317,7 @@ func TestDoctorVerb(t *testing.T) {
 		{"another expected", 3, []string{"the rule here is key:" + strangerKey, "--peer " + farKey}, []string{address, "--home", homes[1], "--peer", strangerKey}},
 		{"refused there", 3, []string{"refuses us", "--peer " + strangerKey}, []string{address, "--home", stranger, "--peer", farKey}},
 		{"nobody there", 5, []string{"nobody listens"}, []string{closedPort(t), "--home", stranger, "--peer", farKey}},
-		{"no TLS there", 3, []string{"speaks no TLS"}, []string{shouter(t), "--home", stranger, "--peer", farKey, "--wait", "2s"}},
+		{"no TLS there", 3, []string{"speaks no TLS"}, []string{greeter(t), "--home", stranger, "--peer", farKey}},
 		{"no address", 2, []string{"HOST:PORT"}, []string{"example", "--home", stranger}},
 	} {
 		cmd := exec.Command(binary, append([]string{"doctor"}, row.args...)...)

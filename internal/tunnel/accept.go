@@ -8,8 +8,6 @@ import (
 	"net/netip"
 	"slices"
 	"time"
-
-	"snug/mtls"
 )
 
 // A caller is a connection that has come, and for whom.
@@ -28,9 +26,14 @@ func (r *route) run(ctx context.Context) {
 		address := neighbourhood(addrPort(conn.RemoteAddr()))
 		select {
 		case r.handshaking <- struct{}{}:
-		case <-ctx.Done():
-			conn.Close()
-			return
+		default:
+			r.evict()
+			select {
+			case r.handshaking <- struct{}{}:
+			case <-ctx.Done():
+				conn.Close()
+				return
+			}
 		}
 		if !r.knock(address) {
 			<-r.handshaking
@@ -56,7 +59,10 @@ func (r *route) admit(ctx context.Context, conn net.Conn, address netip.Addr) {
 	r.shook(err)
 	if err == nil {
 		r.streams.Go(func() {
-			defer r.leave(l)
+			if !l.confirm() {
+				r.leave(l)
+				return
+			}
 			r.serve(ctx, l, from)
 		})
 	}
@@ -107,30 +113,46 @@ func (s *standing) called(conn net.Conn) (caller, error) {
 	return c, nil
 }
 
-// serve joins the streams of a link with the target: one after another on a carrier, the only one else.
+// serve joins the next stream of a link with the target. It is called again when that has ended, in another goroutine.
 func (r *route) serve(ctx context.Context, l *link, from caller) {
-	if l.state.NegotiatedProtocol == mtls.Protocol {
-		if _, err := l.tls.Write([]byte{1}); err != nil { // its dialer waits for it
-			l.line.Close()
+	for r.next(l) {
+		plain, good := r.answer(ctx, l, from)
+		if plain != nil {
+			r.carry(l, plain, nil, func(good bool) {
+				if good {
+					r.serve(ctx, l, from)
+				} else {
+					r.leave(l)
+				}
+			})
 			return
+		}
+		if !good {
+			break
 		}
 	}
-	for {
-		l.idleSince.Store(r.clock.Load())
-		if r.closed() {
-			l.close()
-			return
-		}
-		if l.framed {
-			if err := l.opened(); err != nil {
-				r.hungUp(l, err)
-				return
-			}
-		}
-		if !r.answer(ctx, l, from) {
-			return
-		}
+	r.leave(l)
+}
+
+// next waits for a carrier's next stream. A link of another kind has one, which is there at once.
+func (r *route) next(l *link) bool {
+	l.idleSince.Store(r.clock.Load())
+	if r.closed() {
+		l.close()
+		return false
 	}
+	if !l.framed {
+		return true
+	}
+	if err := l.opened(); err != nil {
+		r.hungUp(l, err)
+		return false
+	}
+	if l.stale(r.clock.Load()) {
+		l.close() // before an answer: the far end tries a new connection, which is judged
+		return false
+	}
+	return true
 }
 
 // hungUp ends a carrier between two streams.
@@ -145,8 +167,8 @@ func (r *route) hungUp(l *link, err error) {
 	l.line.Close()
 }
 
-// answer carries one stream. It reports whether the link is good for another.
-func (r *route) answer(ctx context.Context, l *link, from caller) bool {
+// answer connects to the target for a stream. Where that fails plain is nil, and good says whether the link is.
+func (r *route) answer(ctx context.Context, l *link, from caller) (plain net.Conn, good bool) {
 	s := r.standing.Load()
 	l.idleSince.Store(0)
 	plain, err := s.target.dial(ctx)
@@ -159,16 +181,16 @@ func (r *route) answer(ctx context.Context, l *link, from caller) bool {
 	if err != nil {
 		l.presence.refused.Add(1)
 		r.log.Warn("the target cannot be reached", "reason", err)
-		return r.refuse(l, reasonTarget)
+		return nil, r.refuse(l, reasonTarget)
 	}
 	if l.framed {
 		if err := l.control(kindAccept, l.number(), reasonNone); err != nil {
 			plain.Close()
 			l.line.Close()
-			return false
+			return nil, false
 		}
 	}
-	return r.carry(l, plain, s, nil)
+	return plain, true
 }
 
 // refuse tells the far end that its stream has no target.
@@ -185,21 +207,31 @@ func (r *route) refuse(l *link, why reason) bool {
 	return true
 }
 
-// carry runs a stream, and counts it. It reports whether the link is good for another.
-func (r *route) carry(l *link, plain net.Conn, s *standing, first []byte) bool {
-	st := &stream{link: l, plain: plain, first: first, presence: l.presence, clock: r.clock, idle: s.Idle, total: s.Total}
+// carry starts a stream, and counts it. In the end done is told whether the link is good for another.
+func (r *route) carry(l *link, plain net.Conn, first []byte, done func(good bool)) {
+	s := r.standing.Load()
+	st := &stream{link: l, plain: plain, first: first, presence: l.presence, clock: r.clock, parker: r.parker, idle: s.Idle, total: s.Total}
 	l.presence.active.Add(1)
-	err := st.run()
-	l.presence.active.Add(-1)
+	r.streams.Add(1)
+	st.start(func(err error) {
+		defer r.streams.Done()
+		l.presence.active.Add(-1)
+		done(r.ended(l, err))
+	})
+}
+
+// ended counts a stream that is over, and reports whether its link is good for another.
+func (r *route) ended(l *link, err error) bool {
 	if err != nil {
 		l.presence.broken.Add(1)
 		r.log.Debug("stream broke", "peer", l.who.rule, "reason", err)
 		return false
 	}
 	l.presence.ended.Add(1)
-	if !l.reusable() && !(l.framed && r.accept && l.why.Load() == nil && l.readErr == nil) {
-		l.close()
-		return false
+	// The accepting end may have the next opening already.
+	if l.reusable() || l.framed && r.accept && l.why.Load() == nil && l.readErr == nil {
+		return true
 	}
-	return true
+	l.close()
+	return false
 }

@@ -36,13 +36,13 @@ func (r *route) connect(ctx context.Context, conn net.Conn) {
 		h := proxyHeader{source: from.source, destination: from.destination}
 		first = h.append(nil)
 	}
-	if !r.carry(l, conn, s, first) {
-		r.leave(l)
-		return
-	}
-	if r.closed() || !r.idle.put(l, r.clock.Load(), r.standing.Load().Carriers) {
-		r.discard(l)
-	}
+	r.carry(l, conn, first, func(good bool) {
+		if !good {
+			r.leave(l)
+		} else if r.closed() || !r.idle.put(l, r.clock.Load(), r.standing.Load().Carriers) {
+			r.discard(l)
+		}
+	})
 }
 
 // carrier gives a link on which the stream was opened: an idle one if there is one. One that breaks before the answer
@@ -84,7 +84,7 @@ func (r *route) carrier(ctx context.Context, s *standing) (*link, error) {
 
 // obtain gives an idle carrier, one that another stream has just left, or a new one.
 func (r *route) obtain(ctx context.Context, s *standing) (l *link, fresh bool, err error) {
-	if l := r.idle.take(); l != nil {
+	if l := r.idle.take(r.clock.Load()); l != nil {
 		return l, false, nil
 	}
 	select {

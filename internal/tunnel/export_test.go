@@ -18,7 +18,7 @@ type (
 const (
 	KindOpen, KindAccept, KindRefuse, KindData, KindEnd, KindReset = kindOpen, kindAccept, kindRefuse, kindData, kindEnd, kindReset
 	MaxData, HeaderSize                                            = maxData, headerSize
-	MaxPerAddress, SweepEvery, CarrierIdle                         = maxPerAddress, sweepEvery, carrierIdle
+	MaxPerAddress, MaxHandshakes                                   = maxPerAddress, maxHandshakes
 )
 
 var (

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -199,6 +200,31 @@ func TestHalfOpen(t *testing.T) {
 		got, err := askAt(p.near.addr(), "hello")
 		return err == nil && got == "hello"
 	})
+}
+
+// TestFlood: handshakes that nobody goes on with, from many addresses, do not keep an honest peer out for a moment: the
+// oldest of them have to go.
+func TestFlood(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux has all of 127.0.0.0/8 for its own")
+	}
+	p := newPair(t, backend(t, echo))
+	flood := func(n int) {
+		for i := range n {
+			from := &net.TCPAddr{IP: net.IPv4(127, 0, byte(1+i/100), byte(1+i%100))}
+			conn, err := (&net.Dialer{LocalAddr: from}).Dial("tcp", p.far.addr())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { conn.Close() })
+		}
+	}
+	flood(tunnel.MaxHandshakes + 50)
+	until(t, "the oldest have had to go", func() bool { return p.far.Snapshot().Handshakes["main"]["crowded"] >= 50 })
+	if got, err := askAt(p.near.addr(), "hello"); err != nil || got != "hello" {
+		t.Errorf("an honest peer: got %q, %v", got, err)
+	}
 }
 
 // TestStreamLimit: a peer has so many streams at a time, and not one more.

@@ -18,7 +18,8 @@ const (
 	maxLinger     = 64 << 10
 	// resetTimeout bounds the farewell of a stream that broke.
 	resetTimeout = time.Second
-	// maxHandshakes bounds those under way on a route; at about 40 KiB each they take 20 MiB. maxPerAddress bounds those
+	// maxHandshakes bounds those under way on a route; at about 40 KiB each they take 20 MiB. Of more than that the oldest
+	// has to go. maxPerAddress bounds those
 	// of one address, so that one machine cannot keep the others out.
 	maxHandshakes = 512
 	maxPerAddress = 128
@@ -28,16 +29,14 @@ const (
 	// sweepEvery is how often deadlines and files are looked at. A file is believed when it looks the same twice in a
 	// row, so that what it says holds within three sweeps: under one second of the two that we promise.
 	sweepEvery = 250 * time.Millisecond
+	// parkAfter is how long a stream is quiet before its goroutines are given back: about what a person at a terminal
+	// takes from one key to the next.
+	parkAfter = time.Second
 	// carrierIdle is how long the connecting end keeps an idle carrier; the accepting end keeps it twice as long, so that
 	// it is not closed just as the next stream begins.
 	carrierIdle = time.Minute
 	// maxBackoff is the longest pause after accept failed, for want of descriptors for instance.
 	maxBackoff = time.Second
-	// verdictLife is how long a chain that was found good is not verified again; maxVerdicts bounds their number and
-	// maxVerdict the size of each, 4 MiB in all.
-	verdictLife = time.Minute
-	maxVerdicts = 512
-	maxVerdict  = 8 << 10
 	// maxFile bounds each file that is read: routes, rules, revoked keys. 64 KiB are 1,200 fingerprints.
 	maxFile = 1 << 20
 )

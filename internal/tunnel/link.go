@@ -83,6 +83,18 @@ func (l *link) confirmed() error {
 	return nil
 }
 
+// confirm says that byte, to who waits for it.
+func (l *link) confirm() bool {
+	if l.state.NegotiatedProtocol != mtls.Protocol {
+		return true
+	}
+	if _, err := l.tls.Write([]byte{1}); err != nil {
+		l.line.Close()
+		return false
+	}
+	return true
+}
+
 // linger closes so that an alert arrives: closing a socket with unread bytes in it sends a reset, which may overtake it.
 func linger(raw net.Conn) {
 	defer raw.Close()
@@ -103,7 +115,7 @@ func (l *link) fill() error {
 		return l.readErr
 	}
 	if err := l.line.fill(); err != nil {
-		l.readErr = err
+		l.keep(err)
 		return err
 	}
 	l.in, l.r, l.w = takeBuffer(), 0, 0
@@ -114,7 +126,7 @@ func (l *link) fill() error {
 		if err == errLater {
 			return nil
 		}
-		if l.readErr = err; err != nil && l.w == 0 {
+		if l.keep(err); err != nil && l.w == 0 {
 			return err
 		}
 		// A record can turn out to hold nothing for us, so none but the first is waited for.
@@ -122,6 +134,13 @@ func (l *link) fill() error {
 			l.line.nowait = false
 			return nil
 		}
+	}
+}
+
+// keep remembers what has ended the reading. A deadline has not: crypto/tls goes on after it where it was.
+func (l *link) keep(err error) {
+	if err != nil && !isTimeout(err) {
+		l.readErr = err
 	}
 }
 
@@ -222,10 +241,20 @@ func (l *link) reusable() bool {
 // alive reports whether an idle carrier is still one: nothing has come on it, not even its end.
 func (l *link) alive() bool { return l.r == l.w && l.line.r == l.line.w && l.line.source.alive() }
 
+// stale reports whether the certificate by which an authority vouched for the peer has expired: what lives lives on, and
+// nothing new begins. Of a pinned key the dates mean nothing.
+func (l *link) stale(now int64) bool {
+	peer := l.who.peer
+	return peer.Chain != nil && peer.Certificate.NotAfter.UnixNano() < now
+}
+
 // cut ends it at once. The far end, and who is behind it, see a stream that broke.
 func (l *link) cut(why string) {
 	l.why.CompareAndSwap(nil, &why)
 	l.line.Close()
+	if s := l.stream.Load(); s != nil {
+		s.abort()
+	}
 }
 
 // close ends it with a farewell.

@@ -22,11 +22,13 @@ type route struct {
 	listen   Address
 	log      *slog.Logger
 	clock    *atomic.Int64 // Unix nanoseconds as of the last sweep
+	parker   *parker
 	listener net.Listener
 
 	// standing is what the route goes by at the moment.
 	standing atomic.Pointer[standing]
-	watch    watch // guarded by the tunnel's sweeping
+	watch    watch     // guarded by the tunnel's sweeping
+	renewAt  time.Time // likewise
 
 	handshaking chan struct{} // one for each under way; of the connecting end also those that wait
 	idle        pool
@@ -36,7 +38,8 @@ type route struct {
 		sync.Mutex
 		closed     bool // no more links, and no more streams on those that there are
 		links      map[*link]struct{}
-		plain      map[net.Conn]struct{} // connections that have no link yet
+		plain      map[net.Conn]uint64 // connections that have no link yet, in the order in which they came
+		came       uint64
 		presences  map[string]*presence
 		addresses  map[netip.Addr]int // handshakes under way
 		handshakes map[string]int64   // by result
@@ -60,15 +63,15 @@ var (
 	errClosed  = errors.New("tunnel: the route is closed")
 )
 
-func newRouteAt(r Route, log *slog.Logger, clock *atomic.Int64) *route {
-	at := &route{name: r.Name, accept: r.Accept, listen: r.Listen, log: log.With("route", r.Name), clock: clock}
+func newRouteAt(r Route, log *slog.Logger, clock *atomic.Int64, parker *parker) *route {
+	at := &route{name: r.Name, accept: r.Accept, listen: r.Listen, log: log.With("route", r.Name), clock: clock, parker: parker}
 	at.handshaking = make(chan struct{}, maxHandshakes)
 	if !r.Accept {
 		at.handshaking = make(chan struct{}, maxDialing)
 	}
 	at.idle.handed, at.idle.discard = make(chan *link), at.discard
 	at.live.links = make(map[*link]struct{})
-	at.live.plain = make(map[net.Conn]struct{})
+	at.live.plain = make(map[net.Conn]uint64)
 	at.live.presences = make(map[string]*presence)
 	at.live.addresses = make(map[netip.Addr]int)
 	at.live.handshakes = make(map[string]int64)
@@ -157,8 +160,27 @@ func (r *route) hold(conn net.Conn) bool {
 	if r.live.closed {
 		return false
 	}
-	r.live.plain[conn] = struct{}{}
+	r.live.came++
+	r.live.plain[conn] = r.live.came
 	return true
+}
+
+// evict ends the handshake that has gone on for longest, so that those who are slow on purpose cannot keep others out:
+// one that is honest is over long before its turn comes.
+func (r *route) evict() {
+	r.live.Lock()
+	defer r.live.Unlock()
+	var oldest net.Conn
+	for conn, came := range r.live.plain {
+		if oldest == nil || came < r.live.plain[oldest] {
+			oldest = conn
+		}
+	}
+	if oldest != nil {
+		r.live.handshakes["crowded"]++
+		delete(r.live.plain, oldest) // another one is next
+		reset(oldest)
+	}
 }
 
 func (r *route) release(conn net.Conn) {
@@ -245,6 +267,7 @@ func handshakeResult(err error) string {
 // sweep looks at deadlines, and at files.
 func (r *route) sweep(now time.Time) {
 	r.expire(now.UnixNano())
+	r.renew(now)
 	s := r.standing.Load()
 	if !r.watch.changed(s.Files.paths()) {
 		return
@@ -280,6 +303,8 @@ func (r *route) expire(now int64) {
 		if s := l.stream.Load(); s != nil {
 			if why := s.expired(now); why != "" {
 				l.cut(why + " deadline")
+			} else {
+				s.quiet(now)
 			}
 		} else if since := l.idleSince.Load(); since != 0 && now-since >= keep {
 			idle = append(idle, l)

@@ -24,6 +24,8 @@ type Files struct {
 	Authority, List string
 	// Revoked is a list of keys that are let in nowhere, a fingerprint to a line.
 	Revoked string
+	// PKI is DIR/NAME of a certificate in a directory of `snug pki`, which the tunnel renews; or empty.
+	PKI string
 	// Peers is where `snug key add` remembers peers.
 	Peers string
 }

@@ -196,6 +196,8 @@ var Directives = map[string]Directive{
 		set: func(r *Route, v string) error { return parseDuration(&r.Idle, v) }},
 	"total": {Value: "TIME", Usage: "end streams after this `TIME`",
 		set: func(r *Route, v string) error { return parseDuration(&r.Total, v) }},
+	"pki": {Value: "DIR/NAME", Usage: "key, certificate, authority and revocation list of NAME in a directory of snug pki, renewed while the tunnel runs: `DIR/NAME`", file: true,
+		set: usePKI},
 	"key": {Value: "FILE", Usage: "private key in PEM; without it, that of `FILE` in the home", file: true,
 		set: func(r *Route, v string) error { r.Files.Key = v; return nil }},
 	"certificate": {Value: "FILE", Usage: "certificate of an authority for the key, in a `FILE` in PEM", file: true,

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"snug/mtls"
@@ -21,6 +23,18 @@ type stream struct {
 	presence *presence
 	clock    *atomic.Int64
 
+	// parker waits in the place of quiet halves; nil where there is none.
+	parker *parker
+	done   func(error)
+
+	up, down *half
+	life     struct {
+		sync.Mutex
+		left               int // halves
+		aborted            bool
+		sending, receiving error
+	}
+
 	source      *source
 	idle, total time.Duration
 	began       int64
@@ -33,36 +47,121 @@ var (
 	errReset = errors.New("tunnel: reset by the far end")
 	// errPlain says that ours did.
 	errPlain = errors.New("tunnel: the connection in plain text broke")
+	// errAborted ends the half of a stream whose other half broke.
+	errAborted = fmt.Errorf("tunnel: the other direction broke: %w", net.ErrClosed)
 )
 
-// run carries both directions until both sides have said that they are done, and leaves the link as it is then. Whatever
-// else ends it resets plain, and ends the link, so that neither side takes what it has for all there is.
-func (s *stream) run() error {
+// A half is one direction of a stream.
+type half struct {
+	work func() error
+	raw  syscall.RawConn
+	conn net.Conn
+	// leaving asks for the goroutine of a half that is quiet; ticket is the parked half's, guarded by the stream's lock.
+	leaving atomic.Bool
+	ticket  uint64
+	over    bool // guarded likewise
+}
+
+// errQuiet ends the work of a half that is to be parked.
+var errQuiet = errors.New("tunnel: quiet")
+
+// start carries both directions until both sides have said that they are done, and leaves the link as it is then. Whatever
+// else ends it resets plain, and ends the link, so that neither side takes what it has for all there is. done is called
+// in the end, once; start does not wait for it.
+func (s *stream) start(done func(error)) {
 	s.source = newSource(s.plain)
 	s.began = s.clock.Load()
 	s.last.Store(s.began)
+	s.done = done
+	s.up = &half{work: s.send, raw: s.source.raw, conn: s.plain}
+	s.down = &half{work: s.receive, raw: s.link.line.source.raw, conn: s.link.line}
+	s.life.left = 2
 	s.link.idleSince.Store(0)
 	s.link.stream.Store(s)
-	defer s.link.stream.Store(nil)
-	up := make(chan error, 1)
-	go func() {
-		err := s.up()
-		if err != nil {
-			s.abort()
+	go s.drive(s.up)
+	go s.drive(s.down)
+}
+
+// drive works until the half is over or parked.
+func (s *stream) drive(h *half) {
+	for {
+		err := h.work()
+		if err != errQuiet {
+			s.finish(h, err)
+			return
 		}
-		up <- err
-	}()
-	err := s.down()
+		h.conn.SetReadDeadline(time.Time{})
+		h.leaving.Store(false)
+		parked, aborted := s.park(h)
+		if parked {
+			return
+		}
+		if aborted {
+			s.finish(h, errAborted)
+			return
+		}
+	}
+}
+
+// park leaves the waiting for the half's next bytes to the parker.
+func (s *stream) park(h *half) (parked, aborted bool) {
+	s.life.Lock()
+	defer s.life.Unlock()
+	if s.life.aborted || s.parker == nil || h.raw == nil {
+		return false, s.life.aborted
+	}
+	h.ticket = s.parker.park(h.raw, func() {
+		s.life.Lock() // which is held until the ticket is there
+		h.ticket = 0
+		s.life.Unlock()
+		s.drive(h)
+	})
+	return h.ticket != 0, false
+}
+
+// quiet asks both halves for their goroutines if nothing has gone either way for parkAfter.
+func (s *stream) quiet(now int64) {
+	if s.parker == nil || now-s.last.Load() < int64(parkAfter) {
+		return
+	}
+	s.life.Lock()
+	defer s.life.Unlock()
+	for _, h := range []*half{s.up, s.down} {
+		if h.ticket == 0 && h.raw != nil && !h.over && !s.life.aborted && h.leaving.CompareAndSwap(false, true) {
+			h.conn.SetReadDeadline(time.Unix(1, 0))
+		}
+	}
+}
+
+// finish ends a half, and with the second one the stream.
+func (s *stream) finish(h *half, err error) {
 	if err != nil {
 		s.abort()
 	}
-	sending := <-up
-	if err == nil && sending == nil {
-		s.plain.Close()
-		return nil
+	s.life.Lock()
+	if h == s.up {
+		s.life.sending = err
+	} else {
+		s.life.receiving = err
 	}
-	s.farewell(sending, err)
-	return s.cause(sending, err)
+	h.over = true
+	if h.leaving.Swap(false) && !s.life.aborted {
+		h.conn.SetReadDeadline(time.Time{}) // the link may go on to another stream
+	}
+	s.life.left--
+	over, sending, receiving := s.life.left == 0, s.life.sending, s.life.receiving
+	s.life.Unlock()
+	if !over {
+		return
+	}
+	s.link.stream.Store(nil)
+	if sending == nil && receiving == nil {
+		s.plain.Close()
+		s.done(nil)
+		return
+	}
+	s.farewell(sending, receiving)
+	s.done(s.cause(sending, receiving))
 }
 
 // cause gives the error that came first: the other is its echo.
@@ -83,11 +182,21 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// abort breaks plain, and unblocks whoever waits for the link. It may be called more than once.
+// abort breaks plain, and unblocks whoever waits, in a goroutine or parked. It may be called more than once.
 func (s *stream) abort() {
+	s.life.Lock()
+	s.life.aborted = true
+	tickets := []uint64{s.up.ticket, s.down.ticket}
+	s.up.ticket, s.down.ticket = 0, 0
+	s.life.Unlock()
 	reset(s.plain)
 	s.link.line.SetReadDeadline(time.Unix(1, 0))
 	s.link.line.SetWriteDeadline(time.Now().Add(resetTimeout))
+	for _, ticket := range tickets {
+		if ticket != 0 {
+			s.parker.resume(ticket)
+		}
+	}
 }
 
 // farewell tells the far end that the stream broke, where the line still allows it, and ends the link.
@@ -95,15 +204,15 @@ func (s *stream) farewell(sending, receiving error) {
 	l := s.link
 	// After its end or a write that was cut short our direction has nothing more to say: the missing end of TLS says it,
 	// as it does without frames.
-	if l.framed && errors.Is(sending, errPlain) && receiving != errReset && l.why.Load() == nil {
+	if l.framed && (errors.Is(sending, errPlain) || sending == errAborted) && receiving != errReset && l.why.Load() == nil {
 		l.control(kindReset, l.number(), reasonBroken)
 		l.tls.CloseWrite()
 	}
 	l.line.Close()
 }
 
-// up carries what plain says to the link.
-func (s *stream) up() error {
+// send carries what plain says to the link.
+func (s *stream) send() error {
 	if len(s.first) > 0 {
 		b := takeBuffer()
 		err := s.link.send(b, copy(b[headerSize:headerSize+maxData], s.first))
@@ -111,6 +220,7 @@ func (s *stream) up() error {
 		if err != nil {
 			return err
 		}
+		s.first = nil
 	}
 	for {
 		b, n, err := s.source.read(headerSize, maxData)
@@ -127,6 +237,9 @@ func (s *stream) up() error {
 		if err == io.EOF {
 			return s.end()
 		}
+		if s.up.leaving.Load() && isTimeout(err) {
+			return errQuiet
+		}
 		if err != nil {
 			return fmt.Errorf("%w: %w", errPlain, err)
 		}
@@ -141,15 +254,15 @@ func (s *stream) end() error {
 	return s.link.tls.CloseWrite()
 }
 
-// down carries what the link says to plain.
-func (s *stream) down() error {
+// receive carries what the link says to plain.
+func (s *stream) receive() error {
 	if !s.link.framed {
-		return s.downWhole()
+		return s.receiveWhole()
 	}
 	for {
 		found, err := s.link.next()
 		if err != nil {
-			return truncated(err)
+			return s.truncated(err)
 		}
 		switch found.kind {
 		case kindData:
@@ -166,14 +279,14 @@ func (s *stream) down() error {
 	}
 }
 
-// downWhole is down for a link whose own end is the stream's.
-func (s *stream) downWhole() error {
+// receiveWhole is receive for a link whose own end is the stream's.
+func (s *stream) receiveWhole() error {
 	l := s.link
 	for {
 		if err := l.fill(); err == io.EOF {
 			return s.deliverEnd()
 		} else if err != nil {
-			return err
+			return s.truncated(err)
 		}
 		err := s.deliver(l.in[l.r:l.w])
 		l.r = l.w
@@ -184,8 +297,11 @@ func (s *stream) downWhole() error {
 	}
 }
 
-// truncated calls the end of a carrier in the middle of a stream what it is.
-func truncated(err error) error {
+// truncated calls the end of a link in the middle of a stream what it is.
+func (s *stream) truncated(err error) error {
+	if s.down.leaving.Load() && isTimeout(err) {
+		return errQuiet
+	}
 	if err == io.EOF {
 		return mtls.ErrTruncated
 	}

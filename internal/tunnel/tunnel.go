@@ -42,6 +42,7 @@ type Tunnel struct {
 	}
 
 	metrics *metrics
+	parker  *parker
 	running sync.WaitGroup
 	hard    context.Context // ends with the drain
 	cut     context.CancelFunc
@@ -59,7 +60,7 @@ func New(ctx context.Context, c *Config, o Options) (*Tunnel, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &Tunnel{log: o.Log, passed: o.Passed, now: o.Now}
+	t := &Tunnel{log: o.Log, passed: o.Passed, now: o.Now, parker: newParker()}
 	t.hard, t.cut = context.WithCancel(context.WithoutCancel(ctx))
 	t.clock.Store(o.Now().UnixNano())
 	t.at.routes = make(map[string]*route)
@@ -94,7 +95,6 @@ func (t *Tunnel) Run(ctx context.Context) error {
 	}
 	t.drain(ticker.C)
 	t.end()
-	t.running.Wait()
 	return nil
 }
 
@@ -127,6 +127,10 @@ func (t *Tunnel) end() {
 	}
 	if t.metrics != nil {
 		t.metrics.close()
+	}
+	t.running.Wait()
+	if t.parker != nil {
+		t.parker.close()
 	}
 }
 
@@ -196,31 +200,12 @@ func (t *Tunnel) apply(ctx context.Context, c *Config) error {
 	}
 	t.at.Lock()
 	defer t.at.Unlock()
-	next := make(map[string]*route, len(c.Routes))
-	standings := make(map[*route]*standing, len(c.Routes))
-	var opened []*route
-	undo := func() {
+	next, standings, opened, err := t.prepare(ctx, c)
+	if err != nil {
 		for _, r := range opened {
 			r.listener.Close()
 		}
-	}
-	for _, config := range c.Routes {
-		r := t.at.routes[config.Name]
-		if r == nil || r.accept != config.Accept || r.listen != config.Listen {
-			r = newRouteAt(config, t.log, &t.clock)
-			r.watch.start(config.Files.paths())
-		}
-		s, err := read(config)
-		if err == nil && r.listener == nil {
-			if r.listener, err = listen(ctx, config.Listen, t.passed); err == nil {
-				opened = append(opened, r)
-			}
-		}
-		if err != nil {
-			undo()
-			return fmt.Errorf("route %s: %w", config.Name, err)
-		}
-		next[config.Name], standings[r] = r, s
+		return err
 	}
 	t.at.drain = c.Drain
 	for r, s := range standings {
@@ -237,6 +222,29 @@ func (t *Tunnel) apply(ctx context.Context, c *Config) error {
 	}
 	t.at.routes = next
 	return nil
+}
+
+// prepare opens the places that are not open yet, and reads all files. opened is to be closed where it fails.
+func (t *Tunnel) prepare(ctx context.Context, c *Config) (next map[string]*route, standings map[*route]*standing, opened []*route, err error) {
+	next, standings = make(map[string]*route, len(c.Routes)), make(map[*route]*standing, len(c.Routes))
+	for _, config := range c.Routes {
+		r := t.at.routes[config.Name]
+		if r == nil || r.accept != config.Accept || r.listen != config.Listen {
+			r = newRouteAt(config, t.log, &t.clock, t.parker)
+			r.watch.start(config.Files.paths())
+		}
+		s, err := read(config)
+		if err == nil && r.listener == nil {
+			if r.listener, err = listen(ctx, config.Listen, t.passed); err == nil {
+				opened = append(opened, r)
+			}
+		}
+		if err != nil {
+			return nil, nil, opened, fmt.Errorf("route %s: %w", config.Name, err)
+		}
+		next[config.Name], standings[r] = r, s
+	}
+	return next, standings, opened, nil
 }
 
 // Check reports what would keep the routes from being opened, besides their places being taken.

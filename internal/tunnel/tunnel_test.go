@@ -22,7 +22,7 @@ import (
 )
 
 // patience bounds every wait of these tests; nothing is expected to come near it.
-const patience = 30 * time.Second
+const patience = 60 * time.Second
 
 // A home is a directory with a key, as that of `snug key show`.
 type home struct {
