@@ -70,12 +70,34 @@ var proposalKinds = []proposalKind{
 	{"group_context_extensions", true, oneOf(func(t *testing.T, g *Group, n int) Proposal {
 		return &GroupContextExtensions{Extensions{{ExtensionApplicationID, []byte{byte(n)}}}}
 	})},
+	{"self_remove", true, func(t *testing.T, members []*Group, n int, byRef bool) Proposal {
+		propose(t, members, 1+n, &SelfRemove{})
+		return nil
+	}},
+	{"of the application", true, oneOf(func(t *testing.T, g *Group, n int) Proposal {
+		return &CustomProposal{ruledProposal, []byte{byte(n)}}
+	})},
+}
+
+// knowing makes members support the application's proposals.
+func knowing(t *testing.T, members []*Group) {
+	t.Helper()
+	for _, g := range members {
+		caps := g.OwnLeaf().Capabilities
+		caps.Proposals = append(slices.Clone(caps.Proposals), ruledProposal)
+		c, err := g.Commit(CommitOptions{Leaf: LeafOptions{Capabilities: &caps}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		follow(t, members, c)
+	}
 }
 
 // TestPathAudit has the sender commit every kind of proposal, alone and with every other, by value and by reference, with and without
 // asking for no path: the path is there exactly where Section 12.4 demands it or nothing speaks against it.
 func TestPathAudit(t *testing.T) {
 	members := groupOf(t, 7)
+	knowing(t, members)
 	commits := 0
 	for i, first := range proposalKinds {
 		for j := -1; j <= i; j++ {
@@ -95,7 +117,18 @@ func TestPathAudit(t *testing.T) {
 		}
 	}
 	t.Logf("%d commits", commits)
-	if want := 2*2*5 + 2*4*(4+3+2+1+4); commits != want {
+	// A ReInit stands alone, and needs no path.
+	reinit := proposalKind{"reinit", false, oneOf(func(*testing.T, *Group, int) Proposal {
+		return &ReInit{GroupID: []byte("next"), Version: MLS10, Suite: 1}
+	})}
+	for form := range 2 {
+		for _, noPath := range []bool{false, true} {
+			auditCommit(t, members, []proposalKind{reinit}, form, noPath)
+			commits++
+		}
+	}
+	// Seven kinds alone and in 28 pairs, less that of two contexts; and the ReInit.
+	if want := 2*2*7 + 2*4*(28-1) + 4; commits != want {
 		t.Errorf("%d commits, want %d", commits, want)
 	}
 	for _, noPath := range []bool{false, true} {

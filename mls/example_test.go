@@ -73,3 +73,49 @@ func Example() {
 	}
 	// Output: alice: Hello, Bob
 }
+
+// Carol joins a group by a commit of her own, as a device does that nobody is there to add.
+func ExampleJoinExternally() {
+	config := func() mls.Config {
+		_, key, _ := ed25519.GenerateKey(nil)
+		return mls.Config{Verifier: anyone{}, Policy: mls.AllowAll, Signer: key, ExternalCommits: true}
+	}
+	alice, err := mls.NewGroup(config(), mls.CreateOptions{Credential: mls.BasicCredential([]byte("alice"))})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Whoever has the GroupInfo can try: publish it to those who may.
+	info, err := alice.GroupInfo()
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	join, err := mls.JoinExternally(config(), info, mls.ExternalOptions{Credential: mls.BasicCredential([]byte("carol"))})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Carol saves join.Save before join.Message leaves her device. Alice follows when the server has accepted it.
+	result, err := alice.Process(join.Message())
+	if err != nil {
+		log.Fatal(err)
+	}
+	commit := result.(*mls.StagedCommit)
+	fmt.Printf("%s joins\n", commit.Sender().Credential.Identity)
+	if err := alice.Merge(commit); err != nil {
+		log.Fatal(err)
+	}
+
+	// And so does Carol.
+	carol := join.Group()
+	message, err := alice.Seal([]byte("Hello, Carol"), nil)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if result, err = carol.Process(message); err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%s\n", result.(*mls.ApplicationMessage).Data)
+	// Output:
+	// carol joins
+	// Hello, Carol
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -413,5 +414,53 @@ func TestExternalFlips(t *testing.T) {
 	}
 	if !maps.EqualFunc(before, bob.snapshot(), bytes.Equal) {
 		t.Error("refusals have changed the group")
+	}
+}
+
+// TestRandomLifeWithOutsiders mixes all ways in and out of a group: by others' commits, by one's own, by asking, by coming back, and by
+// leaving.
+func TestRandomLifeWithOutsiders(t *testing.T) {
+	forSuites(t, func(t *testing.T, suite mls.CipherSuite) {
+		r := rand.New(rand.NewPCG(9, uint64(suite)))
+		w := newWorld(t, suite, 3)
+		w.open()
+		for n := range 30 {
+			w.stepOutside(r, fmt.Sprint("outsider ", n))
+		}
+	})
+}
+
+func (w *world) stepOutside(r *rand.Rand, name string) {
+	w.t.Helper()
+	var leaving [][]byte
+	info := w.members[r.IntN(len(w.members))].groupInfo()
+	for _, d := range w.members[1:] {
+		if len(w.members)-len(leaving) > 3 && r.IntN(5) == 0 {
+			m, err := d.group.ProposeSelfRemove()
+			w.hear(d, m, err)
+			leaving = append(leaving, m)
+		}
+	}
+	d := w.outsider(name)
+	opts := d.externalOptions()
+	opts.SelfRemoves = leaving
+	switch kind := r.IntN(4); {
+	case kind == 0 && len(w.members) < 12:
+		w.take(d, d.joinExternally(info, opts))
+	case kind == 1 && len(w.members) < 12:
+		w.receive(mls.ProposeOwnAdd(w.place(), d.keyPackage(), d.signer))
+		c := w.members[0].commit(mls.CommitOptions{NoPath: r.IntN(2) == 0})
+		w.deliver(w.members[0], c)
+		d.join(c.Welcome())
+		w.members = append(w.members, d)
+		w.agree()
+	case kind == 2 && len(leaving) == 0:
+		back := w.members[r.IntN(len(w.members))]
+		opts = back.externalOptions()
+		opts.Replaces = func(m mls.Member) bool { return string(m.Credential.Identity) == back.name }
+		w.take(back, back.joinExternally(info, opts))
+	default:
+		w.step(r)
+		w.open()
 	}
 }
