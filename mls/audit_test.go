@@ -53,7 +53,7 @@ func oneOf(value func(t *testing.T, g *Group, n int) Proposal) func(*testing.T, 
 
 var proposalKinds = []proposalKind{
 	{"add", false, oneOf(func(t *testing.T, g *Group, n int) Proposal {
-		_, kp, _ := party(t, fmt.Sprint("fresh ", n))
+		_, kp, _ := ruledParty(t, nil, nil)
 		return &Add{kp}
 	})},
 	{"psk", false, oneOf(func(t *testing.T, g *Group, n int) Proposal {
@@ -70,43 +70,47 @@ var proposalKinds = []proposalKind{
 	{"group_context_extensions", true, oneOf(func(t *testing.T, g *Group, n int) Proposal {
 		return &GroupContextExtensions{Extensions{{ExtensionApplicationID, []byte{byte(n)}}}}
 	})},
+	{"reinit", false, oneOf(func(t *testing.T, g *Group, n int) Proposal {
+		return &ReInit{GroupID: []byte{byte(n)}, Version: MLS10, Suite: 1}
+	})},
 	{"self_remove", true, func(t *testing.T, members []*Group, n int, byRef bool) Proposal {
-		propose(t, members, 1+n, &SelfRemove{})
+		message, err := members[1+n].ProposeSelfRemove()
+		hearAll(t, members, 1+n, message, err)
 		return nil
 	}},
-	{"of the application", true, oneOf(func(t *testing.T, g *Group, n int) Proposal {
-		return &CustomProposal{ruledProposal, []byte{byte(n)}}
-	})},
+	{"custom", true, oneOf(func(t *testing.T, g *Group, n int) Proposal { return &CustomProposal{ruledProposal, []byte{byte(n)}} })},
 }
 
-// knowing makes members support the application's proposals.
-func knowing(t *testing.T, members []*Group) {
-	t.Helper()
-	for _, g := range members {
-		caps := g.OwnLeaf().Capabilities
-		caps.Proposals = append(slices.Clone(caps.Proposals), ruledProposal)
-		c, err := g.Commit(CommitOptions{Leaf: LeafOptions{Capabilities: &caps}})
-		if err != nil {
-			t.Fatal(err)
+// together tells whether a list may hold these kinds; what it says otherwise.
+func together(kinds []proposalKind) string {
+	for i, kind := range kinds {
+		switch {
+		case kind.name == "reinit" && len(kinds) > 1:
+			return "a reinit together with other proposals"
+		case kind.name == "group_context_extensions" && i > 0 && kinds[0].name == kind.name:
+			return "two proposals of which a list can hold one"
 		}
-		follow(t, members, c)
 	}
+	return ""
 }
 
 // TestPathAudit has the sender commit every kind of proposal, alone and with every other, by value and by reference, with and without
 // asking for no path: the path is there exactly where Section 12.4 demands it or nothing speaks against it.
 func TestPathAudit(t *testing.T) {
-	members := groupOf(t, 7)
-	knowing(t, members)
+	members := ruledGroup(t, 7)
+	for _, g := range members[1:] {
+		c, err := g.Commit(CommitOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		follow(t, members, c)
+	}
 	commits := 0
 	for i, first := range proposalKinds {
 		for j := -1; j <= i; j++ {
 			kinds := []proposalKind{first}
 			if j >= 0 {
 				kinds = append(kinds, proposalKinds[j])
-			}
-			if j == i && first.name == "group_context_extensions" {
-				continue // a list holds one
 			}
 			for form := range 1 << len(kinds) {
 				for _, noPath := range []bool{false, true} {
@@ -117,18 +121,7 @@ func TestPathAudit(t *testing.T) {
 		}
 	}
 	t.Logf("%d commits", commits)
-	// A ReInit stands alone, and needs no path.
-	reinit := proposalKind{"reinit", false, oneOf(func(*testing.T, *Group, int) Proposal {
-		return &ReInit{GroupID: []byte("next"), Version: MLS10, Suite: 1}
-	})}
-	for form := range 2 {
-		for _, noPath := range []bool{false, true} {
-			auditCommit(t, members, []proposalKind{reinit}, form, noPath)
-			commits++
-		}
-	}
-	// Seven kinds alone and in 28 pairs, less that of two contexts; and the ReInit.
-	if want := 2*2*7 + 2*4*(28-1) + 4; commits != want {
+	if want := 2*2*8 + 2*4*8*9/2; commits != want {
 		t.Errorf("%d commits, want %d", commits, want)
 	}
 	for _, noPath := range []bool{false, true} {
@@ -143,7 +136,7 @@ func auditCommit(t *testing.T, members []*Group, kinds []proposalKind, form int,
 	for _, g := range members {
 		copies = append(copies, g.Clone())
 	}
-	opts := CommitOptions{NoPath: noPath, Public: true}
+	opts := CommitOptions{NoPath: noPath, Public: true, Pending: func(*ReceivedProposal) bool { return true }}
 	need := len(kinds) == 0
 	name := fmt.Sprintf("no path %v:", noPath)
 	for k, kind := range kinds {
@@ -154,6 +147,10 @@ func auditCommit(t *testing.T, members []*Group, kinds []proposalKind, form int,
 		name += " " + kind.name
 	}
 	c, err := copies[0].Commit(opts)
+	if rule := together(kinds); rule != "" {
+		isBroken(t, name, err, rule, nil)
+		return
+	}
 	if err != nil {
 		t.Fatalf("%s: %v", name, err)
 	}
@@ -231,8 +228,18 @@ func (h *hoard) follow(t *testing.T, old *Group, c *StagedCommit) bool {
 			}
 		}
 	}
+	init := old.secrets.init
+	for _, p := range commitOf(t, c).proposals {
+		if x, ok := p.proposal.(*ExternalInit); ok {
+			derived, err := s.receiveExternalInit(old.secrets.external, x.KEMOutput)
+			if err != nil {
+				t.Fatal(err)
+			}
+			init = *derived
+		}
+	}
 	for _, guess := range guesses {
-		joiner := s.joiner(old.secrets.init, commitSecret{guess}, next.encoded)
+		joiner := s.joiner(init, commitSecret{guess}, next.encoded)
 		secrets, _ := s.deriveEpoch(s.epochSecret(s.member(joiner, s.pskSecret(nil)), next.encoded))
 		if s.checkMAC(secrets.confirmation, next.context.confirmedTranscriptHash, next.confirmationTag) {
 			return true
@@ -342,6 +349,62 @@ func grow(t *testing.T, random *rand.Rand, members []*Group, hoards []*hoard) ([
 		members, hoards = append(members, enter(t, configs[i], c, privates[i])), append(hoards, &hoard{})
 	}
 	return members, hoards
+}
+
+// TestLeftCannotFollow is TestRemovedCannotFollow for those who leave by themselves, and for a device that comes back by an external
+// commit: whoever has its state of before is out.
+func TestLeftCannotFollow(t *testing.T) {
+	for n := 2; n <= 9; n++ {
+		members := groupOf(t, n)
+		hoards := make([]hoard, n)
+		for i, g := range members {
+			hoards[i].keep(g)
+		}
+		gone := n / 2
+		copies := make([]*Group, n)
+		for i, g := range members {
+			copies[i] = g.Clone()
+		}
+		message, err := copies[gone].ProposeSelfRemove()
+		hearAll(t, copies, gone, message, err)
+		left, err := copies[(gone+1)%n].Commit(CommitOptions{Public: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		back := comesBack(t, members[gone], members[(gone+1)%n])
+		for name, c := range map[string]*StagedCommit{"left": left, "came back": back} {
+			if hoards[gone].follow(t, members[gone], c) {
+				t.Errorf("%d members: one who %s follows with what it had", n, name)
+			}
+			if stays := (gone + 2) % n; stays != gone && !hoards[stays].follow(t, members[stays], c) {
+				t.Errorf("%d members: when one %s, one who stays does not follow", n, name)
+			}
+		}
+	}
+}
+
+// comesBack is a device that joins again in its own place, as others receive it.
+func comesBack(t *testing.T, lost, other *Group) *StagedCommit {
+	t.Helper()
+	info, err := other.GroupInfo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	j, err := JoinExternally(lost.cfg, info, ExternalOptions{
+		Credential: lost.OwnLeaf().Credential, Replaces: func(m Member) bool { return m.Index == lost.own },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	receiver := other.Clone()
+	receiver.cfg.ExternalCommits = true
+	r, err := receiver.Process(j.Message())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := r.(*StagedCommit)
+	c.message = j.Message()
+	return c
 }
 
 // TestStaleKeys checks that a member forgets the private keys of a path that is replaced, in memory and in what is saved.

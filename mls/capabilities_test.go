@@ -39,3 +39,29 @@ func TestFatLeaf(t *testing.T) {
 	isBroken(t, "a leaf that lists one of its extensions a thousand times and not the others",
 		parsed.LeafNode.check(suites[0], RequiredCapabilities{}, nil), "a leaf does not list one of its own extensions", nil)
 }
+
+// TestFatList holds every kind of proposal that an application can have against members who list them behind a million others.
+func TestFatList(t *testing.T) {
+	var kinds []ProposalType
+	var list []Proposal
+	for v := firstPrivateUse; v < 0x10000; v++ {
+		kinds, list = append(kinds, ProposalType(v)), append(list, &CustomProposal{ProposalType: ProposalType(v)})
+	}
+	g := groupOf(t, 4)[0]
+	fat := func(i LeafIndex, kinds []ProposalType) {
+		leaf := *g.tree.leaf(i)
+		leaf.Capabilities.Proposals = append(slices.Repeat([]ProposalType{0xEFFF}, 400_000), kinds...)
+		g.tree.set(i.node(), &node{leaf: &leaf})
+	}
+	for i := range LeafIndex(4) {
+		fat(i, kinds)
+	}
+	if err := g.checkKnown(committed(g, list...)); err != nil {
+		t.Errorf("all kinds: %v", err)
+	}
+	fat(3, kinds[:len(kinds)-1])
+	isBroken(t, "one that a member lacks", g.checkKnown(committed(g, list...)), "a proposal of a type that a member does not support", nil)
+	if err := g.checkKnown(committed(g, append(list, &Remove{3})...)); err != nil {
+		t.Errorf("and that member's removal: %v", err)
+	}
+}

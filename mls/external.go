@@ -267,8 +267,13 @@ func LoadExternalJoin(cfg Config, b []byte) (*ExternalJoin, error) {
 		return nil, err
 	}
 	var err error
-	j.group, err = LoadGroup(cfg, maps.All(records))
-	return j, err
+	if j.group, err = LoadGroup(cfg, maps.All(records)); err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(j.Save(), b) {
+		return nil, malformed("a saved join in another order")
+	}
+	return j, nil
 }
 
 // processExternalCommit verifies a commit by which somebody joins.

@@ -130,6 +130,9 @@ func FuzzExternalJoin(f *testing.F) {
 	f.Add([]byte(j.Save()))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if j, err := LoadExternalJoin(cfg, b); err == nil {
+			if !bytes.Equal(j.Save(), b) {
+				t.Error("what was loaded saves differently")
+			}
 			g := j.Group()
 			g.Seal([]byte("hello"), nil)
 			g.Commit(CommitOptions{})

@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -245,7 +246,7 @@ func (p *listedProposal) checkInExternal() error {
 // 12.2).
 func (e *epoch) checkKnown(list []listedProposal) error {
 	removed := make(map[LeafIndex]bool)
-	var kinds []ProposalType
+	seen := make(map[ProposalType]struct{})
 	for _, p := range list {
 		switch v := p.proposal.(type) {
 		case *Remove:
@@ -253,18 +254,17 @@ func (e *epoch) checkKnown(list []listedProposal) error {
 		case *SelfRemove:
 			removed[p.sender.leaf()] = true
 		}
-		if t := p.proposal.Type(); !t.isDefault() && !slices.Contains(kinds, t) {
-			kinds = append(kinds, t)
+		if t := p.proposal.Type(); !t.isDefault() {
+			seen[t] = struct{}{}
 		}
 	}
-	if len(kinds) == 0 {
+	if len(seen) == 0 {
 		return nil
 	}
+	kinds := slices.Collect(maps.Keys(seen))
 	for i, leaf := range e.tree.leaves() {
-		for _, t := range kinds {
-			if !removed[i] && !leaf.Capabilities.supportsProposal(t) {
-				return invalid("12.2", "a proposal of a type that a member does not support")
-			}
+		if !removed[i] && !covers(leaf.Capabilities.Proposals, kinds, ProposalType.isDefault) {
+			return invalid("12.2", "a proposal of a type that a member does not support")
 		}
 	}
 	return nil

@@ -177,6 +177,43 @@ func TestSavedCandidateRules(t *testing.T) {
 	}
 }
 
+// TestSavedJoinRules cuts a saved join, and writes its records twice.
+func TestSavedJoinRules(t *testing.T) {
+	info, err := groupOf(t, 3)[0].GroupInfo()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg, _, _ := party(t, "eve")
+	j, err := JoinExternally(cfg, info, ExternalOptions{Credential: BasicCredential([]byte("eve"))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	saved := j.Save()
+	if _, err := LoadExternalJoin(cfg, saved); err != nil {
+		t.Fatal(err)
+	}
+	for n := range saved {
+		if _, err := LoadExternalJoin(cfg, saved[:n]); !errors.Is(err, ErrMalformed) {
+			t.Fatalf("cut to %d of %d bytes: got %v, want %v", n, len(saved), err, ErrMalformed)
+		}
+	}
+	var w writer
+	w.uint8(stateVersion)
+	w.opaque(j.message)
+	start := w.open()
+	puts := j.group.Clone().Delta().Puts
+	for range 2 {
+		for _, r := range puts {
+			w.text(r.Key)
+			w.opaque(r.Value)
+		}
+	}
+	w.close(start)
+	if _, err := LoadExternalJoin(cfg, w.b); !errors.Is(err, ErrMalformed) {
+		t.Errorf("each record twice: got %v, want %v", err, ErrMalformed)
+	}
+}
+
 // TestSavedKeyPackageRules changes the secret half of a key package.
 func TestSavedKeyPackageRules(t *testing.T) {
 	_, _, private := party(t, "alice")
