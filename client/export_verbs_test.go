@@ -14,7 +14,7 @@ func (s *Stepper) Register(call uint64, handle string) StepFunc {
 		panic(err)
 	}
 	return s.verb(call, func(c *Core) {
-		c.register(call, registration{handle: ident.Handle(handle), device: "first", stretched: stretched{salt, cheap, auth, wrap}})
+		c.register(call, registration{handle: ident.Handle(handle), device: "first", stretched: stretched{salt: salt, params: cheap, auth: auth, wrap: wrap}})
 	})
 }
 
