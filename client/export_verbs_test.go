@@ -32,6 +32,15 @@ func (s *Stepper) Logout(call uint64) StepFunc {
 	return s.verb(call, func(c *Core) { c.logout(call, maxLoginTries) })
 }
 
+// RenameSelf gives this device another name.
+func (s *Stepper) RenameSelf(call uint64, name string) StepFunc {
+	return s.verb(call, func(c *Core) {
+		if c.mem.account != nil {
+			c.renameDevice(call, c.mem.account.me.Device, name)
+		}
+	})
+}
+
 func (s *Stepper) Send(call uint64, room ident.RoomID, text string) StepFunc {
 	return s.verb(call, func(c *Core) { c.send(call, room, text) })
 }

@@ -139,8 +139,10 @@ func TestChangePassphraseUnknown(t *testing.T) {
 					}
 				}
 				net.Do(func(m *testkit.Model) { m.Lose, m.Tamper = nil, nil })
+				net.Cut(errors.New("not before somebody listens"))
 				again := start(t, net, phone.disk, true)
 				events := again.Events()
+				net.Cut(nil)
 				wait()
 				var told []client.PassphraseChanged
 				for len(events.C) > 0 {
