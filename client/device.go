@@ -44,16 +44,18 @@ func (c *Client) RenameDevice(ctx context.Context, device ident.DeviceID, name s
 	if err := ident.CheckDeviceName(name); err != nil {
 		return refuse(Usage, "1 to 64 bytes, without control characters", "the device's name: %v", err)
 	}
-	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) {
-		c.extendChain(chainChange{
-			call: call, statement: ident.Rename{Device: device, Name: name},
-			frame: func(chain []byte) *wire.ClientFrame {
-				return &wire.ClientFrame{Body: &wire.ClientFrame_RenameDevice{RenameDevice: &wire.RenameDevice{Chain: chain}}}
-			},
-			done: func(c *Core) { c.renamed(device, name) },
-		}, maxLoginTries)
-	})
+	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) { c.renameDevice(call, device, name) })
 	return err
+}
+
+func (c *Core) renameDevice(call uint64, device ident.DeviceID, name string) {
+	c.extendChain(chainChange{
+		call: call, statement: ident.Rename{Device: device, Name: name},
+		frame: func(chain []byte) *wire.ClientFrame {
+			return &wire.ClientFrame{Body: &wire.ClientFrame_RenameDevice{RenameDevice: &wire.RenameDevice{Chain: chain}}}
+		},
+		done: func(c *Core) { c.renamed(device, name) },
+	}, maxLoginTries)
 }
 
 // renamed keeps what this device calls itself.

@@ -14,7 +14,7 @@ func (s *Stepper) Register(call uint64, handle string) StepFunc {
 		panic(err)
 	}
 	return s.verb(call, func(c *Core) {
-		c.register(call, registration{handle: ident.Handle(handle), device: "first", stretched: stretched{salt, cheap, auth, wrap}})
+		c.register(call, registration{handle: ident.Handle(handle), device: "first", stretched: stretched{salt: salt, params: cheap, auth: auth, wrap: wrap}})
 	})
 }
 
@@ -30,6 +30,15 @@ func (s *Stepper) Login(call uint64, handle string) StepFunc {
 
 func (s *Stepper) Logout(call uint64) StepFunc {
 	return s.verb(call, func(c *Core) { c.logout(call, maxLoginTries) })
+}
+
+// RenameSelf gives this device another name.
+func (s *Stepper) RenameSelf(call uint64, name string) StepFunc {
+	return s.verb(call, func(c *Core) {
+		if c.mem.account != nil {
+			c.renameDevice(call, c.mem.account.me.Device, name)
+		}
+	})
 }
 
 func (s *Stepper) Send(call uint64, room ident.RoomID, text string) StepFunc {

@@ -80,6 +80,11 @@ func (c *Core) login(call uint64, l login) {
 // loggedIn checks what the server has kept for the account, and enrols this device.
 func (c *Core) loggedIn(call uint64, l login, answer *wire.LoggedIn) {
 	n, err := openAccount(l, answer)
+	if errors.Is(err, ident.ErrVault) {
+		c.reply(call, nil, refuse(Refused, "nothing is lost while a device is signed in: there, snug passphrase --repair, or link this one by a code",
+			"the passphrase is right, but the vault that the server has does not open with it"))
+		return
+	}
 	if err != nil {
 		c.reply(call, nil, refuse(Refused, "the server may be false", "the account that the server shows is not right: %v", err))
 		return
@@ -145,7 +150,7 @@ func openAccount(l login, answer *wire.LoggedIn) (newcomer, error) {
 	}
 	vault, err := ident.ParseVault(answer.Vault)
 	if err != nil {
-		return newcomer{}, err
+		return newcomer{}, ident.ErrVault
 	}
 	opened, err := ident.OpenVault(vault, account, l.wrap)
 	if err != nil {

@@ -44,6 +44,7 @@ type stretched struct {
 	params ident.PassphraseParams
 	auth   ident.AuthKey
 	wrap   ident.WrapKey
+	repair bool
 }
 
 // choosePassphrase stretches a new passphrase under a new salt, if it is strong enough.
@@ -68,6 +69,9 @@ func (s stretched) argon2() *wire.Argon2Parameters {
 // ChangePassphraseOptions give the account another passphrase.
 type ChangePassphraseOptions struct {
 	Passphrase string
+	// Repair puts this device's copy of the vault in the place of one on the server that does not open. What other devices
+	// have added to it since is not in the copy.
+	Repair bool
 	// Progress is told what is going on, from the caller's goroutine. Optional.
 	Progress func(Progress)
 }
@@ -83,6 +87,7 @@ func (c *Client) ChangePassphrase(ctx context.Context, options ChangePassphraseO
 	if err != nil {
 		return err
 	}
+	s.repair = options.Repair
 	tell(options.Progress, "changing the passphrase")
 	_, err = call[struct{}](ctx, c, func(c *Core, call uint64) { c.changePassphrase(call, s, maxLoginTries) })
 	if e, ok := err.(*Error); ok && e.Code == Unreachable {
@@ -124,7 +129,7 @@ func (c *Core) askVault(call uint64, s stretched, tries int) {
 	c.ask(request{call: call, needs: ready, sticky: true,
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_GetVault{GetVault: &wire.GetVault{}}},
 		then: func(c *Core, reply *wire.ServerFrame) {
-			vault, err := c.nextVault(s.wrap, reply.GetVault())
+			vault, err := c.nextVault(s, reply.GetVault())
 			if err != nil {
 				c.reply(call, nil, err)
 				return
@@ -146,29 +151,49 @@ func (c *Core) askVault(call uint64, s stretched, tries int) {
 }
 
 // nextVault puts the vault that the server has under another wrap key, if it is the account's and no older than the one
-// that this device has seen.
-func (c *Core) nextVault(wrap ident.WrapKey, answer *wire.Vault) ([]byte, error) {
-	const hint = "the server may be false, or was brought back from an old copy"
+// that this device has seen; or this device's own copy, to repair it.
+func (c *Core) nextVault(s stretched, answer *wire.Vault) ([]byte, error) {
 	key, err := ident.VaultKeyFromSecret(c.get(keyVaultKey))
 	if err != nil {
 		return nil, refuse(Refused, "snug logout, then snug login, with the passphrase of now", "this device does not hold the vault's key")
 	}
-	vault, err := ident.ParseVault(answer.GetVault())
+	seen, err := ident.ParseVault(c.get(keyVault))
 	if err != nil {
-		return nil, refuse(Refused, hint, "the vault that the server shows is none")
+		return nil, failed("reading the vault", err)
 	}
-	if seen, err := ident.ParseVault(c.get(keyVault)); err == nil && vault.Revision() < seen.Revision() {
-		return nil, refuse(Refused, hint, "the server shows an old vault")
+	shown, problem := c.judgeVault(key, seen, answer)
+	if problem != "" && !s.repair {
+		return nil, refuse(Refused, "the server may be false, damaged, or brought back from an old copy; to put this device's copy in its place: "+
+			"snug passphrase --repair", "%s", problem)
 	}
-	opened, err := ident.OpenVaultWithKey(vault, c.mem.account.me.Account, key)
-	if err != nil || opened.Identity.Public() != c.mem.account.identity.Public() {
-		return nil, refuse(Refused, hint, "the vault that the server shows is not this account's")
+	source, revision := seen, uint32(0) // of a vault that is none
+	if shown != nil {
+		revision = shown.Revision()
 	}
-	next, err := vault.Rewrap(c.cfg.rand, key, wrap)
+	if problem == "" {
+		source = shown
+	}
+	next, err := source.RewrapAfter(c.cfg.rand, key, s.wrap, revision)
 	if err != nil {
 		return nil, failed("sealing the vault", err)
 	}
 	return next.Marshal(), nil
+}
+
+// judgeVault says what is wrong with the vault that the server shows; it is nil where it is none at all.
+func (c *Core) judgeVault(key ident.VaultKey, seen *ident.Vault, answer *wire.Vault) (shown *ident.Vault, problem string) {
+	shown, err := ident.ParseVault(answer.GetVault())
+	if err != nil {
+		return nil, "the vault that the server shows is none"
+	}
+	if shown.Revision() < seen.Revision() {
+		return shown, "the server shows an old vault"
+	}
+	opened, err := ident.OpenVaultWithKey(shown, c.mem.account.me.Account, key)
+	if err != nil || opened.Identity.Public() != c.mem.account.identity.Public() {
+		return shown, "the vault that the server shows does not open with this account's keys"
+	}
+	return shown, ""
 }
 
 // resumeChange says a change again that was begun and not answered.

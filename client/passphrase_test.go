@@ -139,8 +139,10 @@ func TestChangePassphraseUnknown(t *testing.T) {
 					}
 				}
 				net.Do(func(m *testkit.Model) { m.Lose, m.Tamper = nil, nil })
+				net.Cut(errors.New("not before somebody listens"))
 				again := start(t, net, phone.disk, true)
 				events := again.Events()
+				net.Cut(nil)
 				wait()
 				var told []client.PassphraseChanged
 				for len(events.C) > 0 {
@@ -202,4 +204,39 @@ func TestFalseVault(t *testing.T) {
 		net.Do(func(m *testkit.Model) { m.Tamper = nil })
 		signsIn(t, net, secondPassphrase)
 	})
+}
+
+// TestRepairVault: a vault that does not open is said to be so, and a device that is signed in brings it back.
+func TestRepairVault(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		spoil func(vault []byte) []byte
+	}{
+		{"damaged", func(b []byte) []byte { b[len(b)-1] ^= 1; return b }},
+		{"none", func([]byte) []byte { return []byte("none") }},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			world(t, func(t *testing.T, net *testkit.Net) {
+				alice := register(t, net, "alice", true)
+				phone := signsIn(t, net, passphrase)
+				if err := phone.ChangePassphrase(phone.ctx(), client.ChangePassphraseOptions{Passphrase: secondPassphrase}); err != nil {
+					t.Fatal(err)
+				}
+				net.Do(func(m *testkit.Model) { m.SpoilVault("alice", row.spoil) })
+				err := start(t, net, testkit.NewDisk(), true).login("alice", secondPassphrase)
+				if e := refusedAs(t, err, client.Refused); e.Hint == "" {
+					t.Error("nothing is said of what to do")
+				}
+				change := client.ChangePassphraseOptions{Passphrase: thirdPassphrase}
+				if e := refusedAs(t, alice.ChangePassphrase(alice.ctx(), change), client.Refused); e.Hint == "" {
+					t.Error("nothing is said of how to repair it")
+				}
+				change.Repair = true
+				if err := alice.ChangePassphrase(alice.ctx(), change); err != nil {
+					t.Fatal(err)
+				}
+				signsIn(t, net, thirdPassphrase)
+			})
+		})
+	}
 }

@@ -354,6 +354,9 @@ func (s *sim) act(n int) {
 	case dice < 21:
 		s.note("%s: names a room", d.name)
 		d.take(d.core.Rename(call, rooms[s.rng.IntN(len(rooms))].ID, fmt.Sprint("renamed ", n)))
+	case dice < 23:
+		s.note("%s: names itself", d.name)
+		d.take(d.core.RenameSelf(call, fmt.Sprint("device ", n)))
 	default:
 		text := fmt.Sprintf("%s says %d", d.name, n)
 		d.texts[call] = text

@@ -152,6 +152,7 @@ func whoami(ctx context.Context, c *call, d *device) error {
 func passphraseFlags(set *flag.FlagSet) action {
 	homeFlags(set)
 	file := set.String("passphrase-file", "", "read the new passphrase from the first line of `FILE`; - is standard input")
+	repair := set.Bool("repair", false, "put this device's copy of the vault in the place of one on the server that does not open")
 	return withDevice(func(ctx context.Context, c *call, d *device) error {
 		passphrase, err := newPassphrase(*file)
 		if err != nil {
@@ -159,7 +160,7 @@ func passphraseFlags(set *flag.FlagSet) action {
 		}
 		ctx, cancel := context.WithTimeout(ctx, c.timeout)
 		defer cancel()
-		if err := d.ChangePassphrase(ctx, client.ChangePassphraseOptions{Passphrase: passphrase, Progress: c.progress()}); err != nil {
+		if err := d.ChangePassphrase(ctx, client.ChangePassphraseOptions{Passphrase: passphrase, Repair: *repair, Progress: c.progress()}); err != nil {
 			return err
 		}
 		me, _ := d.Me()

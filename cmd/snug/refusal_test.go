@@ -97,6 +97,7 @@ func TestServeRefuses(t *testing.T) {
 	nobody.mustRefuse(2, "this machine only", "serve", "--data", data, "--http", ":8080")
 	nobody.mustRefuse(2, "this machine only", "serve", "--data", data, "--http", "example.org:8080")
 	nobody.mustRefuse(2, "no address", "serve", "--data", data, "--http", "on")
+	nobody.mustRefuse(2, "no address of a proxy", "serve", "--data", data, "--trusted-proxy", "127.0.0.1,proxy.example")
 	nobody.mustRefuse(2, "registration", "serve", "--data", data, "--registration", "everybody")
 	s := serve(t)
 	nobody.mustRefuse(1, "", "serve", "--data", s.data, "--tls", "127.0.0.1:0", "--http", "off") // in use

@@ -60,7 +60,7 @@ func bounded(ctx context.Context, verb func(context.Context) error) (isPacket_Bo
 
 func (s *Server) changePassphrase(ctx context.Context, p *ChangePassphrase) (isPacket_Body, error) {
 	return bounded(ctx, func(ctx context.Context) error {
-		return s.core.ChangePassphrase(ctx, client.ChangePassphraseOptions{Passphrase: p.GetPassphrase(), Progress: s.progress})
+		return s.core.ChangePassphrase(ctx, client.ChangePassphraseOptions{Passphrase: p.GetPassphrase(), Repair: p.GetRepair(), Progress: s.progress})
 	})
 }
 

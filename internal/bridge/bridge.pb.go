@@ -1546,6 +1546,8 @@ func (x *Judgement) GetProblem() string {
 type ChangePassphrase struct {
 	unknownFields []byte
 	Passphrase    string `protobuf:"bytes,1,opt,name=passphrase,proto3" json:"passphrase,omitempty"`
+	// Put this device's copy of the vault in the place of one on the server that does not open.
+	Repair bool `protobuf:"varint,2,opt,name=repair,proto3" json:"repair,omitempty"`
 }
 
 func (x *ChangePassphrase) Reset() {
@@ -1559,6 +1561,13 @@ func (x *ChangePassphrase) GetPassphrase() string {
 		return x.Passphrase
 	}
 	return ""
+}
+
+func (x *ChangePassphrase) GetRepair() bool {
+	if x != nil {
+		return x.Repair
+	}
+	return false
 }
 
 // PassphraseChanged tells that a change was carried out, or why one that was begun before was not.
@@ -5007,6 +5016,9 @@ func (this *ChangePassphrase) EqualVT(that *ChangePassphrase) bool {
 		return false
 	}
 	if this.Passphrase != that.Passphrase {
+		return false
+	}
+	if this.Repair != that.Repair {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -8746,6 +8758,16 @@ func (m *ChangePassphrase) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Repair {
+		i--
+		if m.Repair {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x10
+	}
 	if len(m.Passphrase) > 0 {
 		i -= len(m.Passphrase)
 		copy(dAtA[i:], m.Passphrase)
@@ -12419,6 +12441,9 @@ func (m *ChangePassphrase) SizeVT() (n int) {
 	l = len(m.Passphrase)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Repair {
+		n += 2
 	}
 	n += len(m.unknownFields)
 	return n
@@ -16848,6 +16873,18 @@ func (m *ChangePassphrase) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Passphrase = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Repair", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Repair = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

@@ -90,3 +90,10 @@ func TestParseSafetyNumber(t *testing.T) {
 		})
 	}
 }
+
+func BenchmarkSafetyNumber(b *testing.B) {
+	alice, bob := newPerson(b, "alice").chain, newPerson(b, "bob").chain
+	for b.Loop() {
+		ident.NewSafetyNumber(alice, bob)
+	}
+}

@@ -109,14 +109,20 @@ func OpenVaultWithKey(v *Vault, account AccountID, key VaultKey) (*OpenedVault, 
 // error is ErrVault, that there are no more revisions, or rand's (which gives 24
 // bytes).
 func (v *Vault) Rewrap(rand io.Reader, key VaultKey, to WrapKey) (*Vault, error) {
+	return v.RewrapAfter(rand, key, to, v.revision)
+}
+
+// RewrapAfter is Rewrap for a vault that takes the place of a later one, which is
+// damaged: the new one's revision comes after that one's.
+func (v *Vault) RewrapAfter(rand io.Reader, key VaultKey, to WrapKey, revision uint32) (*Vault, error) {
 	opened, err := openBody(v, key)
 	if err != nil {
 		return nil, err
 	}
-	if v.revision == math.MaxUint32 {
+	if revision == math.MaxUint32 {
 		return nil, errors.New("ident: the vault has no more revisions")
 	}
-	return sealVault(rand, to, v.account, v.revision+1, opened)
+	return sealVault(rand, to, v.account, revision+1, opened)
 }
 
 // Account gives the account that the vault says it is of.

@@ -2,6 +2,7 @@ package ident_test
 
 import (
 	"bytes"
+	"math"
 	"testing"
 
 	"snug/internal/ident"
@@ -78,6 +79,16 @@ func TestVaultRewrap(t *testing.T) {
 	}
 	if changed.Revision() != 2 {
 		t.Errorf("revision = %d, want 2", changed.Revision())
+	}
+	repaired, err := v.RewrapAfter(seeded("repair"), before.Key, wrapKey(t, "third"), 7)
+	if err != nil || repaired.Revision() != 8 {
+		t.Fatalf("repairing after revision 7: %v", err)
+	}
+	if opened, err := ident.OpenVault(repaired, p.chain.Account(), wrapKey(t, "third")); err != nil || string(opened.Recovery()) != "recovery" {
+		t.Errorf("the repaired vault: %v", err)
+	}
+	if _, err := v.RewrapAfter(seeded("repair"), before.Key, wrapKey(t, "third"), math.MaxUint32); err == nil {
+		t.Error("a revision after the last one")
 	}
 }
 

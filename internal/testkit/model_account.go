@@ -111,12 +111,15 @@ func (s *Session) changePassphrase(r *wire.ChangePassphrase) *wire.ServerFrame {
 	if bytes.Equal(a.vault, r.Vault) && bytes.Equal(a.auth, r.AuthKey) {
 		return modelDone()
 	}
-	before, beforeErr := ident.ParseVault(a.vault)
-	after, afterErr := ident.ParseVault(r.Vault)
-	if beforeErr != nil || afterErr != nil || after.Account() != a.chain.Account() {
+	revision := uint32(0)
+	if before, err := ident.ParseVault(a.vault); err == nil {
+		revision = before.Revision()
+	}
+	after, err := ident.ParseVault(r.Vault)
+	if err != nil || after.Account() != a.chain.Account() {
 		return fault(wire.ErrorCode_ERROR_CODE_BAD_REQUEST, "no vault of this account")
 	}
-	if after.Revision() != before.Revision()+1 {
+	if after.Revision() != revision+1 {
 		return fault(wire.ErrorCode_ERROR_CODE_CONFLICT, "the passphrase was changed on another device meanwhile")
 	}
 	a.auth, a.salt, a.argon2, a.vault = r.AuthKey, r.Salt, r.Argon2, r.Vault

@@ -42,3 +42,9 @@ func (m *Model) Expel(handle string) {
 	expelled := m.accountOf(handle)
 	m.accounts = slices.DeleteFunc(m.accounts, func(a *modelAccount) bool { return a == expelled })
 }
+
+// SpoilVault damages an account's vault.
+func (m *Model) SpoilVault(handle string, spoil func(vault []byte) []byte) {
+	a := m.accountOf(handle)
+	a.vault = spoil(slices.Clone(a.vault))
+}

@@ -287,6 +287,21 @@ describe.runIf(browserPresent())("the page", () => {
     await context.close();
   });
 
+  test("repairs a vault that does not open", async () => {
+    const { page, context, wrong } = await main();
+    await settings(page);
+    await page.getByRole("button", { name: "Change passphrase…" }).click();
+    await page.getByRole("button", { name: "Choose my own instead" }).click();
+    await page.getByLabel("New passphrase").fill("a damaged vault stands here");
+    await page.getByLabel("The passphrase again").fill("a damaged vault stands here");
+    await page.getByRole("button", { name: "Change passphrase", exact: true }).click();
+    await page.getByText("does not open with this account's keys").waitFor();
+    await page.getByRole("button", { name: "Put this browser’s copy in its place" }).click();
+    await page.getByText("Your passphrase is changed").waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   test("renames and revokes a device, and only after asking", async () => {
     const { page, context, wrong } = await main();
     await settings(page);

@@ -327,10 +327,13 @@ export const Judgement: Codec<Judgement> = codec<Judgement>([
 // ChangePassphrase gives the account another passphrase. Progress events come while it runs. Answered with Done.
 export interface ChangePassphrase {
   passphrase: string;
+  // Put this device's copy of the vault in the place of one on the server that does not open.
+  repair: boolean;
 }
 
 export const ChangePassphrase: Codec<ChangePassphrase> = codec<ChangePassphrase>([
   { number: 1, name: "passphrase", kind: "string" },
+  { number: 2, name: "repair", kind: "boolean" },
 ]);
 
 // PassphraseChanged tells that a change was carried out, or why one that was begun before was not.

@@ -133,8 +133,8 @@ export class App {
     return new NewPassphrase(this.#core);
   }
 
-  async changePassphrase(passphrase: string): Promise<void> {
-    await this.#core.call("changePassphrase", { passphrase });
+  async changePassphrase(passphrase: string, repair: boolean): Promise<void> {
+    await this.#core.call("changePassphrase", { passphrase, repair });
   }
 
   async reconnect(): Promise<void> {

@@ -160,6 +160,7 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
     case "changePassphrase":
       post(0, { kind: "progress", value: { step: "stretching the passphrase", expectMs: 800 } });
       await pause(600);
+      if (body.value.passphrase.includes("damaged") && !body.value.repair) return refuse("the vault that the server shows does not open with this account's keys", "the server may be false");
       return online ? done : { kind: "refusal", value: { code: "unreachable", message: "no answer in time", hint: "the passphrase was not changed" } };
     case "forget":
       signedIn = false;
