@@ -1,153 +1,300 @@
-package mls_test
+package mls
 
 import (
 	"fmt"
+	"maps"
+	"math/bits"
 	"testing"
-
-	"snug/mls"
 )
 
-var benchSizes = []int{2, 100, 1000}
+var benchSizes = []int{2, 10, 100, 1000, 10000}
 
-// benchGroup makes a group of n members by one commit, and returns its creator and the last that joined.
-func benchGroup(b *testing.B, suite mls.CipherSuite, n int) (alice, last *device) {
-	b.Helper()
-	alice = newDevice(b, suite, "alice")
-	alice.reload = false
-	alice.create(nil)
-	var opts mls.CommitOptions
-	for i := range n - 1 {
-		last = newDevice(b, suite, fmt.Sprint(i))
-		last.reload = false
-		opts.ByValue = append(opts.ByValue, &mls.Add{KeyPackage: last.keyPackage()})
-	}
-	c := alice.commit(opts)
-	alice.merge(c)
-	last.join(c.Welcome())
-	return alice, last
+// A benchOperation is measured in every group. It returns the operation, and the primitives that the protocol demands for it;
+// nil for one that demands none. It may report metrics of its own.
+type benchOperation struct {
+	name  string
+	setUp func(b *testing.B, bg *benchGroup, p *primitives) (operation, demand func())
 }
 
-// filledGroup makes a group of n members in which each has added the next, so that no node above them is blank. It returns the last
-// two.
-func filledGroup(b *testing.B, suite mls.CipherSuite, n int) (alice, last *device) {
-	b.Helper()
-	last = newDevice(b, suite, "0")
-	last.reload = false
-	last.create(nil)
-	for i := range n - 1 {
-		alice = last
-		last = newDevice(b, suite, fmt.Sprint(i+1))
-		last.reload = false
-		c := alice.commit(mls.CommitOptions{ByValue: []mls.Proposal{&mls.Add{KeyPackage: last.keyPackage()}}})
-		alice.merge(c)
-		last.join(c.Welcome())
-	}
-	return alice, last
+var benchOperations = []benchOperation{
+	{"update", benchUpdate}, {"process", benchProcess}, {"add-one", benchAddOne}, {"add-all", benchAddAll}, {"join", benchJoin},
+	{"seal", benchSeal}, {"open", benchOpen}, {"save-message", benchSaveMessage}, {"save-commit", benchSaveCommit}, {"load", benchLoad},
 }
 
-// BenchmarkFilled renews and follows a path in a tree whose nodes are all set: the usual case.
-func BenchmarkFilled(b *testing.B) {
-	for _, suite := range []mls.CipherSuite{1, mls.DefaultSuite} {
-		for _, n := range []int{2, 100} {
-			alice, last := filledGroup(b, suite, n)
-			c := alice.commit(mls.CommitOptions{})
-			b.Run(fmt.Sprintf("suite=%#x/n=%d/commit", uint16(suite), n), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					if _, err := alice.group.Clone().Commit(mls.CommitOptions{}); err != nil {
-						b.Fatal(err)
-					}
+// BenchmarkMLS prints for each operation its time, bytes and allocations, and as x-primitives the multiple of what its
+// primitives take in the same run. With -short the groups of 10,000 are left out.
+func BenchmarkMLS(b *testing.B) {
+	for _, id := range []CipherSuite{1, DefaultSuite} {
+		for _, kind := range []string{"filled", "created"} {
+			for _, n := range benchSizes {
+				if n > 1000 && testing.Short() {
+					continue
 				}
-			})
-			b.Run(fmt.Sprintf("suite=%#x/n=%d/process", uint16(suite), n), func(b *testing.B) {
-				b.ReportAllocs()
-				for b.Loop() {
-					if _, err := last.group.Process(c.Message()); err != nil {
-						b.Fatal(err)
-					}
+				for _, o := range benchOperations {
+					b.Run(fmt.Sprintf("suite=%#x/%s/n=%d/%s", uint16(id), kind, n, o.name), func(b *testing.B) {
+						bg := builtGroup(b, kind, id, n)
+						operation, demand := o.setUp(b, bg, newPrimitives(b, bg.suite))
+						b.ReportAllocs()
+						for b.Loop() {
+							operation()
+						}
+						if demand != nil {
+							b.ReportMetric(multiple(operation, demand), "x-primitives")
+						}
+					})
 				}
-			})
+			}
 		}
 	}
 }
 
-func forSizes(b *testing.B, f func(b *testing.B, suite mls.CipherSuite, n int)) {
-	for _, suite := range []mls.CipherSuite{1, mls.DefaultSuite} {
-		for _, n := range benchSizes {
-			b.Run(fmt.Sprintf("suite=%#x/n=%d", uint16(suite), n), func(b *testing.B) {
-				b.ReportAllocs()
-				f(b, suite, n)
-			})
-		}
+// levels is the length of the first member's path in a group of n.
+func levels(n int) int { return bits.Len(uint(n - 1)) }
+
+// seals is how many encryptions a renewed path of the first member takes: one for each node in a filled tree, and one for
+// each other member in one that was just created, where the nodes beside the path are blank.
+func (bg *benchGroup) seals() int {
+	n := 0
+	for _, step := range bg.first.tree.filteredPath(0) {
+		n += len(bg.first.tree.resolution(step.copath))
+	}
+	return n
+}
+
+func mustStage(b *testing.B, c *StagedCommit, err error) *StagedCommit {
+	if err != nil {
+		b.Fatal(err)
+	}
+	return c
+}
+
+// leafSize is how much is signed for a leaf.
+func (bg *benchGroup) leafSize() int { return len(bg.first.tree.leaf(0).toBeSigned(nil, 0)) }
+
+func benchUpdate(b *testing.B, bg *benchGroup, p *primitives) (operation, demand func()) {
+	g := bg.first.Clone()
+	commit := func() *StagedCommit {
+		clear(g.reserved)
+		c, err := g.Commit(CommitOptions{})
+		return mustStage(b, c, err)
+	}
+	size, context := len(commit().Message()), len(g.encoded)
+	return func() { commit() }, func() {
+		p.derive(levels(bg.n) + 1)
+		p.seal(bg.seals(), context)
+		p.sign(1, bg.leafSize())
+		p.sign(1, size)
+		bg.bulk(p, size)
 	}
 }
 
-func BenchmarkSeal(b *testing.B) {
-	text := make([]byte, 1024)
-	forSizes(b, func(b *testing.B, suite mls.CipherSuite, n int) {
-		alice, _ := benchGroup(b, suite, n)
-		for b.Loop() {
-			if _, err := alice.group.Seal(text, nil); err != nil {
+// bulk is the encryption and hashing of a commit's bytes. In a tree that was just created there are many of them: a ciphertext
+// for every member. In a filled one they are not counted.
+func (bg *benchGroup) bulk(p *primitives, size int) {
+	if bg.seals() > 2*levels(bg.n) {
+		p.aead(size)
+		p.hash(1, size)
+	}
+}
+
+// benchProcess follows an update of the first member as the last one, who has to open one ciphertext and, below the root, nothing to derive.
+func benchProcess(b *testing.B, bg *benchGroup, p *primitives) (operation, demand func()) {
+	c, err := bg.first.Clone().Commit(CommitOptions{})
+	message := mustStage(b, c, err).Message()
+	context := len(bg.last.encoded)
+	return func() {
+			if _, err := bg.last.Process(message); err != nil {
 				b.Fatal(err)
 			}
-			alice.group.Delta()
+		}, func() {
+			p.verify(1, bg.leafSize())
+			p.verify(1, len(message))
+			p.open(1, context)
+			p.derive(1)
+			bg.bulk(p, len(message))
 		}
+}
+
+// benchAddOne adds a member and makes the Welcome, tree included, which is signed, encrypted, and part of what the new member's
+// secrets are sealed with.
+func benchAddOne(b *testing.B, bg *benchGroup, p *primitives) (operation, demand func()) {
+	g := bg.first.Clone()
+	_, kp, _ := bg.party(b, "eve")
+	add := func() *StagedCommit {
+		clear(g.reserved)
+		c, err := g.Commit(CommitOptions{ByValue: []Proposal{&Add{kp}}})
+		return mustStage(b, c, err)
+	}
+	c := add()
+	info := len(c.Welcome())
+	return func() { add() }, func() {
+		p.verify(2, bg.leafSize())
+		p.derive(levels(bg.n+1) + 1)
+		p.seal(bg.seals(), len(g.encoded))
+		p.sign(1, bg.leafSize())
+		p.sign(1, len(c.Message()))
+		p.sign(1, info)
+		p.aead(info)
+		p.seal(1, info)
+		bg.bulk(p, len(c.Message()))
+	}
+}
+
+// benchAddAll makes the group of n out of its creator, in one commit. The Welcome is without the tree: with it, every
+// one of the n encryptions would hash all of the tree.
+func benchAddAll(b *testing.B, bg *benchGroup, p *primitives) (operation, demand func()) {
+	if bg.n == 10000 && bg.seals() < bg.n-1 {
+		b.Skip("the same as in a group that was just created")
+	}
+	cfg, _, _ := bg.party(b, "creator")
+	g, err := NewGroup(cfg, CreateOptions{Suite: bg.suite.id, Credential: BasicCredential([]byte("creator"))})
+	if err != nil {
+		b.Fatal(err)
+	}
+	opts := CommitOptions{NoTree: true}
+	for i := range bg.n - 1 {
+		_, kp, _ := bg.party(b, fmt.Sprint("member ", i))
+		opts.ByValue = append(opts.ByValue, &Add{kp})
+	}
+	var c *StagedCommit
+	add := func() {
+		clear(g.reserved)
+		c, err = g.Commit(opts)
+		mustStage(b, c, err)
+	}
+	add()
+	message, info := len(c.Message()), len(c.Welcome())/bg.n
+	return add, func() {
+		p.verify(2*(bg.n-1), bg.leafSize())
+		p.derive(levels(bg.n) + 1)
+		p.seal(bg.n-1, info)
+		p.sign(1, bg.leafSize())
+		p.sign(1, message)
+		p.sign(1, info)
+		p.hash(2*bg.n, bg.leafSize())
+		p.hash(bg.n, bg.leafSize()) // the references by which the Welcome names the key packages
+		p.aead(message)
+		p.hash(1, message)
+	}
+}
+
+func benchJoin(b *testing.B, bg *benchGroup, p *primitives) (operation, demand func()) {
+	cfg, kp, private := bg.party(b, "eve")
+	c, err := bg.first.Clone().Commit(CommitOptions{ByValue: []Proposal{&Add{kp}}})
+	welcome := mustStage(b, c, err).Welcome()
+	find := func(KeyPackageRef) *KeyPackagePrivate { return private }
+	return func() {
+			if _, err := Join(cfg, welcome, find, JoinOptions{}); err != nil {
+				b.Fatal(err)
+			}
+		}, func() {
+			p.open(1, len(welcome))
+			p.aead(len(welcome))
+			p.verify(1, len(welcome))
+			p.verify(bg.n+1, bg.leafSize())
+			p.hash(3*(bg.n+1), bg.leafSize())
+			p.derive(1)
+		}
+}
+
+func benchSeal(b *testing.B, bg *benchGroup, p *primitives) (operation, demand func()) {
+	g, text := bg.first.Clone(), make([]byte, 1024)
+	return func() {
+			if _, err := g.Seal(text, nil); err != nil {
+				b.Fatal(err)
+			}
+		}, func() {
+			p.sign(1, len(text)+len(g.encoded)+64)
+		}
+}
+
+// benchOpen opens as many messages as may be skipped, and begins anew.
+func benchOpen(b *testing.B, bg *benchGroup, p *primitives) (operation, demand func()) {
+	sender, text := bg.first.Clone(), make([]byte, 1024)
+	messages := make([][]byte, MaxForward)
+	for i := range messages {
+		var err error
+		if messages[i], err = sender.Seal(text, nil); err != nil {
+			b.Fatal(err)
+		}
+	}
+	next, g := 0, bg.last.Clone()
+	return func() {
+			if next == len(messages) {
+				next, g = 0, bg.last.Clone()
+			}
+			if _, err := g.Process(messages[next]); err != nil {
+				b.Fatal(err)
+			}
+			next++
+		}, func() {
+			p.verify(1, len(text)+len(g.encoded)+64)
+		}
+}
+
+// benchSaveMessage asks for the delta after each of many messages, sealing not included.
+func benchSaveMessage(b *testing.B, bg *benchGroup, _ *primitives) (operation, demand func()) {
+	g := bg.first.Clone()
+	if _, err := g.Seal(nil, nil); err != nil {
+		b.Fatal(err)
+	}
+	g.Delta()
+	id := ratchetID{g.own, applicationRatchet}
+	var rows, size int
+	operation = func() {
+		g.ratchets.dirtyRatchets[id] = struct{}{}
+		rows, size = measureDelta(g.Delta())
+	}
+	operation()
+	reportRows(b, rows, size)
+	return operation, nil
+}
+
+func measureDelta(d Delta) (rows, size int) {
+	for _, r := range d.Puts {
+		size += len(r.Key) + len(r.Value)
+	}
+	return len(d.Puts) + len(d.Deletes), size
+}
+
+func reportRows(b *testing.B, rows, size int) {
+	b.Cleanup(func() {
+		b.ReportMetric(float64(rows), "rows")
+		b.ReportMetric(float64(size), "row-bytes")
 	})
 }
 
-func BenchmarkOpen(b *testing.B) {
-	text := make([]byte, 1024)
-	forSizes(b, func(b *testing.B, suite mls.CipherSuite, n int) {
-		alice, last := benchGroup(b, suite, n)
-		for b.Loop() {
-			b.StopTimer()
-			m, err := alice.group.Seal(text, nil)
-			if err != nil {
-				b.Fatal(err)
-			}
-			b.StartTimer()
-			if _, err := last.group.Process(m); err != nil {
-				b.Fatal(err)
-			}
-			last.group.Delta()
+// benchSaveCommit merges an update and asks for the delta.
+func benchSaveCommit(b *testing.B, bg *benchGroup, _ *primitives) (operation, demand func()) {
+	g := bg.first.Clone()
+	g.Delta()
+	before, saved := g.epoch, g.saved
+	c, err := g.Commit(CommitOptions{})
+	mustStage(b, c, err)
+	var rows, size int
+	operation = func() {
+		g.epoch, g.saved = before, saved
+		g.saved.keys = maps.Clone(saved.keys)
+		if err := g.Merge(c); err != nil {
+			b.Fatal(err)
 		}
-	})
+		rows, size = measureDelta(g.Delta())
+	}
+	operation()
+	reportRows(b, rows, size)
+	return operation, nil
 }
 
-// BenchmarkCommit renews the path of a member in a tree that was just created: the worst case, an encryption to every leaf.
-func BenchmarkCommit(b *testing.B) {
-	forSizes(b, func(b *testing.B, suite mls.CipherSuite, n int) {
-		alice, _ := benchGroup(b, suite, n)
-		for b.Loop() {
-			if _, err := alice.group.Clone().Commit(mls.CommitOptions{}); err != nil {
+func benchLoad(b *testing.B, bg *benchGroup, p *primitives) (operation, demand func()) {
+	records := make(map[string][]byte)
+	for _, r := range bg.first.Clone().Delta().Puts {
+		records[r.Key] = r.Value
+	}
+	return func() {
+			if _, err := LoadGroup(bg.first.cfg, maps.All(records)); err != nil {
 				b.Fatal(err)
 			}
+		}, func() {
+			p.hash(3*bg.n, bg.leafSize())
 		}
-	})
-}
-
-func BenchmarkProcess(b *testing.B) {
-	forSizes(b, func(b *testing.B, suite mls.CipherSuite, n int) {
-		alice, last := benchGroup(b, suite, n)
-		c := alice.commit(mls.CommitOptions{})
-		b.SetBytes(int64(len(c.Message())))
-		for b.Loop() {
-			if _, err := last.group.Process(c.Message()); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-func BenchmarkJoin(b *testing.B) {
-	forSizes(b, func(b *testing.B, suite mls.CipherSuite, n int) {
-		alice, _ := benchGroup(b, suite, n)
-		eve := newDevice(b, suite, "eve")
-		c := alice.commit(mls.CommitOptions{ByValue: []mls.Proposal{&mls.Add{KeyPackage: eve.keyPackage()}}})
-		for b.Loop() {
-			if _, err := mls.Join(eve.config(), c.Welcome(), eve.find, mls.JoinOptions{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
 }
