@@ -30,17 +30,18 @@ func (w *writer) text(v string) {
 }
 
 // length writes a vector's header in the fewest bytes that hold it.
-func (w *writer) length(n int) {
+func (w *writer) length(n int) { w.b = appendLength(w.b, n) }
+
+func appendLength(b []byte, n int) []byte {
 	switch {
 	case n < 1<<6:
-		w.uint8(uint8(n))
+		return append(b, uint8(n))
 	case n < 1<<14:
-		w.uint16(uint16(n) | 1<<14)
+		return binary.BigEndian.AppendUint16(b, uint16(n)|1<<14)
 	case n <= maxVector:
-		w.uint32(uint32(n) | 2<<30)
-	default:
-		panic("mls: internal error: a vector longer than 2^30")
+		return binary.BigEndian.AppendUint32(b, uint32(n)|2<<30)
 	}
+	panic("mls: internal error: a vector longer than 2^30")
 }
 
 // open begins a vector whose length is not known yet; close ends it, given what open returned.
@@ -48,12 +49,11 @@ func (w *writer) open() int { return len(w.b) }
 
 func (w *writer) close(start int) {
 	n := len(w.b) - start
-	var header writer
-	header.b = make([]byte, 0, 4)
-	header.length(n)
-	w.b = append(w.b, header.b...)
-	copy(w.b[start+len(header.b):], w.b[start:start+n])
-	copy(w.b[start:], header.b)
+	w.length(n)
+	var header [4]byte
+	width := copy(header[:], w.b[start+n:])
+	copy(w.b[start+width:], w.b[start:start+n])
+	copy(w.b[start:], header[:width])
 }
 
 // present writes the header of an optional value.

@@ -99,27 +99,40 @@ func decodeAuthenticatedContent(r *reader) *authenticatedContent {
 	return a
 }
 
-// toBeSigned is FramedContentTBS of RFC 9420, Section 6.1.
-func (a *authenticatedContent) toBeSigned(context []byte) []byte {
-	w := writer{make([]byte, 0, 256+len(context))}
+// encodeToBeSigned writes FramedContentTBS of RFC 9420, Section 6.1.
+func (a *authenticatedContent) encodeToBeSigned(w *writer, context []byte) {
 	w.uint16(uint16(MLS10))
 	w.uint16(uint16(a.wireFormat))
-	a.content.encode(&w)
+	a.content.encode(w)
 	switch a.content.sender.kind {
 	case SenderMember, SenderNewMemberCommit:
 		w.raw(context)
 	}
-	return w.b
+}
+
+// signContent writes the SignContent of what is to be signed.
+func (a *authenticatedContent) signContent(w *writer, context []byte) {
+	w.grow(256 + len(a.content.authenticatedData) + len(a.content.application) + len(context))
+	w.label("FramedContentTBS")
+	start := w.open()
+	a.encodeToBeSigned(w, context)
+	w.close(start)
 }
 
 func (a *authenticatedContent) sign(s *suite, signer crypto.Signer, context []byte) error {
-	signature, err := s.sign(signer, "FramedContentTBS", a.toBeSigned(context))
+	c := takeScratch()
+	defer c.release()
+	a.signContent(&c.signed, context)
+	signature, err := s.signMessage(signer, c.signed.b)
 	a.signature = signature
 	return err
 }
 
 func (a *authenticatedContent) verify(s *suite, key, context []byte) error {
-	if !s.verify(key, "FramedContentTBS", a.toBeSigned(context), a.signature) {
+	c := takeScratch()
+	defer c.release()
+	a.signContent(&c.signed, context)
+	if !s.verifyMessage(key, c.signed.b, a.signature) {
 		return ErrVerify
 	}
 	return nil

@@ -11,6 +11,12 @@ type Group struct {
 	cfg Config
 	*epoch
 	saved savedState
+	// use and content are the key and the content of the application message that is being sealed or opened, and empty
+	// in between.
+	use     keyUse
+	content framedContent
+	// signs is the own leaf whose key the signer was seen to hold.
+	signs *LeafNode
 	// inviter is who signed the Welcome that this value was joined by; nil otherwise.
 	inviter *Member
 }
@@ -83,13 +89,18 @@ func NewGroup(cfg Config, opts CreateOptions) (*Group, error) {
 
 // checkSigner tells whether the signer holds the key of the own leaf.
 func (g *Group) checkSigner() error {
+	own := g.tree.leaf(g.own)
+	if g.signs == own {
+		return nil
+	}
 	key, err := g.suite.signerKey(g.cfg.Signer)
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(key, g.tree.leaf(g.own).SignatureKey) {
+	if !bytes.Equal(key, own.SignatureKey) {
 		return ErrSigner
 	}
+	g.signs = own
 	return nil
 }
 

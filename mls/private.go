@@ -1,6 +1,9 @@
 package mls
 
-import "math/bits"
+import (
+	"crypto/rand"
+	"math/bits"
+)
 
 // A privateMessage is PrivateMessage of RFC 9420, Section 6.3.
 type privateMessage struct {
@@ -19,7 +22,13 @@ func (m *privateMessage) encode(w *writer) {
 }
 
 func decodePrivateMessage(r *reader) *privateMessage {
-	m := &privateMessage{
+	m := new(privateMessage)
+	m.decode(r)
+	return m
+}
+
+func (m *privateMessage) decode(r *reader) {
+	*m = privateMessage{
 		groupID:           r.opaque(),
 		epoch:             r.uint64(),
 		contentType:       ContentType(r.uint8()),
@@ -30,7 +39,6 @@ func decodePrivateMessage(r *reader) *privateMessage {
 	}
 	m.encryptedSenderData = r.opaque()
 	m.ciphertext = r.opaque()
-	return m
 }
 
 // encodeSenderAAD writes SenderDataAAD, and encodeAAD PrivateContentAAD, of RFC 9420, Section 6.3.
@@ -53,21 +61,21 @@ type senderData struct {
 }
 
 // senderDataKey derives the key of a message's sender data from a sample of its ciphertext (RFC 9420, Section 6.3.2).
-func (s *suite) senderDataKey(secret Secret, ciphertext []byte) messageKey {
+func (s *suite) senderDataKey(room *keyRoom, secret Secret, ciphertext []byte) messageKey {
 	sample := ciphertext[:min(len(ciphertext), s.nh)]
-	return messageKey{
-		key:   s.expandWithLabel(secret, "key", sample, s.nk),
-		nonce: s.expandWithLabel(secret, "nonce", sample, nonceSize),
-	}
+	key := messageKey{key: room.key[:s.nk], nonce: room.nonce[:]}
+	s.expandInto(key.key, secret, "key", sample)
+	s.expandInto(key.nonce, secret, "nonce", sample)
+	return key
 }
 
-// guarded returns the nonce with the reuse guard in it (RFC 9420, Section 6.3.1).
-func (k *messageKey) guarded(guard [4]byte) []byte {
-	nonce := [nonceSize]byte(k.nonce)
+// guarded is a nonce with the reuse guard in it (RFC 9420, Section 6.3.1).
+func (c *scratch) guarded(nonce Secret, guard [4]byte) []byte {
+	copy(c.nonce[:], nonce)
 	for i := range guard {
-		nonce[i] ^= guard[i]
+		c.nonce[i] ^= guard[i]
 	}
-	return nonce[:]
+	return c.nonce[:]
 }
 
 // padTo is the default for Config.Padding: at least 128 bytes, and beyond that steps of 1/16 to 1/8 of the length.
@@ -79,44 +87,66 @@ func padTo(n int) int {
 	return (n + step - 1) &^ (step - 1)
 }
 
-// sealPrivate encrypts content of a member under a key of its ratchet.
+// The lengths of encoded sender data, and of the tag that every AEAD of the suites adds.
+const senderDataSize, tagSize = 12, 16
+
+// sealPrivate encrypts content of a member under a key of its ratchet. The message is one allocation: what is encrypted is
+// gathered in a scratch, and what it becomes is written where it goes.
 func (s *suite) sealPrivate(a *authenticatedContent, key messageKey, senderSecret Secret, padding func(int) int) []byte {
-	c := a.content
-	m := &privateMessage{groupID: c.groupID, epoch: c.epoch, contentType: c.contentType, authenticatedData: c.authenticatedData}
-	w := writer{make([]byte, 0, 256+len(c.application))}
-	c.encodeBody(&w)
-	a.encodeAuth(&w)
-	if n := padding(len(w.b)); n > len(w.b) {
-		w.b = append(w.b, make([]byte, n-len(w.b))...)
+	scratch := takeScratch()
+	defer scratch.release()
+	c, plain, aad := a.content, &scratch.plain, &scratch.aad
+	m := privateMessage{groupID: c.groupID, epoch: c.epoch, contentType: c.contentType, authenticatedData: c.authenticatedData}
+	plain.grow(256 + len(c.application))
+	c.encodeBody(plain)
+	a.encodeAuth(plain)
+	if n := padding(len(plain.b)) - len(plain.b); n > 0 {
+		plain.grow(n)
+		plain.b = append(plain.b, make([]byte, n)...)
 	}
-	data := senderData{leaf: LeafIndex(c.sender.index), generation: key.generation, reuseGuard: [4]byte(random(4))}
-	var aad writer
-	m.encodeAAD(&aad)
-	m.ciphertext = s.cipher(key.key).Seal(nil, key.guarded(data.reuseGuard), w.b, aad.b)
-	s.sealSenderData(m, data, senderSecret)
-	out := newMessage(wirePrivateMessage)
-	m.encode(out)
-	return out.b
+	data := senderData{leaf: LeafIndex(c.sender.index), generation: key.generation}
+	rand.Read(data.reuseGuard[:])
+	m.encodeAAD(aad)
+	// The additional data is also how the message begins. After it two headers follow, of at most 4 bytes.
+	w := writer{make([]byte, 0, 4+len(aad.b)+senderDataSize+tagSize+len(plain.b)+tagSize+2*4)}
+	w.uint16(uint16(MLS10))
+	w.uint16(uint16(wirePrivateMessage))
+	w.raw(aad.b)
+	w.length(senderDataSize + tagSize)
+	at := len(w.b)
+	w.b = w.b[:at+senderDataSize+tagSize]
+	m.encryptedSenderData = w.b[at:at:len(w.b)]
+	w.length(len(plain.b) + tagSize)
+	start := len(w.b)
+	w.b = s.cipher(key.key).Seal(w.b, scratch.guarded(key.nonce, data.reuseGuard), plain.b, aad.b)
+	m.ciphertext = w.b[start:]
+	s.sealSenderData(&m, data, senderSecret)
+	return w.b
 }
 
+// sealSenderData encrypts the sender data of a message whose content is encrypted, into the memory that m has for it.
 func (s *suite) sealSenderData(m *privateMessage, data senderData, secret Secret) {
-	var plain, aad writer
-	plain.uint32(uint32(data.leaf))
-	plain.uint32(data.generation)
-	plain.raw(data.reuseGuard[:])
-	m.encodeSenderAAD(&aad)
-	key := s.senderDataKey(secret, m.ciphertext)
-	m.encryptedSenderData = s.cipher(key.key).Seal(nil, key.nonce, plain.b, aad.b)
+	c := takeScratch()
+	defer c.release()
+	c.plain.uint32(uint32(data.leaf))
+	c.plain.uint32(data.generation)
+	c.plain.raw(data.reuseGuard[:])
+	m.encodeSenderAAD(&c.aad)
+	key := s.senderDataKey(&c.room, secret, m.ciphertext)
+	m.encryptedSenderData = s.cipher(key.key).Seal(m.encryptedSenderData[:0], key.nonce, c.plain.b, c.aad.b)
 }
 
 func (s *suite) openSenderData(m *privateMessage, secret Secret) (senderData, error) {
-	key := s.senderDataKey(secret, m.ciphertext)
-	var aad writer
-	m.encodeSenderAAD(&aad)
-	plain, err := s.cipher(key.key).Open(nil, key.nonce, m.encryptedSenderData, aad.b)
+	c := takeScratch()
+	defer c.release()
+	key := s.senderDataKey(&c.room, secret, m.ciphertext)
+	m.encodeSenderAAD(&c.aad)
+	c.plain.grow(len(m.encryptedSenderData))
+	plain, err := s.cipher(key.key).Open(c.plain.b, key.nonce, m.encryptedSenderData, c.aad.b)
 	if err != nil {
 		return senderData{}, ErrDecrypt
 	}
+	c.plain.b = plain
 	r := reader{b: plain}
 	data := senderData{leaf: LeafIndex(r.uint32()), generation: r.uint32()}
 	copy(data.reuseGuard[:], r.take(4))
@@ -125,26 +155,36 @@ func (s *suite) openSenderData(m *privateMessage, secret Secret) (senderData, er
 
 // openContent decrypts the content of a message whose key was found.
 func (s *suite) openContent(m *privateMessage, data senderData, key messageKey) (*authenticatedContent, error) {
-	var aad writer
-	m.encodeAAD(&aad)
-	plain, err := s.cipher(key.key).Open(nil, key.guarded(data.reuseGuard), m.ciphertext, aad.b)
+	a := &authenticatedContent{content: new(framedContent)}
+	return a, s.openInto(a, m, data, key)
+}
+
+// openInto is openContent for memory that is there. What it fills in lies in memory of its own but for the group's id,
+// which is still m's.
+func (s *suite) openInto(a *authenticatedContent, m *privateMessage, data senderData, key messageKey) error {
+	c := takeScratch()
+	defer c.release()
+	m.encodeAAD(&c.aad)
+	out := make([]byte, 0, len(m.ciphertext)+len(m.authenticatedData))
+	plain, err := s.cipher(key.key).Open(out, c.guarded(key.nonce, data.reuseGuard), m.ciphertext, c.aad.b)
 	if err != nil {
-		return nil, ErrDecrypt
+		return ErrDecrypt
 	}
-	a := &authenticatedContent{wireFormat: wirePrivateMessage, content: &framedContent{
+	a.wireFormat = wirePrivateMessage
+	*a.content = framedContent{
 		groupID:           m.groupID,
 		epoch:             m.epoch,
 		sender:            sender{SenderMember, uint32(data.leaf)},
-		authenticatedData: m.authenticatedData,
+		authenticatedData: append(plain[len(plain):], m.authenticatedData...),
 		contentType:       m.contentType,
-	}}
+	}
 	r := reader{b: plain}
 	a.content.decodeBody(&r)
 	a.decodeAuth(&r)
 	for _, b := range r.b {
 		if b != 0 {
-			return nil, invalid("6.3.1", "padding that is not zero")
+			return invalid("6.3.1", "padding that is not zero")
 		}
 	}
-	return a, r.err
+	return r.err
 }

@@ -62,20 +62,22 @@ const (
 // far-off generations are a *GenerationError. On any error g is as it was, and so it is after a commit, which can
 // be processed again until it is merged.
 func (g *Group) Process(message []byte) (Result, error) {
-	r := reader{b: bytes.Clone(message)}
+	r := reader{b: message}
 	switch readFormat(&r) {
 	case wirePublicMessage:
+		r := reader{b: bytes.Clone(r.b)}
 		m := decodePublicMessage(&r)
 		if err := r.end(); err != nil {
 			return nil, err
 		}
 		return g.processPublic(m)
 	case wirePrivateMessage:
-		m := decodePrivateMessage(&r)
+		var m privateMessage
+		m.decode(&r)
 		if err := r.end(); err != nil {
 			return nil, err
 		}
-		return g.processPrivate(m)
+		return g.processPrivate(&m)
 	}
 	r.fail("neither a public nor a private message")
 	return nil, r.err
@@ -119,7 +121,7 @@ func (g *Group) processPublic(m *publicMessage) (Result, error) {
 	if LeafIndex(c.sender.index) == g.own {
 		return &OwnMessage{Epoch: c.epoch, Content: c.contentType, AuthenticatedData: c.authenticatedData}, nil
 	}
-	return g.receive(&m.authenticatedContent, 0)
+	return g.receive(&m.authenticatedContent)
 }
 
 func (g *Group) processPrivate(m *privateMessage) (Result, error) {
@@ -134,8 +136,13 @@ func (g *Group) processPrivate(m *privateMessage) (Result, error) {
 	if leaf == nil {
 		return nil, invalid("6.3.2", "a message from a leaf that is not a member's")
 	}
-	if data.leaf == g.own {
-		return &OwnMessage{m.epoch, m.contentType, m.authenticatedData, data.generation}, nil
+	// What is kept of the message must not lie in the caller's memory.
+	m.groupID = g.context.groupID
+	switch {
+	case data.leaf == g.own:
+		return &OwnMessage{m.epoch, m.contentType, bytes.Clone(m.authenticatedData), data.generation}, nil
+	case m.contentType == ContentApplication:
+		return g.openApplication(m, data, leaf)
 	}
 	use, err := g.ratchets.find(ratchetID{data.leaf, kindOf(m.contentType)}, data.generation)
 	if err != nil {
@@ -148,20 +155,38 @@ func (g *Group) processPrivate(m *privateMessage) (Result, error) {
 	if err := a.verify(g.suite, leaf.SignatureKey, g.encoded); err != nil {
 		return nil, err
 	}
-	result, err := g.receive(a, data.generation)
+	result, err := g.receive(a)
 	if err == nil && a.content.contentType != ContentCommit {
 		use.spend()
 	}
 	return result, err
 }
 
+// openApplication opens application data. It does without what a handshake message leaves behind, and so without most
+// allocations: of those that are left, four are the two ciphers.
+func (g *Group) openApplication(m *privateMessage, data senderData, leaf *LeafNode) (Result, error) {
+	if err := g.use.find(g.ratchets, ratchetID{data.leaf, applicationRatchet}, data.generation); err != nil {
+		return nil, err
+	}
+	defer g.forgetMessage()
+	a := authenticatedContent{content: &g.content}
+	if err := g.suite.openInto(&a, m, data, g.use.messageKey); err != nil {
+		return nil, err
+	}
+	if err := a.verify(g.suite, leaf.SignatureKey, g.encoded); err != nil {
+		return nil, err
+	}
+	g.use.spend()
+	return &ApplicationMessage{leaf.member(data.leaf), g.content.authenticatedData, g.content.application, data.generation}, nil
+}
+
+// forgetMessage overwrites the key of an application message, and lets go of what it was.
+func (g *Group) forgetMessage() { g.use, g.content = keyUse{}, framedContent{} }
+
 // receive acts on content whose sender is verified.
-func (g *Group) receive(a *authenticatedContent, generation uint32) (Result, error) {
+func (g *Group) receive(a *authenticatedContent) (Result, error) {
 	c := a.content
 	switch c.contentType {
-	case ContentApplication:
-		m, _ := g.tree.member(LeafIndex(c.sender.index))
-		return &ApplicationMessage{m, c.authenticatedData, c.application, generation}, nil
 	case ContentProposal:
 		if err := g.checkProposal(c.proposal, c.sender); err != nil {
 			return nil, err
@@ -200,32 +225,46 @@ func (g *Group) Seal(plaintext, authenticatedData []byte) (message []byte, err e
 	if err := g.checkSigner(); err != nil {
 		return nil, err
 	}
-	a := g.frame(ContentApplication, authenticatedData, false)
-	a.content.application = plaintext
+	defer g.forgetMessage()
+	g.content = g.frameContent(ContentApplication, authenticatedData)
+	g.content.application = plaintext
+	a := authenticatedContent{wireFormat: wirePrivateMessage, content: &g.content}
 	if err := a.sign(g.suite, g.cfg.Signer, g.encoded); err != nil {
 		return nil, err
 	}
-	message, use, err := g.protect(a)
-	if err != nil {
+	if err := g.use.take(g.ratchets, ratchetID{g.own, applicationRatchet}, nil); err != nil {
 		return nil, err
 	}
-	use.spend()
+	message = g.suite.sealPrivate(&a, g.use.messageKey, g.secrets.senderData, g.padding())
+	g.use.spend()
 	return message, nil
+}
+
+func (g *Group) padding() func(int) int {
+	if g.cfg.Padding == nil {
+		return padTo
+	}
+	return g.cfg.Padding
 }
 
 // frame begins content of this member. Its body is still to be set.
 func (g *Group) frame(t ContentType, authenticatedData []byte, public bool) *authenticatedContent {
-	a := &authenticatedContent{wireFormat: wirePrivateMessage, content: &framedContent{
+	content := g.frameContent(t, authenticatedData)
+	a := &authenticatedContent{wireFormat: wirePrivateMessage, content: &content}
+	if public {
+		a.wireFormat = wirePublicMessage
+	}
+	return a
+}
+
+func (g *Group) frameContent(t ContentType, authenticatedData []byte) framedContent {
+	return framedContent{
 		groupID:           g.context.groupID,
 		epoch:             g.context.epoch,
 		sender:            sender{SenderMember, uint32(g.own)},
 		authenticatedData: authenticatedData,
 		contentType:       t,
-	}}
-	if public {
-		a.wireFormat = wirePublicMessage
 	}
-	return a
 }
 
 // protect makes the message for signed content. For a private one it returns the key's use, which the caller spends unless
@@ -244,9 +283,5 @@ func (g *Group) protect(a *authenticatedContent) ([]byte, *keyUse, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	padding := g.cfg.Padding
-	if padding == nil {
-		padding = padTo
-	}
-	return g.suite.sealPrivate(a, use.messageKey, g.secrets.senderData, padding), use, nil
+	return g.suite.sealPrivate(a, use.messageKey, g.secrets.senderData, g.padding()), use, nil
 }

@@ -9,7 +9,8 @@ type publicMessage struct {
 
 // toBeMACed is AuthenticatedContentTBM of RFC 9420, Section 6.2.
 func (m *publicMessage) toBeMACed(context []byte) []byte {
-	w := writer{m.toBeSigned(context)}
+	var w writer
+	m.encodeToBeSigned(&w, context)
 	m.encodeAuth(&w)
 	return w.b
 }

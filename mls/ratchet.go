@@ -30,25 +30,33 @@ type ratchet struct {
 	secret Secret
 	// skipped are the unused keys of earlier generations, in increasing order.
 	skipped []messageKey
+	// room is where a secret that was derived here lies.
+	room [maxHash]byte
 }
 
 // step derives the keys of the next generation.
 func (r *ratchet) step(s *suite) (messageKey, *ratchet) {
-	key := messageKey{
-		generation: r.next,
-		key:        s.deriveTreeSecret(r.secret, "key", r.next, s.nk),
-		nonce:      s.deriveTreeSecret(r.secret, "nonce", r.next, nonceSize),
-	}
-	return key, r.skip(s)
+	return r.key(s, new(keyRoom)), r.skip(s)
+}
+
+// key derives the keys of the next generation into room.
+func (r *ratchet) key(s *suite, room *keyRoom) messageKey {
+	key := messageKey{generation: r.next, key: room.key[:s.nk], nonce: room.nonce[:]}
+	s.deriveTreeSecret(key.key, r.secret, "key", r.next)
+	s.deriveTreeSecret(key.nonce, r.secret, "nonce", r.next)
+	return key
 }
 
 // skip is step for a generation whose keys are not wanted.
 func (r *ratchet) skip(s *suite) *ratchet {
-	return &ratchet{next: r.next + 1, secret: s.deriveTreeSecret(r.secret, "secret", r.next, s.nh), skipped: r.skipped}
+	next := &ratchet{next: r.next + 1, skipped: r.skipped}
+	next.secret = next.room[:s.nh]
+	s.deriveTreeSecret(next.secret, r.secret, "secret", r.next)
+	return next
 }
 
-// open returns the keys of a generation, and the ratchet without them.
-func (r *ratchet) open(s *suite, sender LeafIndex, generation uint32) (messageKey, *ratchet, error) {
+// open returns the keys of a generation, and the ratchet without them. Unless they were skipped, the keys lie in room.
+func (r *ratchet) open(s *suite, room *keyRoom, sender LeafIndex, generation uint32) (messageKey, *ratchet, error) {
 	if generation < r.next {
 		at, found := slices.BinarySearchFunc(r.skipped, generation, func(k messageKey, g uint32) int {
 			return int(int64(k.generation) - int64(g))
@@ -63,16 +71,19 @@ func (r *ratchet) open(s *suite, sender LeafIndex, generation uint32) (messageKe
 	if generation-r.next > MaxForward || generation == math.MaxUint32 {
 		return messageKey{}, nil, &GenerationError{sender, generation, r.next}
 	}
-	return r.forward(s, generation)
+	return r.forward(s, room, generation)
 }
 
 // forward goes on to a generation, and keeps the keys of those in between that lie in the window.
-func (r *ratchet) forward(s *suite, generation uint32) (messageKey, *ratchet, error) {
+func (r *ratchet) forward(s *suite, room *keyRoom, generation uint32) (messageKey, *ratchet, error) {
 	oldest := uint32(0)
 	if generation > MaxSkipped {
 		oldest = generation - MaxSkipped
 	}
-	kept := slices.DeleteFunc(slices.Clone(r.skipped), func(k messageKey) bool { return k.generation < oldest })
+	var kept []messageKey
+	if len(r.skipped) > 0 {
+		kept = slices.DeleteFunc(slices.Clone(r.skipped), func(k messageKey) bool { return k.generation < oldest })
+	}
 	for r.next < generation {
 		if r.next < oldest {
 			r = r.skip(s)
@@ -82,9 +93,9 @@ func (r *ratchet) forward(s *suite, generation uint32) (messageKey, *ratchet, er
 		key, r = r.step(s)
 		kept = append(kept, key)
 	}
-	key, next := r.step(s)
+	next := r.skip(s)
 	next.skipped = kept
-	return key, next, nil
+	return r.key(s, room), next, nil
 }
 
 func (r *ratchet) encode(w *writer) {

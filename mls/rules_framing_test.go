@@ -124,6 +124,7 @@ func TestPrivateRules(t *testing.T) {
 	}
 	another := func(leaf LeafIndex, generation uint32) []byte {
 		m := parse()
+		m.encryptedSenderData = nil // not over the honest one
 		evil.suite.sealSenderData(m, senderData{leaf: leaf, generation: generation}, evil.secrets.senderData)
 		return encode(m)
 	}

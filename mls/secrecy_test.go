@@ -185,7 +185,7 @@ func TestSkippedKeys(t *testing.T) {
 	members := groupOf(t, 2)
 	alice, bob := members[0], members[1]
 	id := ratchetID{0, applicationRatchet}
-	_, r, err := bob.ratchets.ratchet(id)
+	r, err := new(keyUse).begin(bob.ratchets, id)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -65,6 +65,7 @@ func (t *secretTree) clone() *secretTree {
 type keyUse struct {
 	unprintable
 	messageKey
+	room     keyRoom
 	tree     *secretTree
 	id       ratchetID
 	after    *ratchet
@@ -76,9 +77,15 @@ type keyUse struct {
 // take finds the key for the next message of a ratchet, past the generations that are reserved. Past more than MaxForward of them
 // nobody would follow.
 func (t *secretTree) take(id ratchetID, reserved map[uint32]struct{}) (*keyUse, error) {
-	u, r, err := t.ratchet(id)
+	u := new(keyUse)
+	return u, u.take(t, id, reserved)
+}
+
+// take is secretTree.take into a keyUse that is there.
+func (u *keyUse) take(t *secretTree, id ratchetID, reserved map[uint32]struct{}) error {
+	r, err := u.begin(t, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	first := r.next
 	for r.next-first <= MaxForward {
@@ -89,23 +96,29 @@ func (t *secretTree) take(id ratchetID, reserved map[uint32]struct{}) (*keyUse, 
 	}
 	// As in ratchet.open, the last generation is never used.
 	if r.next-first > MaxForward || r.next == 1<<32-1 {
-		return nil, &GenerationError{id.leaf, r.next, first}
+		return &GenerationError{id.leaf, r.next, first}
 	}
-	u.messageKey, u.after = r.step(t.suite)
-	return u, nil
+	u.messageKey, u.after = r.key(t.suite, &u.room), r.skip(t.suite)
+	return nil
 }
 
 // find finds the key for a message of this generation.
 func (t *secretTree) find(id ratchetID, generation uint32) (*keyUse, error) {
+	u := new(keyUse)
+	return u, u.find(t, id, generation)
+}
+
+// find is secretTree.find into a keyUse that is there.
+func (u *keyUse) find(t *secretTree, id ratchetID, generation uint32) error {
 	if t.ratchets[id] == nil && generation > MaxForward {
-		return nil, &GenerationError{id.leaf, generation, 0}
+		return &GenerationError{id.leaf, generation, 0}
 	}
-	u, r, err := t.ratchet(id)
+	r, err := u.begin(t, id)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	u.messageKey, u.after, err = r.open(t.suite, id.leaf, generation)
-	return u, err
+	u.messageKey, u.after, err = r.open(t.suite, &u.room, id.leaf, generation)
+	return err
 }
 
 // spend forgets the key, and all that it was derived from.
@@ -128,24 +141,24 @@ func (u *keyUse) spend() {
 	t.dirtyRatchets[u.id] = struct{}{}
 }
 
-// ratchet returns a ratchet, derived from the tree if need be, without changing the tree.
-func (t *secretTree) ratchet(id ratchetID) (*keyUse, *ratchet, error) {
-	u := &keyUse{tree: t, id: id}
+// begin returns the ratchet that a key is to be taken from, derived from the tree if need be, without changing the tree.
+func (u *keyUse) begin(t *secretTree, id ratchetID) (*ratchet, error) {
+	*u = keyUse{tree: t, id: id}
 	if r := t.ratchets[id]; r != nil {
-		return u, r, nil
+		return r, nil
 	}
 	leaf, ok := t.descend(u, id.leaf.node())
 	if !ok {
-		return nil, nil, ErrDecrypt
+		return nil, ErrDecrypt
 	}
 	handshake := &ratchet{secret: t.suite.expandWithLabel(leaf, "handshake", nil, t.suite.nh)}
 	application := &ratchet{secret: t.suite.expandWithLabel(leaf, "application", nil, t.suite.nh)}
 	if id.kind == handshakeRatchet {
 		u.other = application
-		return u, handshake, nil
+		return handshake, nil
 	}
 	u.other = handshake
-	return u, application, nil
+	return application, nil
 }
 
 // descend derives the secret of a leaf from its nearest ancestor that has one. In u it notes the nodes on the way as consumed,

@@ -45,7 +45,11 @@ func signContent(label string, content []byte) []byte {
 
 // sign is SignWithLabel of RFC 9420, Section 5.1.2.
 func (s *suite) sign(signer crypto.Signer, label string, content []byte) ([]byte, error) {
-	message := signContent(label, content)
+	return s.signMessage(signer, signContent(label, content))
+}
+
+// signMessage signs a SignContent.
+func (s *suite) signMessage(signer crypto.Signer, message []byte) ([]byte, error) {
 	if s.scheme.curve == nil {
 		return signer.Sign(rand.Reader, message, crypto.Hash(0))
 	}
@@ -56,7 +60,11 @@ func (s *suite) sign(signer crypto.Signer, label string, content []byte) ([]byte
 
 // verify is VerifyWithLabel of RFC 9420, Section 5.1.2.
 func (s *suite) verify(key []byte, label string, content, signature []byte) bool {
-	message := signContent(label, content)
+	return s.verifyMessage(key, signContent(label, content), signature)
+}
+
+// verifyMessage verifies the signature of a SignContent.
+func (s *suite) verifyMessage(key, message, signature []byte) bool {
 	if s.scheme.curve == nil {
 		return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, message, signature)
 	}

@@ -45,7 +45,8 @@ type suite struct {
 	scheme  scheme
 }
 
-const nonceSize = 12
+// maxKey is the length of the suites' longest AEAD keys, and nonceSize that of the nonces of all.
+const maxKey, nonceSize = 32, 12
 
 var (
 	ed25519Scheme = scheme{}

@@ -106,7 +106,9 @@ func TestVectorsCryptoBasics(t *testing.T) {
 		equal(t, "ExpandWithLabel", s.expandWithLabel(Secret(v.Expand.Secret), v.Expand.Label, v.Expand.Context, v.Expand.Length), v.Expand.Out)
 		equal(t, "DeriveSecret", s.deriveSecret(Secret(v.Derive.Secret), v.Derive.Label), v.Derive.Out)
 		d := v.DeriveTree
-		equal(t, "DeriveTreeSecret", s.deriveTreeSecret(Secret(d.Secret), d.Label, d.Generation, d.Length), d.Out)
+		out := make([]byte, d.Length)
+		s.deriveTreeSecret(out, Secret(d.Secret), d.Label, d.Generation)
+		equal(t, "DeriveTreeSecret", out, d.Out)
 		checkSignVector(t, s, &v)
 		checkEncryptVector(t, s, &v)
 	}
@@ -188,7 +190,7 @@ func TestVectorsSecretTree(t *testing.T) {
 			continue
 		}
 		trees++
-		key := s.senderDataKey(Secret(v.SenderData.Secret), v.SenderData.Ciphertext)
+		key := s.senderDataKey(new(keyRoom), Secret(v.SenderData.Secret), v.SenderData.Ciphertext)
 		equal(t, "sender data key", key.key, v.SenderData.Key)
 		equal(t, "sender data nonce", key.nonce, v.SenderData.Nonce)
 		tree := newSecretTree(s, uint32(len(v.Leaves)), Secret(v.EncryptionSecret))
