@@ -161,7 +161,7 @@ func (b *committing) renewPath() error {
 	if b.leafKey, err = b.leaf.renew(s, b.signer, g.context.groupID, own); err != nil {
 		return err
 	}
-	if err := b.tr.setPath(b.leaf, b.steps); err != nil {
+	if err := b.tr.setPath(b.leaf); err != nil {
 		return err
 	}
 	b.tr.keys[own.node()] = b.leafKey
@@ -173,16 +173,13 @@ func (b *committing) renewPath() error {
 
 // setPath puts the committer's leaf into the tree, after mergePath has set the nodes above it. Private keys that were
 // held for these places are void.
-func (tr *transition) setPath(leaf *LeafNode, steps []pathStep) error {
+func (tr *transition) setPath(leaf *LeafNode) error {
 	maps.DeleteFunc(tr.keys, func(x nodeIndex, _ *privateKey) bool { return tr.committer.node().under(x) })
 	tr.tree.set(tr.committer.node(), &node{leaf: leaf})
 	if !tr.external() {
 		tr.updated = append(tr.updated, tr.committer)
 	}
 	tr.changed = append(tr.changed, tr.committer.node())
-	for _, step := range steps {
-		tr.pathNodes = append(tr.pathNodes, step.node)
-	}
 	return tr.checkLeaf(leaf)
 }
 

@@ -209,11 +209,11 @@ func bigTree(t *testing.T) (*openWelcome, Config) {
 		}
 	}
 	leaves, blanks, unmerged := 0, 0, 0
-	for x, n := range c.next.tree.nodes {
-		switch {
+	for x := range nodeIndex(widthOf(c.next.tree.size())) {
+		switch n := c.next.tree.at(x); {
 		case n == nil:
 			blanks++
-		case nodeIndex(x).isLeaf():
+		case x.isLeaf():
 			leaves++
 		default:
 			unmerged += len(n.parent.unmerged)

@@ -84,9 +84,8 @@ func (l *loader) loadTree(e *epoch) error {
 	if last >= uint32(widthOf(maxLeaves)) {
 		return malformed("a tree that is too large")
 	}
-	e.tree = &ratchetTree{suite: e.suite}
-	e.tree.resize(fullSize((last + 3) / 2))
-	return l.each(recordNode, func(r *reader, n uint32) { e.tree.nodes[n] = decodeNode(r, nodeIndex(n)) })
+	e.tree = &ratchetTree{suite: e.suite, width: fullSize((last + 3) / 2)}
+	return l.each(recordNode, func(r *reader, n uint32) { e.tree.set(nodeIndex(n), decodeNode(r, nodeIndex(n))) })
 }
 
 func (l *loader) loadSecretTree(e *epoch) error {
@@ -94,7 +93,7 @@ func (l *loader) loadSecretTree(e *epoch) error {
 	e.ratchets = t
 	err := l.each(recordSecretNode, func(r *reader, n uint32) {
 		secret := Secret(r.opaque())
-		if int(n) >= len(e.tree.nodes) || len(secret) != e.suite.nh {
+		if !e.tree.has(nodeIndex(n)) || len(secret) != e.suite.nh {
 			r.fail("a secret for no node")
 			return
 		}

@@ -70,7 +70,7 @@ func (t *ratchetTree) mergePath(i LeafIndex, steps []pathStep, keys [][]byte) []
 	var parentHash []byte
 	for k := len(steps) - 1; k >= 0; k-- {
 		p := &parentNode{encryptionKey: keys[k], parentHash: parentHash}
-		t.nodes[steps[k].node] = &node{parent: p}
+		t.set(steps[k].node, &node{parent: p})
 		parentHash = t.suite.parentHashOf(p, t.hash(steps[k].copath))
 	}
 	return parentHash
@@ -132,7 +132,7 @@ func (t *ratchetTree) sealPath(steps []pathStep, p *pathSecrets, added []LeafInd
 	for k, step := range steps {
 		nodes[k].key = keys[k]
 		for _, x := range t.copathResolution(step.copath, added) {
-			key, err := t.nodes[x].publicKey(t.suite)
+			key, err := t.at(x).publicKey(t.suite)
 			if err != nil {
 				return nil, err
 			}
@@ -202,7 +202,7 @@ func (t *ratchetTree) adoptPath(keys privateKeys, steps []pathStep, secret Secre
 		return nil, err
 	}
 	for k, step := range steps {
-		if n := t.nodes[step.node]; n == nil || !bytes.Equal(n.encryptionKey(), public[k]) {
+		if n := t.at(step.node); n == nil || !bytes.Equal(n.encryptionKey(), public[k]) {
 			return nil, invalid("7.5", "a path secret does not match the path's public key")
 		}
 		keys[step.node] = p.keys[k]
@@ -215,10 +215,7 @@ func (t *ratchetTree) adoptPath(keys privateKeys, steps []pathStep, secret Secre
 func (k privateKeys) stillIn(next, t *ratchetTree) privateKeys {
 	kept := make(privateKeys, len(k)+4)
 	for x, key := range k {
-		if int(x) >= len(next.nodes) {
-			continue
-		}
-		a, b := next.nodes[x], t.nodes[x]
+		a, b := next.at(x), t.at(x)
 		if a != nil && b != nil && (a == b || bytes.Equal(a.encryptionKey(), b.encryptionKey())) {
 			kept[x] = key
 		}

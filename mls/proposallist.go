@@ -36,8 +36,6 @@ type transition struct {
 	keys privateKeys
 	// changed are the places of new nodes, whose keys must be new.
 	changed []nodeIndex
-	// pathNodes are the places of the path's parent nodes.
-	pathNodes []nodeIndex
 	// reinit is the group that is to come after this one.
 	reinit *ReInit
 	// kemOutput is what an external commit derives the init secret from, and init the outcome.
@@ -125,7 +123,7 @@ func (tr *transition) checkLeaves(own LeafIndex, contextChanged bool) error {
 		return nil
 	}
 	for _, x := range tr.changed {
-		if err := tr.checkLeaf(tr.tree.nodes[x].leaf); err != nil {
+		if err := tr.checkLeaf(tr.tree.at(x).leaf); err != nil {
 			return err
 		}
 	}
@@ -142,10 +140,7 @@ func (tr *transition) checkLeaf(leaf *LeafNode) error {
 
 // finish checks what concerns the tree as a whole.
 func (tr *transition) finish() error {
-	if err := tr.tree.checkUnique(slices.Concat(tr.changed, tr.pathNodes)); err != nil {
-		return err
-	}
-	return tr.tree.checkCredentialTypes()
+	return tr.tree.count()
 }
 
 // context is the GroupContext of the next epoch, with the confirmed transcript hash of this one: the provisional context of RFC

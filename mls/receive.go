@@ -87,7 +87,7 @@ func (g *Group) mergeReceived(tr *transition, path *updatePath) ([]pathStep, err
 	if err := path.leaf.verify(g.suite, g.context.groupID, committer); err != nil {
 		return nil, err
 	}
-	return steps, tr.setPath(path.leaf, steps)
+	return steps, tr.setPath(path.leaf)
 }
 
 // checkReplaced holds the leaf of who joins again against the one that it leaves, as an Update's (RFC 9420, Section 12.2).
@@ -104,7 +104,7 @@ func (t *ratchetTree) checkFresh(committer LeafIndex, path *updatePath) error {
 	old := append(directPath(committer.node(), t.size()), committer.node())
 	for _, key := range append(path.keys(), path.leaf.EncryptionKey) {
 		for _, x := range old {
-			if n := t.nodes[x]; n != nil && bytes.Equal(n.encryptionKey(), key) {
+			if n := t.at(x); n != nil && bytes.Equal(n.encryptionKey(), key) {
 				return invalid("12.4.2", "a path keeps an encryption key")
 			}
 		}

@@ -130,7 +130,7 @@ func TestWelcomeAddressing(t *testing.T) {
 func TestTreeRules(t *testing.T) {
 	members := groupOf(t, 4)
 	parent := func(tree *ratchetTree, x nodeIndex, change func(p *parentNode)) {
-		p := *tree.nodes[x].parent
+		p := *tree.at(x).parent
 		p.unmerged = slices.Clone(p.unmerged)
 		change(&p)
 		tree.set(x, &node{parent: &p})
@@ -158,7 +158,7 @@ func TestTreeRules(t *testing.T) {
 		{"a parent that is taken away", "a parent node is not parent-hash valid",
 			func(tree *ratchetTree) { tree.set(1, nil) }},
 		{"two leaves in each other's place", "a parent node is not parent-hash valid", func(tree *ratchetTree) {
-			a, b := tree.nodes[4], tree.nodes[6]
+			a, b := tree.at(4), tree.at(6)
 			tree.set(4, b)
 			tree.set(6, a)
 		}},
@@ -187,7 +187,7 @@ func TestParentKeyTwice(t *testing.T) {
 	for k := range keys {
 		keys[k] = honestKey(t)
 	}
-	keys[0] = tree.nodes[9].encryptionKey()
+	keys[0] = tree.at(9).encryptionKey()
 	leaf := *tree.leaf(0)
 	leaf.Source, leaf.EncryptionKey = LeafCommit, honestKey(t)
 	leaf.ParentHash = tree.mergePath(0, steps, keys)

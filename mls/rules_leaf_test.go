@@ -149,7 +149,7 @@ func TestLeafRules(t *testing.T) {
 				l.EncryptionKey = members[3].tree.leaf(3).EncryptionKey
 			}), "two nodes have the same encryption key", nil)
 			isBroken(t, "the key of a node", place.offer(t, copies(), func(l *LeafNode) {
-				l.EncryptionKey = members[0].tree.nodes[9].encryptionKey()
+				l.EncryptionKey = members[0].tree.at(9).encryptionKey()
 			}), "two nodes have the same encryption key", nil)
 		})
 	}

@@ -164,7 +164,7 @@ func TestPathRules(t *testing.T) {
 		{"an encryption key is not one of the cipher suite", func(p *updatePath) { p.nodes[0].key = random(31) }},
 		{"an encryption key is not one of the cipher suite", func(p *updatePath) { p.leaf.EncryptionKey = nil }},
 		{"a path keeps an encryption key", func(p *updatePath) { p.leaf.EncryptionKey = evil.tree.leaf(0).EncryptionKey }},
-		{"a path keeps an encryption key", func(p *updatePath) { p.nodes[1].key = evil.tree.nodes[3].encryptionKey() }},
+		{"a path keeps an encryption key", func(p *updatePath) { p.nodes[1].key = evil.tree.at(3).encryptionKey() }},
 		{"a path's leaf has the wrong parent hash", func(p *updatePath) { p.leaf.ParentHash = random(32) }},
 		{"a path's leaf has the wrong parent hash", func(p *updatePath) { p.nodes[1].key = random(32) }},
 		{"two nodes have the same encryption key", func(p *updatePath) { p.leaf.EncryptionKey = evil.tree.leaf(2).EncryptionKey }},
@@ -396,7 +396,7 @@ func TestUnmergedRules(t *testing.T) {
 		"outside of the tree": {9}, "not below": {2}, "at the end of numbers": {1<<32 - 1},
 	} {
 		wrong := tree.clone()
-		p := *wrong.nodes[1].parent
+		p := *wrong.at(1).parent
 		p.unmerged = list
 		wrong.set(1, &node{parent: &p})
 		if wrong.check(nil, nil) == nil {
@@ -404,7 +404,7 @@ func TestUnmergedRules(t *testing.T) {
 		}
 	}
 	wrong := tree.clone()
-	p := *wrong.nodes[3].parent
+	p := *wrong.at(3).parent
 	p.unmerged = []LeafIndex{1}
 	wrong.set(3, &node{parent: &p})
 	if wrong.checkUnmerged() == nil {

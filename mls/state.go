@@ -67,7 +67,7 @@ func recordKey(kind byte, n uint32) string {
 type savedState struct {
 	unprintable
 	epoch *epoch
-	nodes []*node
+	tree  *ratchetTree
 	// keys are the keys of all records but the header and the nodes.
 	keys    map[string]struct{}
 	pending []*pendingProposal
@@ -166,25 +166,15 @@ func (e *epoch) hasRecord(key string) bool {
 
 // tree writes the nodes that are not the saved ones. Nodes are never changed in place, so that comparing pointers is enough.
 func (d *deltaWriter) tree(t *ratchetTree) {
-	old := d.saved.nodes
-	for x := range max(len(t.nodes), len(old)) {
-		var was, is *node
-		if x < len(old) {
-			was = old[x]
-		}
-		if x < len(t.nodes) {
-			is = t.nodes[x]
-		}
+	t.changesSince(d.saved.tree, func(x nodeIndex, _, is *node) {
 		key := recordKey(recordNode, uint32(x))
-		switch {
-		case was == is:
-		case is == nil:
+		if is == nil {
 			d.Deletes = append(d.Deletes, key)
-		default:
+		} else {
 			d.put(key, is.encode)
 		}
-	}
-	d.saved.nodes = t.nodes
+	})
+	d.saved.tree = t
 }
 
 func (d *deltaWriter) secretTree(t *secretTree) {
@@ -290,9 +280,12 @@ func (e *epoch) complete() error {
 		return malformed("a saved state without the own leaf")
 	}
 	for x := range e.keys {
-		if int(x) >= len(e.tree.nodes) || e.tree.nodes[x] == nil {
+		if e.tree.at(x) == nil {
 			return malformed("a saved key for a blank node")
 		}
+	}
+	if err := e.tree.count(); err != nil {
+		return malformed("a saved tree that is none")
 	}
 	e.encoded = e.context.marshal()
 	e.confirmationTag = e.suite.mac(e.secrets.confirmation, e.context.confirmedTranscriptHash)
@@ -304,16 +297,16 @@ func (e *epoch) complete() error {
 func (t *ratchetTree) encodeChanges(w *writer, base *ratchetTree) {
 	w.uint32(t.size())
 	start := w.open()
-	for x, n := range t.nodes {
-		if x < len(base.nodes) && base.nodes[x] == n || x >= len(base.nodes) && n == nil {
-			continue
+	t.changesSince(base, func(x nodeIndex, _, n *node) {
+		if !t.has(x) {
+			return
 		}
 		w.uint32(uint32(x))
 		w.present(n != nil)
 		if n != nil {
 			n.encode(w)
 		}
-	}
+	})
 	w.close(start)
 }
 
@@ -325,11 +318,10 @@ func decodeChanges(r *reader, base *ratchetTree) *ratchetTree {
 	}
 	t := base.clone()
 	t.resize(size)
-	t.noBlankBelow = 0
 	last := -1
 	r.each(func(r *reader) {
 		x := nodeIndex(r.uint32())
-		if int(x) >= len(t.nodes) || int(x) <= last {
+		if !t.has(x) || int(x) <= last {
 			r.fail("a node outside of the tree, or out of order")
 			return
 		}
@@ -337,7 +329,7 @@ func decodeChanges(r *reader, base *ratchetTree) *ratchetTree {
 		var n *node
 		if r.present() {
 			n = decodeNode(r, x)
-		} else if t.nodes[x] == nil {
+		} else if t.at(x) == nil {
 			r.fail("a blank node that was blank")
 		}
 		t.set(x, n)
@@ -375,7 +367,7 @@ func LoadGroup(cfg Config, records iter.Seq2[string, []byte]) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	l.saved.epoch, l.saved.nodes, l.saved.pending = e, e.tree.nodes, slices.Clone(e.pending)
+	l.saved.epoch, l.saved.tree, l.saved.pending = e, e.tree, slices.Clone(e.pending)
 	g := &Group{cfg: cfg, epoch: e, saved: l.saved}
 	if err := g.checkSigner(); err != nil {
 		return nil, err

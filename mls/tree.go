@@ -8,7 +8,7 @@ import (
 )
 
 // maxLeaves bounds the tree: far above any group that is workable, and low enough that a false index in a saved state cannot
-// exhaust memory (two arrays of 2^21 pointers and strings are 48 MiB).
+// cost more than the hashes of as many blank leaves, a second's work.
 const maxLeaves = 1 << 20
 
 // A parentNode is a node above leaves (RFC 9420, Section 7.1).
@@ -100,36 +100,57 @@ func decodeNode(r *reader, x nodeIndex) *node {
 	return n
 }
 
-// A ratchetTree is the public half of the tree (RFC 9420, Section 7). Its number of leaves is a power of two. A clone
-// shares the nodes and copies the two arrays of pointers.
+// A ratchetTree is the public half of the tree (RFC 9420, Section 7). Its number of leaves is a power of two. A clone shares all
+// of it, and either is changed without the other.
 type ratchetTree struct {
 	suite *suite
-	nodes []*node
-	// hashes caches tree hashes by place; the empty string is one to be computed.
-	hashes []string
-	// noBlankBelow is a leaf such that no leaf on its left is blank.
-	noBlankBelow LeafIndex
+	top   *subtree
+	// width is the number of leaves, blank ones included.
+	width uint32
+	edit  atomic.Pointer[edit]
+	// census is of the tree as it was counted last; nil before the first time.
+	census *census
 }
 
 func newRatchetTree(s *suite, leaf *LeafNode) *ratchetTree {
-	return &ratchetTree{suite: s, nodes: []*node{{leaf: leaf}}, hashes: make([]string, 1)}
+	t := &ratchetTree{suite: s, width: 1}
+	t.set(0, &node{leaf: leaf})
+	return t
 }
 
 func (t *ratchetTree) clone() *ratchetTree {
-	return &ratchetTree{t.suite, slices.Clone(t.nodes), slices.Clone(t.hashes), t.noBlankBelow}
+	t.edit.Store(nil)
+	return &ratchetTree{suite: t.suite, top: t.top, width: t.width, census: t.census}
 }
 
 // size is the number of leaves, blank ones included.
-func (t *ratchetTree) size() uint32 { return uint32(len(t.nodes)+1) / 2 }
+func (t *ratchetTree) size() uint32 { return t.width }
 
 func (t *ratchetTree) root() nodeIndex { return rootOf(t.size()) }
 
-// leaf returns the leaf at i; nil if it is blank or outside of the tree.
-func (t *ratchetTree) leaf(i LeafIndex) *LeafNode {
-	if uint32(i) >= t.size() || t.nodes[i.node()] == nil {
+// has tells whether x is a place of the tree.
+func (t *ratchetTree) has(x nodeIndex) bool { return uint64(x) < uint64(widthOf(t.width)) }
+
+// at returns the node in place x; nil if it is blank or outside of the tree.
+func (t *ratchetTree) at(x nodeIndex) *node {
+	if !t.has(x) {
 		return nil
 	}
-	return t.nodes[i.node()].leaf
+	if s := t.subtreeAt(x); s != nil {
+		return s.node
+	}
+	return nil
+}
+
+// leaf returns the leaf at i; nil if it is blank or outside of the tree.
+func (t *ratchetTree) leaf(i LeafIndex) *LeafNode {
+	if uint32(i) >= t.size() {
+		return nil
+	}
+	if n := t.at(i.node()); n != nil {
+		return n.leaf
+	}
+	return nil
 }
 
 func (t *ratchetTree) member(i LeafIndex) (Member, bool) {
@@ -142,11 +163,7 @@ func (t *ratchetTree) member(i LeafIndex) (Member, bool) {
 
 func (t *ratchetTree) leaves() iter.Seq2[LeafIndex, *LeafNode] {
 	return func(yield func(LeafIndex, *LeafNode) bool) {
-		for x := 0; x < len(t.nodes); x += 2 {
-			if n := t.nodes[x]; n != nil && !yield(LeafIndex(x/2), n.leaf) {
-				return
-			}
-		}
+		t.top.each(t.root(), func(x nodeIndex, n *node) bool { return n.leaf == nil || yield(x.leafIndex(), n.leaf) })
 	}
 }
 
@@ -161,45 +178,43 @@ func (t *ratchetTree) members() iter.Seq[Member] {
 }
 
 // set puts n in place x, and forgets the hashes that cover it.
-func (t *ratchetTree) set(x nodeIndex, n *node) {
-	t.nodes[x] = n
-	for root := t.root(); ; x = x.parent() {
-		t.hashes[x] = ""
-		if x == root {
-			return
-		}
-	}
-}
+func (t *ratchetTree) set(x nodeIndex, n *node) { t.top = t.put(t.top, t.root(), x, n) }
 
-// blankPath blanks the ancestors of a leaf.
+// blankPath blanks the ancestors of a leaf, and forgets their hashes.
 func (t *ratchetTree) blankPath(i LeafIndex) {
 	for _, x := range directPath(i.node(), t.size()) {
-		t.nodes[x], t.hashes[x] = nil, ""
+		t.set(x, nil)
 	}
 }
 
 // place finds the leftmost blank leaf, for which the tree grows if there is none.
 func (t *ratchetTree) place() LeafIndex {
-	i := t.noBlankBelow
-	for t.leaf(i) != nil {
-		i++
-	}
-	t.noBlankBelow = i + 1
-	if uint32(i) == t.size() {
+	if t.top.members() == t.size() {
 		t.resize(2 * t.size())
 	}
-	return i
+	x, s := t.root(), t.top
+	for !x.isLeaf() {
+		if half := uint32(1) << (x.level() - 1); s != nil && s.left.members() == half {
+			x, s = x.right(), s.right
+			continue
+		}
+		x = x.left()
+		if s != nil {
+			s = s.left
+		}
+	}
+	return x.leafIndex()
 }
 
 // add puts a leaf into the leftmost blank place (RFC 9420, Section 12.1.1).
 func (t *ratchetTree) add(leaf *LeafNode) LeafIndex {
 	i := t.place()
 	for _, x := range directPath(i.node(), t.size()) {
-		if n := t.nodes[x]; n != nil {
+		if n := t.at(x); n != nil {
 			p := *n.parent
 			at, _ := slices.BinarySearch(p.unmerged, i)
 			p.unmerged = slices.Insert(slices.Clip(p.unmerged), at, i)
-			t.nodes[x] = &node{parent: &p}
+			t.set(x, &node{parent: &p})
 		}
 	}
 	t.set(i.node(), &node{leaf: leaf})
@@ -216,86 +231,66 @@ func (t *ratchetTree) update(i LeafIndex, leaf *LeafNode) {
 func (t *ratchetTree) remove(i LeafIndex) {
 	t.blankPath(i)
 	t.set(i.node(), nil)
-	t.noBlankBelow = min(t.noBlankBelow, i)
-	t.truncate()
-}
-
-// truncate halves the tree while its right half has no leaf.
-func (t *ratchetTree) truncate() {
-	n := t.size()
-	for n > 1 && !t.anyLeaf(n/2, n) {
-		n /= 2
+	// The tree is halved while its right half has no leaf.
+	for t.width > 1 && (t.top == nil || t.top.right.members() == 0) {
+		t.resize(t.width / 2)
 	}
-	if n != t.size() {
-		t.resize(n)
-	}
-}
-
-func (t *ratchetTree) anyLeaf(from, to uint32) bool {
-	for i := from; i < to; i++ {
-		if t.leaf(LeafIndex(i)) != nil {
-			return true
-		}
-	}
-	return false
 }
 
 // resize makes the tree one of n leaves, a power of two. Places and the hashes of the subtrees that stay keep their value.
 func (t *ratchetTree) resize(n uint32) {
-	width := widthOf(n)
-	if width < len(t.nodes) {
-		t.nodes, t.hashes = slices.Clip(t.nodes[:width]), slices.Clip(t.hashes[:width])
-		return
+	for t.width > n {
+		if t.top != nil {
+			t.top = t.top.left
+		}
+		t.width /= 2
 	}
-	t.nodes = append(t.nodes, make([]*node, width-len(t.nodes))...)
-	t.hashes = append(t.hashes, make([]string, width-len(t.hashes))...)
+	for t.width < n {
+		left := t.top
+		t.top = t.own(nil)
+		t.top.left, t.top.leaves = left, left.members()
+		t.width *= 2
+	}
 }
 
 // resolution lists the nodes that together cover the members under x (RFC 9420, Section 4.1.1).
 func (t *ratchetTree) resolution(x nodeIndex) []nodeIndex {
-	return t.appendResolution(nil, x)
+	return t.subtreeAt(x).appendResolution(nil, x)
 }
 
-func (t *ratchetTree) appendResolution(out []nodeIndex, x nodeIndex) []nodeIndex {
-	n := t.nodes[x]
+// appendResolution appends the resolution of s, which is at x.
+func (s *subtree) appendResolution(out []nodeIndex, x nodeIndex) []nodeIndex {
 	switch {
-	case n != nil && n.parent != nil:
+	case s == nil:
+		return out
+	case s.node != nil:
 		out = append(out, x)
-		for _, i := range n.parent.unmerged {
-			out = append(out, i.node())
+		if s.node.parent != nil {
+			for _, i := range s.node.parent.unmerged {
+				out = append(out, i.node())
+			}
 		}
 		return out
-	case n != nil:
-		return append(out, x)
 	case x.isLeaf():
 		return out
 	}
-	return t.appendResolution(t.appendResolution(out, x.left()), x.right())
+	return s.right.appendResolution(s.left.appendResolution(out, x.left()), x.right())
 }
 
-// empty tells whether the resolution of x is.
-func (t *ratchetTree) empty(x nodeIndex) bool {
-	switch {
-	case t.nodes[x] != nil:
-		return false
-	case x.isLeaf():
-		return true
-	}
-	return t.empty(x.left()) && t.empty(x.right())
-}
+// empty tells whether there is no member under x.
+func (t *ratchetTree) empty(x nodeIndex) bool { return t.subtreeAt(x).members() == 0 }
 
 // encode writes the tree as in the ratchet_tree extension (RFC 9420, Section 12.4.3.3), without the blank nodes at the right end.
 func (t *ratchetTree) encode(w *writer) {
-	last := len(t.nodes) - 1
-	for t.nodes[last] == nil {
-		last--
-	}
 	start := w.open()
-	for _, n := range t.nodes[:last+1] {
-		w.present(n != nil)
-		if n != nil {
-			n.encode(w)
+	next := nodeIndex(0)
+	for x, n := range t.all() {
+		for ; next < x; next++ {
+			w.present(false)
 		}
+		w.present(true)
+		n.encode(w)
+		next++
 	}
 	w.close(start)
 }
@@ -308,25 +303,30 @@ func (t *ratchetTree) marshal() []byte {
 
 // decodeRatchetTree reads a tree; whether it is a valid one is for check to say.
 func decodeRatchetTree(s *suite, r *reader) *ratchetTree {
-	t := &ratchetTree{suite: s}
+	var nodes []*node
 	r.each(func(r *reader) {
 		var n *node
 		if r.present() {
-			n = decodeNode(r, nodeIndex(len(t.nodes)))
+			n = decodeNode(r, nodeIndex(len(nodes)))
 		}
-		t.nodes = append(t.nodes, n)
+		nodes = append(nodes, n)
 	})
 	// Above a blank leaf at the right end every node is blank, so that a tree ends in a leaf.
-	if r.err == nil && (len(t.nodes)%2 == 0 || t.nodes[len(t.nodes)-1] == nil) {
+	if r.err == nil && (len(nodes)%2 == 0 || nodes[len(nodes)-1] == nil) {
 		r.fail("a tree that does not end in a leaf")
 	}
-	if len(t.nodes) > widthOf(maxLeaves) {
+	if len(nodes) > widthOf(maxLeaves) {
 		r.fail("a tree that is too large")
 	}
 	if r.err != nil {
 		return nil
 	}
-	t.resize(fullSize(uint32(len(t.nodes)+2) / 2))
+	t := &ratchetTree{suite: s, width: fullSize(uint32(len(nodes)+2) / 2)}
+	for x, n := range nodes {
+		if n != nil {
+			t.set(nodeIndex(x), n)
+		}
+	}
 	return t
 }
 

@@ -1,7 +1,6 @@
 package mls
 
 import (
-	"bytes"
 	"hash/maphash"
 	"runtime"
 	"slices"
@@ -22,12 +21,7 @@ func (t *ratchetTree) check(groupID []byte, extensions Extensions) error {
 	if err != nil {
 		return err
 	}
-	all := make([]nodeIndex, 0, len(t.nodes))
-	for x, n := range t.nodes {
-		if n == nil {
-			continue
-		}
-		all = append(all, nodeIndex(x))
+	for _, n := range t.all() {
 		if err := t.suite.checkKey(n.encryptionKey()); err != nil {
 			return err
 		}
@@ -41,10 +35,7 @@ func (t *ratchetTree) check(groupID []byte, extensions Extensions) error {
 	if err := t.verifyLeaves(groupID); err != nil {
 		return err
 	}
-	if err := t.checkUnique(all); err != nil {
-		return err
-	}
-	return t.checkCredentialTypes()
+	return t.count()
 }
 
 // verifyLeaves verifies the signatures of all leaves, which is most of the work of joining, on all processors at once.
@@ -78,16 +69,16 @@ func (t *ratchetTree) verifyLeaves(groupID []byte) error {
 // checkUnmerged verifies the lists of unmerged leaves. Until it has passed, resolutions must not be computed: it keeps
 // them inside the tree.
 func (t *ratchetTree) checkUnmerged() error {
-	for x, n := range t.nodes {
-		if n == nil || n.parent == nil {
+	for x, n := range t.all() {
+		if n.parent == nil {
 			continue
 		}
 		for _, i := range n.parent.unmerged {
-			if t.leaf(i) == nil || !i.node().under(nodeIndex(x)) {
+			if t.leaf(i) == nil || !i.node().under(x) {
 				return invalid("12.4.3.1", "an unmerged leaf is not a member below its node")
 			}
-			for y := i.node().parent(); y != nodeIndex(x); y = y.parent() {
-				if below := t.nodes[y]; below != nil && !below.parent.lacks(i) {
+			for y := i.node().parent(); y != x; y = y.parent() {
+				if below := t.at(y); below != nil && !below.parent.lacks(i) {
 					return invalid("12.4.3.1", "an unmerged leaf is missing in a node between")
 				}
 			}
@@ -117,62 +108,6 @@ func (n *node) keyHash() uint64 {
 		n.hashed.Store(h)
 	}
 	return h
-}
-
-// checkUnique verifies that no encryption key and no signature key of the nodes in changed is also another node's
-// (RFC 9420, Sections 7.3 and 12.4.3.1). It passes over the tree once, however many nodes have changed.
-func (t *ratchetTree) checkUnique(changed []nodeIndex) error {
-	encryption := make(map[uint64][]nodeIndex, len(changed))
-	signature := make(map[uint64][]nodeIndex, len(changed))
-	for _, x := range changed {
-		n := t.nodes[x]
-		if n == nil {
-			continue
-		}
-		p := n.keyHash()
-		encryption[p] = append(encryption[p], x)
-		if n.leaf != nil {
-			p := keyHash(n.leaf.SignatureKey)
-			signature[p] = append(signature[p], x)
-		}
-	}
-	for i, n := range t.nodes {
-		if n == nil {
-			continue
-		}
-		for _, x := range encryption[n.keyHash()] {
-			if x != nodeIndex(i) && bytes.Equal(t.nodes[x].encryptionKey(), n.encryptionKey()) {
-				return invalid("7.3", "two nodes have the same encryption key")
-			}
-		}
-		if n.leaf == nil {
-			continue
-		}
-		for _, x := range signature[keyHash(n.leaf.SignatureKey)] {
-			if x != nodeIndex(i) && bytes.Equal(t.nodes[x].leaf.SignatureKey, n.leaf.SignatureKey) {
-				return invalid("7.3", "two members have the same signature key")
-			}
-		}
-	}
-	return nil
-}
-
-// checkCredentialTypes verifies that each member supports the credential types that are in use (RFC 9420, Section 7.3).
-func (t *ratchetTree) checkCredentialTypes() error {
-	var inUse []CredentialType
-	for _, l := range t.leaves() {
-		if !slices.Contains(inUse, l.Credential.Type) {
-			inUse = append(inUse, l.Credential.Type)
-		}
-	}
-	for _, l := range t.leaves() {
-		for _, c := range inUse {
-			if !l.Capabilities.supportsCredential(c) {
-				return invalid("7.3", "a member does not support a credential type that is in use")
-			}
-		}
-	}
-	return nil
 }
 
 // checkContext verifies that all members support the GroupContext extensions and what these require.

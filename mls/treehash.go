@@ -6,40 +6,72 @@ import (
 )
 
 // hash returns the tree hash of the subtree at x (RFC 9420, Section 7.8). It recomputes only what changed since the
-// last time: set and blankPath forget the hashes above a change.
-func (t *ratchetTree) hash(x nodeIndex) string {
-	if t.hashes[x] == "" {
-		var left, right string
-		if !x.isLeaf() {
-			left, right = t.hash(x.left()), t.hash(x.right())
+// last time: set forgets the hashes above a change.
+func (t *ratchetTree) hash(x nodeIndex) string { return t.hashOf(t.subtreeAt(x), x) }
+
+// hashOf is the hash of s, which is at x.
+func (t *ratchetTree) hashOf(s *subtree, x nodeIndex) string {
+	switch {
+	case s == nil:
+		return t.blankHash(x)
+	case s.hash != "":
+		return s.hash
+	case x.isLeaf():
+		s.hash = t.hashNode(x, s.node, "", "")
+	case s.node == nil && s.left == nil && s.right == nil:
+		s.hash = t.blankHash(x)
+	default:
+		// The hash of what is blank is kept too: it may be that of half of the tree.
+		if s.left == nil {
+			s.left = &subtree{owner: s.owner}
 		}
-		t.hashes[x] = t.hashNode(x, t.nodes[x], left, right)
+		if s.right == nil {
+			s.right = &subtree{owner: s.owner}
+		}
+		s.hash = t.hashNode(x, s.node, t.hashOf(s.left, x.left()), t.hashOf(s.right, x.right()))
 	}
-	return t.hashes[x]
+	return s.hash
 }
 
-func (t *ratchetTree) rootHash() []byte { return []byte(t.hash(t.root())) }
+// blankHash is the hash of a subtree at x without any node.
+func (t *ratchetTree) blankHash(x nodeIndex) string {
+	if x.isLeaf() {
+		return t.hashNode(x, nil, "", "")
+	}
+	return t.hashNode(x, nil, t.blankHash(x.left()), t.blankHash(x.right()))
+}
+
+func (t *ratchetTree) rootHash() []byte {
+	if t.top == nil {
+		t.top = t.own(nil)
+	}
+	return []byte(t.hash(t.root()))
+}
 
 // hashNode hashes TreeHashInput for the place x with this content.
 func (t *ratchetTree) hashNode(x nodeIndex, n *node, left, right string) string {
-	var w writer
-	if x.isLeaf() {
-		w.uint8(1)
-		w.uint32(uint32(x.leafIndex()))
-		w.present(n != nil)
-		if n != nil {
-			n.leaf.encode(&w)
-		}
-		return string(t.suite.digest(w.b))
-	}
+	c := takeScratch()
+	defer c.release()
+	w := &c.plain
 	w.uint8(2)
-	w.present(n != nil)
-	if n != nil {
-		n.parent.encode(&w)
+	if x.isLeaf() {
+		w.b[0] = 1
+		w.uint32(uint32(x.leafIndex()))
 	}
-	w.text(left)
-	w.text(right)
-	return string(t.suite.digest(w.b))
+	w.present(n != nil)
+	switch {
+	case n != nil && n.leaf != nil:
+		n.leaf.encode(w)
+	case n != nil:
+		n.parent.encode(w)
+	}
+	if !x.isLeaf() {
+		w.text(left)
+		w.text(right)
+	}
+	var sum [maxHash]byte
+	t.suite.sum(&sum, w.b)
+	return string(sum[:t.suite.nh])
 }
 
 // hashWithout returns the tree hash that the subtree at x has when these leaves, in increasing order, are blanked and taken from
@@ -52,7 +84,7 @@ func (t *ratchetTree) hashWithout(x nodeIndex, leaves []LeafIndex) string {
 	if x.isLeaf() {
 		return t.hashNode(x, nil, "", "")
 	}
-	n := t.nodes[x]
+	n := t.at(x)
 	if n != nil {
 		p := *n.parent
 		p.unmerged = slices.DeleteFunc(slices.Clone(p.unmerged), func(i LeafIndex) bool {
@@ -87,12 +119,10 @@ func (s *suite) parentHashOf(p *parentNode, siblingHash string) []byte {
 // checkParentHashes verifies that each parent node was set together with exactly one node below it, down to a leaf
 // that signed for it (RFC 9420, Section 7.9.2).
 func (t *ratchetTree) checkParentHashes() error {
-	for x := 1; x < len(t.nodes); x += 2 {
-		n := t.nodes[x]
-		if n == nil {
+	for p, n := range t.all() {
+		if n.parent == nil {
 			continue
 		}
-		p := nodeIndex(x)
 		links := t.parentHashLinks(n.parent, p.left(), p.right()) + t.parentHashLinks(n.parent, p.right(), p.left())
 		if links != 1 {
 			return invalid("7.9.2", "a parent node is not parent-hash valid")
@@ -108,7 +138,7 @@ func (t *ratchetTree) parentHashLinks(p *parentNode, child, sibling nodeIndex) i
 	resolution := t.resolution(child)
 	links := 0
 	for _, x := range resolution {
-		if bytes.Equal(t.nodes[x].parentHash(), want) && coversBut(resolution, x, unmerged) {
+		if bytes.Equal(t.at(x).parentHash(), want) && coversBut(resolution, x, unmerged) {
 			links++
 		}
 	}

@@ -145,7 +145,7 @@ func treeKEMKeys(t *testing.T, s *suite, tree *ratchetTree, leaves []treeKEMLeaf
 			if err != nil {
 				t.Fatal(err)
 			}
-			equal(t, "public key", public, tree.nodes[x].encryptionKey())
+			equal(t, "public key", public, tree.at(x).encryptionKey())
 		}
 		out[l.Index] = keys
 	}
