@@ -1,10 +1,14 @@
 package mls
 
-import "crypto/hpke"
+import (
+	"crypto/ecdh"
+	"crypto/hpke"
+	"crypto/mlkem"
+)
 
-// What can be told of an encryption key without parsing it: the rest, such as whether a point lies on its curve, is seen when
-// it is parsed, which is when it comes in with a proposal or a path, and for the nodes of a tree that is joined when
-// something is first sealed to them. With ML-KEM parsing costs nearly as much as verifying a signature.
+// What can be told of an encryption key without parsing it. With ML-KEM parsing costs nearly as much as verifying a
+// signature, because a matrix is expanded that only encryption needs: keys are parsed when something is first sealed to them. That they will parse is
+// seen when they come in: with a proposal, a path or the tree of a group that is joined.
 
 // keySizes are the lengths of encoded public keys by KEM.
 var keySizes = map[uint16]int{
@@ -13,6 +17,8 @@ var keySizes = map[uint16]int{
 }
 
 const x25519Size = 32
+
+func notOfSuite() error { return invalid("7.3", "an encryption key is not one of the cipher suite") }
 
 // smallOrder are the encodings of the points of X25519 with which every exchange gives zero, so that HPKE does not seal to
 // them (RFC 7748, Section 6.1), without the bit that X25519 ignores. Were such a key let in, nobody else could commit with a
@@ -39,7 +45,7 @@ func nearPrime(lowest byte) (p [x25519Size]byte) {
 // checkKey holds an encryption key against the KEM.
 func (s *suite) checkKey(b []byte) error {
 	if len(b) != keySizes[s.kem.ID()] {
-		return invalid("7.3", "an encryption key is not one of the cipher suite")
+		return notOfSuite()
 	}
 	if id := s.kem.ID(); id != 0x0020 && id != 0x647a {
 		return nil
@@ -52,6 +58,46 @@ func (s *suite) checkKey(b []byte) error {
 	return nil
 }
 
+// checkUsable is checkKey for a key that was just received: it tells whether publicKey would parse it.
+func (s *suite) checkUsable(b []byte) error {
+	if err := s.checkKey(b); err != nil {
+		return err
+	}
+	var err error
+	switch s.kem.ID() {
+	case 0x647a:
+		if !reduced(b[:mlkem.EncapsulationKeySize768]) {
+			return notOfSuite()
+		}
+		return nil
+	case 0x0050:
+		_, err = ecdh.P256().NewPublicKey(b[mlkem.EncapsulationKeySize768:])
+		b = b[:mlkem.EncapsulationKeySize768]
+	case 0x0051:
+		_, err = ecdh.P384().NewPublicKey(b[mlkem.EncapsulationKeySize1024:])
+		b = b[:mlkem.EncapsulationKeySize1024]
+	default:
+		_, err = s.publicKey(b)
+		return err
+	}
+	if err != nil || !reduced(b) {
+		return notOfSuite()
+	}
+	return nil
+}
+
+// reduced is the check of an encapsulation key in FIPS 203, Section 7.2: that its numbers of 12 bits, up to the seed of 32 bytes, are
+// less than the modulus.
+func reduced(key []byte) bool {
+	const q = 3329
+	for b := key[:len(key)-32]; len(b) > 0; b = b[3:] {
+		if int(b[0])|int(b[1]&15)<<8 >= q || int(b[1]>>4)|int(b[2])<<4 >= q {
+			return false
+		}
+	}
+	return true
+}
+
 // publicKey checks and parses an encryption key.
 func (s *suite) publicKey(b []byte) (hpke.PublicKey, error) {
 	if err := s.checkKey(b); err != nil {
@@ -59,7 +105,7 @@ func (s *suite) publicKey(b []byte) (hpke.PublicKey, error) {
 	}
 	key, err := s.kem.NewPublicKey(b)
 	if err != nil {
-		return nil, invalid("7.3", "an encryption key is not one of the cipher suite")
+		return nil, notOfSuite()
 	}
 	return key, nil
 }

@@ -83,22 +83,19 @@ func (s *suite) hmac(out *[maxHash]byte, key, message []byte) {
 		return
 	}
 	var buf [maxBlock + shortMessage]byte
-	padKey(buf[:block], key, 0x36)
+	copy(buf[:], innerPad[:block])
+	subtle.XORBytes(buf[:], buf[:], key)
 	n := copy(buf[block:], message)
 	s.sum(out, buf[:block+n])
-	padKey(buf[:block], key, 0x5c)
+	copy(buf[:], outerPad[:block])
+	subtle.XORBytes(buf[:], buf[:], key)
 	copy(buf[block:], out[:s.nh])
 	s.sum(out, buf[:block+s.nh])
 	clear(buf[:])
 }
 
-// padKey fills out with the key, zeros after it, and a pattern over both.
-func padKey(out, key []byte, pattern byte) {
-	for i := range out {
-		out[i] = pattern
-	}
-	subtle.XORBytes(out, out, key)
-}
+// The patterns that HMAC lays over its key.
+var innerPad, outerPad = bytes.Repeat([]byte{0x36}, maxBlock), bytes.Repeat([]byte{0x5c}, maxBlock)
 
 // sum is the suite's hash of a message at once. The functions are named, not called through a value, so that the
 // compiler sees that they keep nothing, and leaves both arguments on the stack.

@@ -150,7 +150,7 @@ func (kp *KeyPackage) check(s *suite) error {
 		return invalid("13.4", "an extension type occurs twice")
 	}
 	for _, key := range [][]byte{kp.InitKey, kp.LeafNode.EncryptionKey} {
-		if _, err := s.publicKey(key); err != nil {
+		if err := s.checkUsable(key); err != nil {
 			return err
 		}
 	}

@@ -155,7 +155,7 @@ func (t *ratchetTree) checkPathShape(steps []pathStep, nodes []pathNode, added [
 		if len(nodes[k].secrets) != len(t.copathResolution(step.copath, added)) {
 			return invalid("7.6", "an update path has the wrong number of ciphertexts")
 		}
-		if _, err := t.suite.publicKey(nodes[k].key); err != nil {
+		if err := t.suite.checkUsable(nodes[k].key); err != nil {
 			return err
 		}
 	}

@@ -367,7 +367,7 @@ func (e *epoch) checkUpdate(u *Update, sender LeafIndex) error {
 	case bytes.Equal(u.LeafNode.EncryptionKey, old.EncryptionKey):
 		return invalid("7.3", "an update keeps the encryption key")
 	}
-	if _, err := e.suite.publicKey(u.LeafNode.EncryptionKey); err != nil {
+	if err := e.suite.checkUsable(u.LeafNode.EncryptionKey); err != nil {
 		return err
 	}
 	return u.LeafNode.verify(e.suite, e.context.groupID, sender)

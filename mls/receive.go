@@ -71,7 +71,7 @@ func (g *Group) mergeReceived(tr *transition, path *updatePath) ([]pathStep, err
 	if path.leaf.Source != LeafCommit {
 		return nil, invalid("7.3", "a path's leaf does not come from a commit")
 	}
-	if _, err := g.suite.publicKey(path.leaf.EncryptionKey); err != nil {
+	if err := g.suite.checkUsable(path.leaf.EncryptionKey); err != nil {
 		return nil, err
 	}
 	if err := tree.checkFresh(committer, path); err != nil {

@@ -22,7 +22,7 @@ func (t *ratchetTree) check(groupID []byte, extensions Extensions) error {
 		return err
 	}
 	for _, n := range t.all() {
-		if err := t.suite.checkKey(n.encryptionKey()); err != nil {
+		if err := t.suite.checkUsable(n.encryptionKey()); err != nil {
 			return err
 		}
 		if n.leaf == nil {
