@@ -78,3 +78,8 @@ fuzz-mls:
 	for target in $$(go test ./mls -list '^Fuzz' | grep '^Fuzz'); do \
 		go test ./mls -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
 	done
+
+# What MLS costs beside its primitives, natively and in node (docs/performance.md): an hour.
+.PHONY: bench-mls
+bench-mls:
+	go run ./bench/mls
