@@ -297,7 +297,7 @@ func TestRemovedCannotFollow(t *testing.T) {
 		if err != nil || !r.(*StagedCommit).RemovesSelf() {
 			t.Fatalf("%d members: the removed one is not told: %v", n, err)
 		}
-		if stays := (by + 1) % n; n%4 == 3 && stays != gone && !hoards[stays].follow(t, members[stays], c) {
+		if stays := (by + 1) % n; n%8 == 3 && stays != gone && !hoards[stays].follow(t, members[stays], c) {
 			t.Fatalf("%d members: one who stays does not follow", n)
 		}
 		if n%8 == 0 {
