@@ -236,8 +236,8 @@ func freshAdds(t *testing.T, n int) (list []Proposal) {
 }
 
 // TestBigTreeFlips flips a bit of every byte of a tree of 33 leaves in a Welcome whose signer is the liar: the GroupInfo is signed
-// anew, once with the tree hash that was, and once with the tree hash, epoch and confirmation tag that follow from the
-// lie. In the latter the parent hashes and the leaves' own signatures have to notice.
+// anew, with the tree hash, epoch and confirmation tag that follow from the lie. The parent hashes and the leaves' own
+// signatures have to notice.
 func TestBigTreeFlips(t *testing.T) {
 	t.Parallel()
 	o, cfg := bigTree(t)
@@ -248,15 +248,11 @@ func TestBigTreeFlips(t *testing.T) {
 		wrong[i] ^= 1 << (i % 8)
 		spoiled := o.clone()
 		spoiled.setTree(wrong)
-		if _, err := joinBy(cfg, spoiled.seal(), o.private); err == nil {
-			t.Fatalf("joined with byte %d of %d changed", i, len(tree))
+		// Of a tree that does not parse there is no hash.
+		if parsed, err := parseRatchetTree(o.suite, wrong); err == nil && parsed.checkUnmerged() == nil {
+			spoiled.info.context.treeHash = parsed.rootHash()
+			spoiled.confirm()
 		}
-		parsed, err := parseRatchetTree(o.suite, wrong)
-		if err != nil || parsed.checkUnmerged() != nil {
-			continue // there is no hash of such a tree
-		}
-		spoiled.info.context.treeHash = parsed.rootHash()
-		spoiled.confirm()
 		if _, err := joinBy(cfg, spoiled.seal(), o.private); err == nil {
 			t.Fatalf("joined with byte %d of %d changed and all else made to fit", i, len(tree))
 		}

@@ -198,6 +198,26 @@ func TestParentKeyTwice(t *testing.T) {
 	isBroken(t, "a key of two nodes", tree.check(g.context.groupID, nil), "two nodes have the same encryption key", nil)
 }
 
+// TestSkippedParent has a committer leave out the node between it and the root, so that its neighbour is under the root and does not
+// know the root's key. Signature and parent hash are right: only that the neighbour is not listed as unmerged gives it away.
+func TestSkippedParent(t *testing.T) {
+	g := groupOf(t, 4)[0]
+	tree := g.tree.clone()
+	steps := tree.filteredPath(0)
+	root := steps[len(steps)-1:]
+	leaf := *tree.leaf(0)
+	leaf.Source, leaf.EncryptionKey = LeafCommit, honestKey(t)
+	leaf.ParentHash = tree.mergePath(0, root, [][]byte{honestKey(t)})
+	if err := leaf.sign(g.suite, g.cfg.Signer, g.context.groupID, 0); err != nil {
+		t.Fatal(err)
+	}
+	tree.set(0, &node{leaf: &leaf})
+	if len(steps) != 2 || tree.resolution(1) == nil {
+		t.Fatal("not the tree that was meant")
+	}
+	isBroken(t, "a path with a gap", tree.check(g.context.groupID, nil), "a parent node is not parent-hash valid", nil)
+}
+
 // TestOpenPathRules gives a member a path that is not for it.
 func TestOpenPathRules(t *testing.T) {
 	g := groupOf(t, 3)[0]
