@@ -14,25 +14,20 @@ func greaseValue() uint16 {
 	return 0x0A0A + 0x1010*n
 }
 
-// grease puts values into a leaf that is being made anew.
+// grease puts values into the capabilities of a leaf that is being made anew.
 func (l *LeafNode) grease() {
 	c := &l.Capabilities
 	c.CipherSuites = append(slices.Clip(c.CipherSuites), CipherSuite(greaseValue()))
 	c.Extensions = append(slices.Clip(c.Extensions), ExtensionType(greaseValue()))
 	c.Proposals = append(slices.Clip(c.Proposals), ProposalType(greaseValue()))
 	c.Credentials = append(slices.Clip(c.Credentials), CredentialType(greaseValue()))
-	if t := c.Extensions[len(c.Extensions)-1]; !l.Extensions.has(t) {
-		l.Extensions = append(slices.Clip(l.Extensions), Extension{Type: t})
-	}
 }
 
-// greased returns the extensions with one that nobody knows, of up to 15 random bytes.
-func (e Extensions) greased() Extensions {
-	t := ExtensionType(greaseValue())
-	if e.has(t) {
-		return e
-	}
-	return append(slices.Clip(e), Extension{t, random(int(random(1)[0] & 15))})
+// GREASEExtension returns an extension that nobody knows, of up to 15 random bytes, for the lists of those that others must
+// ignore: of leaves, key packages and GroupInfos (RFC 9420, Section 13.5). The package puts reserved values into capabilities by
+// itself, and leaves these lists to the application, because there are implementations in use that do not ignore them.
+func GREASEExtension() Extension {
+	return Extension{ExtensionType(greaseValue()), random(int(random(1)[0] & 15))}
 }
 
 // isGREASE tells whether a number is one of the reserved values.

@@ -1,12 +1,14 @@
 package mls
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"slices"
 	"testing"
 )
 
-// TestGREASE checks where the reserved values are sent: everywhere where RFC 9420, Section 13.5 wants them, and nowhere else.
+// TestGREASE checks where the reserved values are sent: in the capabilities of leaves, in the lists of extensions where the
+// application asks for it, and nowhere else.
 func TestGREASE(t *testing.T) {
 	seen := make(map[uint16]bool)
 	for range 300 {
@@ -33,23 +35,43 @@ func TestGREASE(t *testing.T) {
 			!slices.ContainsFunc(c.Proposals, isGREASE[ProposalType]) || !slices.ContainsFunc(c.Credentials, isGREASE[CredentialType]) {
 			t.Errorf("%s: %+v", name, c)
 		}
-		if !slices.ContainsFunc(leaf.Extensions, func(x Extension) bool { return isGREASE(x.Type) }) {
+		if slices.ContainsFunc(leaf.Extensions, func(x Extension) bool { return isGREASE(x.Type) }) {
 			t.Errorf("%s: the leaf has %v", name, leaf.Extensions)
 		}
 		if slices.ContainsFunc(c.Versions, isGREASE[ProtocolVersion]) || isGREASE(leaf.Credential.Type) {
 			t.Errorf("%s: a reserved value where it is refused", name)
 		}
 	}
-	if !slices.ContainsFunc(kp.Extensions, func(x Extension) bool { return isGREASE(x.Type) }) {
+	if len(kp.Extensions) > 0 {
 		t.Errorf("the key package has %v", kp.Extensions)
 	}
-	message, err := members[0].GroupInfo()
+}
+
+// TestGREASEExtension puts extensions that nobody knows wherever they may be, and has another member add and join by them.
+func TestGREASEExtension(t *testing.T) {
+	members := groupOf(t, 2)
+	_, signer, _ := ed25519.GenerateKey(nil)
+	kp, private, err := NewKeyPackage(KeyPackageOptions{
+		Suite: 1, Credential: BasicCredential([]byte("eve")), Signer: signer, Lifetime: Lifetime{0, 1 << 40},
+		LeafExtensions: Extensions{GREASEExtension()}, Extensions: Extensions{GREASEExtension()},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	info, err := ParseGroupInfo(message)
-	if err != nil || !slices.ContainsFunc(info.Extensions(), func(x Extension) bool { return isGREASE(x.Type) }) {
-		t.Errorf("the GroupInfo has %v: %v", info.Extensions(), err)
+	c, err := members[0].Commit(CommitOptions{ByValue: []Proposal{&Add{kp}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := Config{Verifier: acceptAnyone{}, Policy: AllowAll, Signer: signer}
+	if _, err := Join(cfg, c.Welcome(), func(KeyPackageRef) *KeyPackagePrivate { return private }, JoinOptions{}); err != nil {
+		t.Errorf("joining: %v", err)
+	}
+	message, err := members[0].GroupInfoWith(GroupInfoOptions{Extensions: Extensions{GREASEExtension()}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := JoinExternally(cfg, message, ExternalOptions{Credential: BasicCredential([]byte("eve")), LeafExtensions: Extensions{GREASEExtension()}}); err != nil {
+		t.Errorf("joining from outside: %v", err)
 	}
 }
 

@@ -54,7 +54,7 @@ func (i *groupInfo) verify(s *suite, key []byte) error {
 
 // info describes the epoch, signed by this member.
 func (e *epoch) info(signer crypto.Signer, extensions Extensions) (*groupInfo, error) {
-	i := &groupInfo{context: e.context, extensions: extensions.greased(), confirmationTag: e.confirmationTag, signer: e.own}
+	i := &groupInfo{context: e.context, extensions: extensions, confirmationTag: e.confirmationTag, signer: e.own}
 	return i, i.sign(e.suite, signer)
 }
 

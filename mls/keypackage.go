@@ -61,7 +61,6 @@ func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, err
 	if opts.LastResort {
 		extensions = extensions.Set(ExtensionLastResort, nil)
 	}
-	extensions = extensions.greased()
 	leaf := &LeafNode{
 		Credential:   opts.Credential,
 		Capabilities: opts.Capabilities.completed(opts.Credential.Type, opts.LeafExtensions, extensions),
