@@ -148,7 +148,7 @@ func (r *route) next(l *link) bool {
 		r.hungUp(l, err)
 		return false
 	}
-	if l.stale(r.clock.Load()) {
+	if l.stale(r.clock.Load()) || !r.still(l) {
 		l.close() // before an answer: the far end tries a new connection, which is judged
 		return false
 	}

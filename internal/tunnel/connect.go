@@ -53,6 +53,10 @@ func (r *route) carrier(ctx context.Context, s *standing) (*link, error) {
 		if err != nil {
 			return nil, err
 		}
+		if !fresh && !r.still(l) {
+			r.discard(l)
+			continue
+		}
 		err = l.open()
 		var refused *refusedStream
 		if fresh {

@@ -143,6 +143,15 @@ func (r *route) enter(l *link) error {
 	return nil
 }
 
+// still judges a link again before its next stream, if the files have changed since it was judged: set may not have come
+// to it yet.
+func (r *route) still(l *link) bool {
+	r.live.Lock()
+	defer r.live.Unlock()
+	s := r.standing.Load()
+	return l.why.Load() == nil && (l.policy == s.policy || r.judge(l, s.policy) == nil)
+}
+
 // leave forgets a link that has ended.
 func (r *route) leave(l *link) {
 	r.live.Lock()
