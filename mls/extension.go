@@ -75,6 +75,15 @@ type RequiredCapabilities struct {
 // isDefault tells whether every client supports the type, so that capabilities do not list it (RFC 9420, Section 7.2).
 func (t ExtensionType) isDefault() bool { return t >= 1 && t <= 5 }
 
+// sizeHint is rather more than how long the encoding is.
+func (e Extensions) sizeHint() int {
+	size := 4
+	for _, x := range e {
+		size += len(x.Data) + 6
+	}
+	return size
+}
+
 func (e Extensions) encode(w *writer) {
 	start := w.open()
 	for _, x := range e {

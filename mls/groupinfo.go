@@ -33,8 +33,13 @@ func decodeGroupInfo(r *reader) *groupInfo {
 	}
 }
 
+// begin takes the memory for an encoding, of which the tree is by far the most.
+func (i *groupInfo) begin() writer {
+	return writer{make([]byte, 0, 1024+i.context.extensions.sizeHint()+i.extensions.sizeHint())}
+}
+
 func (i *groupInfo) toBeSigned() []byte {
-	var w writer
+	w := i.begin()
 	i.encodeUnsigned(&w)
 	return w.b
 }

@@ -296,9 +296,25 @@ func (t *ratchetTree) encode(w *writer) {
 }
 
 func (t *ratchetTree) marshal() []byte {
-	var w writer
+	size := 0
+	for _, n := range t.all() {
+		size += n.sizeHint()
+	}
+	w := writer{make([]byte, 0, size)}
 	t.encode(&w)
 	return w.b
+}
+
+// sizeHint is about how long the node's encoding is, rather more than less: a tree is encoded into memory that is taken once.
+func (n *node) sizeHint() int {
+	const rest = 64 // numbers and the lengths of vectors
+	if n.parent != nil {
+		return len(n.parent.encryptionKey) + len(n.parent.parentHash) + 4*len(n.parent.unmerged) + rest
+	}
+	l, c := n.leaf, &n.leaf.Capabilities
+	size := len(l.EncryptionKey) + len(l.SignatureKey) + len(l.Credential.Identity) + len(l.ParentHash) + len(l.Signature) + rest
+	size += 2 * (len(c.Versions) + len(c.CipherSuites) + len(c.Extensions) + len(c.Proposals) + len(c.Credentials))
+	return size + l.Extensions.sizeHint()
 }
 
 // decodeRatchetTree reads a tree; whether it is a valid one is for check to say.

@@ -3,6 +3,7 @@ package mls
 import (
 	"bytes"
 	"crypto"
+	"slices"
 )
 
 // A welcome is Welcome of RFC 9420, Section 12.4.3.1.
@@ -99,7 +100,7 @@ func (n *nextEpoch) welcome(tr *transition, signer crypto.Signer, steps []pathSt
 	if err != nil {
 		return nil, err
 	}
-	var plain writer
+	plain := info.begin()
 	info.encode(&plain)
 	key := n.suite.welcomeKey(n.member)
 	m := &welcome{suite: n.suite.id, groupInfo: n.suite.cipher(key.key).Seal(nil, key.nonce, plain.b, nil)}
@@ -115,6 +116,7 @@ func (n *nextEpoch) welcome(tr *transition, signer crypto.Signer, steps []pathSt
 		m.secrets = append(m.secrets, sealed)
 	}
 	out := newMessage(wireWelcome)
+	out.b = slices.Grow(out.b, len(m.groupInfo)+len(m.secrets)*(2*len(m.secrets[0].secrets.kemOutput)+256))
 	m.encode(out)
 	return out.b, nil
 }
