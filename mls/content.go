@@ -112,7 +112,7 @@ func (a *authenticatedContent) encodeToBeSigned(w *writer, context []byte) {
 
 // signContent writes the SignContent of what is to be signed.
 func (a *authenticatedContent) signContent(w *writer, context []byte) {
-	w.grow(256 + len(a.content.authenticatedData) + len(a.content.application) + len(context))
+	w.grow(256 + a.content.sizeHint() + len(context))
 	w.label("FramedContentTBS")
 	start := w.open()
 	a.encodeToBeSigned(w, context)
@@ -155,6 +155,36 @@ type commit struct {
 type proposalOrRef struct {
 	proposal Proposal
 	ref      []byte
+}
+
+// sizeHint is about how long the encoding is. A commit in a tree of blank nodes has a ciphertext for each member.
+func (c *framedContent) sizeHint() int {
+	size := 256 + len(c.authenticatedData) + len(c.application)
+	if c.commit != nil {
+		size += c.commit.sizeHint()
+	}
+	return size
+}
+
+func (c *commit) sizeHint() int {
+	size := 0
+	for _, p := range c.proposals {
+		size += 64
+		if add, ok := p.proposal.(*Add); ok {
+			size += len(add.KeyPackage.InitKey) + len(add.KeyPackage.LeafNode.EncryptionKey) + 512
+		}
+	}
+	if c.path == nil {
+		return size
+	}
+	size += len(c.path.leaf.EncryptionKey) + 512
+	for _, n := range c.path.nodes {
+		size += len(n.key) + 16
+		for _, x := range n.secrets {
+			size += len(x.kemOutput) + len(x.ciphertext) + 8
+		}
+	}
+	return size
 }
 
 func (c *commit) encode(w *writer) {

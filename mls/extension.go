@@ -36,11 +36,6 @@ func (e Extensions) Get(t ExtensionType) ([]byte, bool) {
 	return nil, false
 }
 
-func (e Extensions) has(t ExtensionType) bool {
-	_, ok := e.Get(t)
-	return ok
-}
-
 // Set returns a copy of the list in which the extension of this type has this data; a new one stands last.
 func (e Extensions) Set(t ExtensionType, data []byte) Extensions {
 	out := slices.Clone(e)

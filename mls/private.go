@@ -97,7 +97,7 @@ func (s *suite) sealPrivate(a *authenticatedContent, key messageKey, senderSecre
 	defer scratch.release()
 	c, plain, aad := a.content, &scratch.plain, &scratch.aad
 	m := privateMessage{groupID: c.groupID, epoch: c.epoch, contentType: c.contentType, authenticatedData: c.authenticatedData}
-	plain.grow(256 + len(c.application))
+	plain.grow(256 + c.sizeHint())
 	c.encodeBody(plain)
 	a.encodeAuth(plain)
 	if n := padding(len(plain.b)) - len(plain.b); n > 0 {

@@ -42,7 +42,7 @@ func decodeGroupContext(r *reader) groupContext {
 
 // confirmedHash continues the transcript with a commit, up to its signature (RFC 9420, Section 8.2).
 func (s *suite) confirmedHash(interim []byte, c *authenticatedContent) []byte {
-	var w writer
+	w := writer{make([]byte, 0, c.content.sizeHint())}
 	w.uint16(uint16(c.wireFormat))
 	c.content.encode(&w)
 	w.opaque(c.signature)
