@@ -79,7 +79,7 @@ fuzz-mls:
 		go test ./mls -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
 	done
 
-# What MLS costs beside its primitives, natively and in node (docs/performance.md): an hour.
+# What MLS costs beside its primitives, natively and in node (docs/performance.md): long; `go run ./bench/mls --quick` takes minutes.
 .PHONY: bench-mls
 bench-mls:
 	go run ./bench/mls
