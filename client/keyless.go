@@ -10,13 +10,21 @@ func (c *Core) keyless(r *room) bool {
 	return r.kind == Sealed && r.status == joined && c.group(r) == nil
 }
 
+// ailment says why a room does not go on, also before the server has been asked for it.
+func (c *Core) ailment(r *room) string {
+	if r.problem == "" && c.keyless(r) {
+		return errKeyless.Message
+	}
+	return r.problem
+}
+
 // remedy says what a person can do about a room's problem; empty where there is none.
 func (c *Core) remedy(r *room) string {
 	switch {
-	case r.problem == "":
-		return ""
 	case c.keyless(r):
 		return errKeyless.Hint
+	case r.problem == "":
+		return ""
 	case r.status == refused:
 		return "ask those who are in the room, by another way, who has added this account"
 	}
