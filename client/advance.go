@@ -41,8 +41,8 @@ func (c *Core) advanceRoom(r *room) {
 
 // advanceSealed commits what must be committed before anything is said. True: the outbox waits.
 func (c *Core) advanceSealed(r *room) bool {
-	if c.group(r) == nil {
-		r.setProblem("this device has lost the keys of the room")
+	if c.keyless(r) {
+		r.setProblem(errKeyless.Message)
 		return true
 	}
 	if r.pending != nil {

@@ -166,7 +166,7 @@ func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Erro
 		c.grew(room, e.Seq)
 		c.dropPending(r)
 		r.replan = true
-		if e.Seq <= r.seq && c.caughtUp(r) && e.Epoch != c.group(r).Epoch() {
+		if e.Seq <= r.seq && c.caughtUp(r) && c.elsewhere(r, e.Epoch) {
 			c.halt(r, "the server is at another state of the room than its history leads to")
 		}
 	case transient(e.Code) || e.Code == wire.ErrorCode_ERROR_CODE_RATE_LIMITED:

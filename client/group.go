@@ -37,6 +37,12 @@ func (c *Core) group(r *room) *mls.Group {
 	return group
 }
 
+// elsewhere reports whether the server is at another epoch than this device's group; never where there is none.
+func (c *Core) elsewhere(r *room, epoch uint64) bool {
+	group := c.group(r)
+	return group != nil && group.Epoch() != epoch
+}
+
 // dropGroup forgets a group for good.
 func (c *Core) dropGroup(r *room) {
 	r.group, r.cachedRoster = nil, nil

@@ -88,7 +88,7 @@ func (c *Core) changeable(room ident.RoomID) (*room, error) {
 	case !r.direct.IsZero():
 		return nil, refuse(Refused, "make another room", "the members of a 1:1 room stay the same")
 	case c.group(r) == nil:
-		return nil, refuse(Failed, "", "this device has lost the keys of the room")
+		return nil, errKeyless
 	}
 	return r, nil
 }

@@ -292,7 +292,7 @@ func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, payload []byte,
 	switch {
 	case e.Code == wire.ErrorCode_ERROR_CODE_EPOCH:
 		c.grew(room, e.Seq)
-		if e.Seq <= r.seq && c.caughtUp(r) && r.kind == Sealed && e.Epoch != c.group(r).Epoch() {
+		if e.Seq <= r.seq && c.caughtUp(r) && r.kind == Sealed && c.elsewhere(r, e.Epoch) {
 			c.halt(r, "the server is at another state of the room than its history leads to")
 			return
 		}

@@ -52,6 +52,8 @@ type Room struct {
 	Last *Message
 	// Problem says why the room does not go on; empty while it is healthy.
 	Problem string
+	// Try is what a person can do about the problem.
+	Try string
 	// Stranger is a member by whose handle this device has known another account, of several the first verified one; zero
 	// where there is none. Where it was verified, nothing can be said in the room until somebody has looked.
 	Stranger Contact
@@ -315,6 +317,9 @@ func (c *Core) leave(call uint64, room ident.RoomID) {
 	case !r.direct.IsZero():
 		c.reply(call, nil, refuse(Refused, "", "a 1:1 room cannot be left"))
 		return
+	case c.keyless(r):
+		c.reply(call, nil, errKeyless)
+		return
 	case r.kind == OpenToAll:
 		c.leaveOnServer(room)
 	}
@@ -331,7 +336,10 @@ func (c *Core) hasLeft(room ident.RoomID) (bool, any, error) {
 	if !r.leaving {
 		return true, nil, refuse(Refused, "", "the server refused: %s", r.problem)
 	}
-	if r.kind == OpenToAll || r.leaveAsked != c.group(r).Epoch()+1 {
+	switch {
+	case c.keyless(r):
+		return true, nil, errKeyless
+	case r.kind == OpenToAll || r.leaveAsked != c.group(r).Epoch()+1:
 		return false, nil, nil
 	}
 	for _, w := range r.rows {

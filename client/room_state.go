@@ -264,7 +264,7 @@ func (c *Core) joinedOpen(id ident.RoomID, listed *wire.Room) {
 func (c *Core) view(r *room) Room {
 	log := c.vol.logs[r.id]
 	v := Room{ID: r.id, Kind: r.kind, Name: r.name, Joined: r.status == joined, Members: r.members,
-		Seq: r.seq, ServerSeq: max(log.seq, r.seq), Unread: r.unread, Read: r.read, Problem: r.problem}
+		Seq: r.seq, ServerSeq: max(log.seq, r.seq), Unread: r.unread, Read: r.read, Problem: c.ailment(r), Try: c.remedy(r)}
 	if r.kind == Sealed {
 		roster := c.roster(r)
 		v.Members = len(roster.members)

@@ -122,6 +122,9 @@ func (c *Core) checkReturn(r *room, group *mls.Group) error {
 	if r.status != joined {
 		return nil
 	}
+	if c.group(r) == nil {
+		return errors.New("client: without the keys of the room there is no telling who could have done so")
+	}
 	inviter, known := group.Inviter()
 	rank, member := c.roster(r).role(leafOf(inviter).account)
 	switch {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"flag"
+	"fmt"
 	"strings"
 	"time"
 
@@ -27,7 +28,48 @@ func doctorFlags(set *flag.FlagSet) action {
 		})
 	}
 	timeout := set.Duration("wait", 10*time.Second, "give up after this `TIME`")
-	return func(ctx context.Context, c *call) error { return examine(ctx, c, words, *timeout) }
+	return func(ctx context.Context, c *call) error {
+		if len(c.args) > 0 {
+			return examine(ctx, c, words, *timeout)
+		}
+		if len(words) > 0 {
+			return usageErrorf("snug "+c.verb.example, "doctor: these flags are for the address of a socket or tunnel")
+		}
+		ctx, cancel := context.WithTimeout(ctx, *timeout)
+		defer cancel()
+		return withDevice(examineRooms)(ctx, c)
+	}
+}
+
+// roomProblem is a room that is not well.
+type roomProblem struct {
+	Room    string `json:"room"`
+	Name    string `json:"name"`
+	Problem string `json:"problem"`
+	Try     string `json:"try"`
+}
+
+// examineRooms prints the rooms that do not go on, each with its cause and what to do. It fails if there are any.
+func examineRooms(ctx context.Context, c *call, d *device) error {
+	list, err := d.Rooms(ctx)
+	if err != nil {
+		return err
+	}
+	unwell := 0
+	for _, r := range list {
+		if r.Problem == "" {
+			continue
+		}
+		unwell++
+		object := roomProblem{Room: r.ID.String(), Name: r.Name, Problem: r.Problem, Try: r.Try}
+		if err := c.print(object, "%s  %s: %s; try: %s", object.Room, safe(r.Name), safe(r.Problem), safe(r.Try)); err != nil {
+			return err
+		}
+	}
+	if unwell > 0 {
+		return &client.Error{Code: client.Failed, Message: fmt.Sprintf("rooms that are not well: %d", unwell)}
+	}
+	return nil
 }
 
 // examine tries the handshake and says in one line what came of it.

@@ -30,8 +30,8 @@ func tunnelVerbs() []*verb {
 			does: "Show who uses a running tunnel, and how much",
 		},
 		{
-			name: "doctor", args: "HOST:PORT", least: 1, most: 1, flags: doctorFlags, example: "doctor example.org:5433 --peer FINGERPRINT",
-			does: "Say why a handshake with a socket or tunnel fails: on which side, and what to type",
+			name: "doctor", args: "[HOST:PORT]", least: 0, most: 1, flags: doctorFlags, example: "doctor example.org:5433 --peer FINGERPRINT",
+			does: "Say why a handshake with a socket or tunnel fails: on which side, and what to type; without an address, which rooms are not well",
 		},
 	}
 }
