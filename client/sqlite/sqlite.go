@@ -82,7 +82,7 @@ func openConn(path string) (*sqlite.Conn, error) {
 	return conn, nil
 }
 
-// use gives f the connection, interrupted when ctx ends.
+// use gives f the connection, interrupted when ctx ends: f's error is the context's then, as the contract has it.
 func (s *Store) use(ctx context.Context, f func(conn *sqlite.Conn) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -94,7 +94,11 @@ func (s *Store) use(ctx context.Context, f func(conn *sqlite.Conn) error) error 
 	}
 	s.conn.SetInterrupt(ctx.Done())
 	defer s.conn.SetInterrupt(nil)
-	return f(s.conn)
+	err := f(s.conn)
+	if ended := ctx.Err(); ended != nil && sqlite.ErrCode(err).ToPrimary() == sqlite.ResultInterrupt {
+		return ended
+	}
+	return err
 }
 
 // Get implements client.Store.

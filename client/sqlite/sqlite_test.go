@@ -2,6 +2,7 @@ package sqlite_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,52 @@ func TestStore(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "client.db")
 		return func() client.Store { return open(t, path) }
 	})
+}
+
+// endingContext ends after it was first asked whether it had, as one does whose deadline passes in the middle of a call.
+type endingContext struct {
+	context.Context
+	asked bool
+}
+
+func (c *endingContext) Err() error {
+	if !c.asked {
+		c.asked = true
+		return nil
+	}
+	return c.Context.Err()
+}
+
+func TestInterrupted(t *testing.T) {
+	s := open(t, filepath.Join(t.TempDir(), "client.db"))
+	defer s.Close()
+	if _, err := s.Commit(t.Context(), 0, client.Batch{Puts: []client.Record{{Key: "a", Value: []byte("1")}}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		name string
+		call func(ctx context.Context) error
+	}{
+		{"get", func(ctx context.Context) error { _, err := s.Get(ctx, "a"); return err }},
+		{"scan", func(ctx context.Context) error { _, err := s.Scan(ctx, client.ScanOptions{}); return err }},
+		{"generation", func(ctx context.Context) error { _, err := s.Generation(ctx); return err }},
+		{"commit", func(ctx context.Context) error {
+			_, err := s.Commit(ctx, 1, client.Batch{Puts: []client.Record{{Key: "a", Value: []byte("2")}}})
+			return err
+		}},
+		{"wait", func(ctx context.Context) error { return s.Wait(ctx, 1) }},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			ended, cancel := context.WithCancel(t.Context())
+			cancel()
+			if err := test.call(&endingContext{Context: ended}); err != context.Canceled {
+				t.Errorf("got %v, want %v", err, context.Canceled)
+			}
+			if value, err := s.Get(t.Context(), "a"); err != nil || string(value) != "1" {
+				t.Errorf("the store holds %q, %v, want what it held", value, err)
+			}
+		})
+	}
 }
 
 // TestSealed looks for what was written in every file that the store leaves.
