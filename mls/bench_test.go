@@ -97,6 +97,15 @@ func (bg *benchGroup) bulk(p *primitives, size int) {
 	}
 }
 
+// followed is how many secrets are derived to follow a commit of a member across the tree: both children of each node above
+// its leaf, the parents being erased (RFC 9420, Section 9.2); the two ratchets; key, nonce and next secret (9.1), key and
+// nonce of the sender's data (6.3.2); the path's node and commit secrets (7.4, 8); and the key schedule with the
+// secrets of the epoch (8), its two extractions and the confirmation among them.
+func followed(n int) int {
+	const ratchets, message, sender, path, schedule = 2, 3, 2, 2, 14
+	return 2*levels(n) + ratchets + message + sender + path + schedule
+}
+
 // benchProcess follows an update of the first member as the last one, who has to open one ciphertext and, below the root, nothing to derive.
 func benchProcess(b *testing.B, bg *benchGroup, p *primitives) (operation, demand func()) {
 	c, err := bg.first.Clone().Commit(CommitOptions{})
@@ -111,6 +120,7 @@ func benchProcess(b *testing.B, bg *benchGroup, p *primitives) (operation, deman
 			p.verify(1, len(message))
 			p.open(1, context)
 			p.derive(1)
+			p.expand(followed(bg.n))
 			bg.bulk(p, len(message))
 		}
 }

@@ -2,6 +2,7 @@ package mls
 
 import (
 	"crypto/ed25519"
+	"crypto/hkdf"
 	"crypto/hpke"
 	"math"
 	"testing"
@@ -53,6 +54,16 @@ func (p *primitives) derive(times int) {
 			p.tb.Fatal(err)
 		}
 		key.PublicKey().Bytes()
+	}
+}
+
+// expand derives secrets from secrets. Each takes a label that names it, as in ExpandWithLabel (RFC 9420, Section 8).
+func (p *primitives) expand(times int) {
+	const info = "..\x12MLS 1.0 some label\x00"
+	for range times {
+		if _, err := hkdf.Expand(p.suite.hash, p.secret, info, p.suite.nh); err != nil {
+			p.tb.Fatal(err)
+		}
 	}
 }
 
