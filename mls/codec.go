@@ -44,16 +44,22 @@ func appendLength(b []byte, n int) []byte {
 	panic("mls: internal error: a vector longer than 2^30")
 }
 
-// open begins a vector whose length is not known yet; close ends it, given what open returned.
-func (w *writer) open() int { return len(w.b) }
+// open begins a vector whose length is not known yet; close ends it, given what open returned, and returns where its bytes
+// begin. The longest header is left room for, so that only a short vector has to be moved.
+func (w *writer) open() int {
+	w.uint32(0)
+	return len(w.b)
+}
 
-func (w *writer) close(start int) {
+func (w *writer) close(start int) int {
 	n := len(w.b) - start
-	w.length(n)
-	var header [4]byte
-	width := copy(header[:], w.b[start+n:])
-	copy(w.b[start+width:], w.b[start:start+n])
-	copy(w.b[start:], header[:width])
+	header := appendLength(w.b[:start-4], n)
+	if len(header) < start {
+		copy(w.b[len(header):], w.b[start:])
+		clear(w.b[len(header)+n:])
+		w.b = w.b[:len(header)+n]
+	}
+	return len(header)
 }
 
 // present writes the header of an optional value.

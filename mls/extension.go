@@ -81,11 +81,15 @@ func (e Extensions) sizeHint() int {
 
 func (e Extensions) encode(w *writer) {
 	start := w.open()
+	e.encodeEach(w)
+	w.close(start)
+}
+
+func (e Extensions) encodeEach(w *writer) {
 	for _, x := range e {
 		w.uint16(uint16(x.Type))
 		w.opaque(x.Data)
 	}
-	w.close(start)
 }
 
 func decodeExtensions(r *reader) Extensions {

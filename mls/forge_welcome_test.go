@@ -78,11 +78,17 @@ func (o *openWelcome) setTree(b []byte) {
 	o.info.extensions = o.info.extensions.Set(ExtensionRatchetTree, b)
 }
 
+// encode is marshal with the signature that is there, right or wrong.
+func (i *groupInfo) encode(w *writer) {
+	i.encodeUnsigned(w)
+	w.opaque(i.signature)
+}
+
 // seal puts the Welcome together again.
 func (o *openWelcome) seal() []byte {
 	o.t.Helper()
 	if o.signer != nil {
-		if err := o.info.sign(o.suite, o.signer); err != nil {
+		if _, err := o.info.marshal(o.suite, o.signer); err != nil {
 			o.t.Fatal(err)
 		}
 	}
@@ -96,7 +102,7 @@ func (o *openWelcome) sealRaw(info []byte) []byte {
 	o.t.Helper()
 	key := o.suite.welcomeKey(o.member)
 	m := &welcome{suite: o.suite.id, groupInfo: o.suite.cipher(key.key).Seal(nil, key.nonce, info, nil)}
-	sealed, err := o.suite.sealGroupSecrets(o.private.keyPackage, o.secrets, m.groupInfo)
+	sealed, err := o.suite.sealGroupSecrets(o.private.keyPackage, o.secrets, encryptContext("Welcome", m.groupInfo))
 	if err != nil {
 		o.t.Fatal(err)
 	}

@@ -105,11 +105,12 @@ func FuzzGroupInfoInside(f *testing.F) {
 		if parsed, err := parseRatchetTree(g.suite, bytes.Clone(tree)); err == nil && parsed.checkUnmerged() == nil {
 			info.context.treeHash = parsed.rootHash()
 		}
-		if err := info.sign(g.suite, g.cfg.Signer); err != nil {
+		encoded, err := info.marshal(g.suite, g.cfg.Signer)
+		if err != nil {
 			t.Fatal(err)
 		}
 		w := newMessage(wireGroupInfo)
-		info.encode(w)
+		w.raw(encoded)
 		if j, err := JoinExternally(cfg, w.b, ExternalOptions{Credential: BasicCredential(nil)}); err == nil {
 			j.Group().Commit(CommitOptions{})
 		}

@@ -4,7 +4,9 @@ import "crypto"
 
 // A groupInfo is GroupInfo of RFC 9420, Section 12.4.3: an epoch, described and signed by one of its members.
 type groupInfo struct {
-	context         groupContext
+	context groupContext
+	// tree is encoded as the extension of that name, before the others; nil if they have it, or nobody does.
+	tree            *ratchetTree
 	extensions      Extensions
 	confirmationTag []byte
 	signer          LeafIndex
@@ -13,14 +15,17 @@ type groupInfo struct {
 
 func (i *groupInfo) encodeUnsigned(w *writer) {
 	i.context.encode(w)
-	i.extensions.encode(w)
+	start := w.open()
+	if i.tree != nil {
+		w.uint16(uint16(ExtensionRatchetTree))
+		data := w.open()
+		i.tree.encode(w)
+		w.close(data)
+	}
+	i.extensions.encodeEach(w)
+	w.close(start)
 	w.opaque(i.confirmationTag)
 	w.uint32(uint32(i.signer))
-}
-
-func (i *groupInfo) encode(w *writer) {
-	i.encodeUnsigned(w)
-	w.opaque(i.signature)
 }
 
 func decodeGroupInfo(r *reader) *groupInfo {
@@ -33,34 +38,43 @@ func decodeGroupInfo(r *reader) *groupInfo {
 	}
 }
 
-// begin takes the memory for an encoding, of which the tree is by far the most.
-func (i *groupInfo) begin() writer {
-	return writer{make([]byte, 0, 1024+i.context.extensions.sizeHint()+i.extensions.sizeHint())}
-}
-
-func (i *groupInfo) toBeSigned() []byte {
-	w := i.begin()
+// signContent is the SignContent of the GroupInfo, and where in it the GroupInfo begins. The memory is taken once, with room
+// for a signature: of a large group all copies are costly, the tree being part of it.
+func (i *groupInfo) signContent() (w writer, start int) {
+	size := 1024 + i.context.extensions.sizeHint() + i.extensions.sizeHint()
+	if i.tree != nil {
+		size += i.tree.sizeHint()
+	}
+	w.grow(size)
+	w.label("GroupInfoTBS")
+	start = w.open()
 	i.encodeUnsigned(&w)
-	return w.b
+	return w, w.close(start)
 }
 
-func (i *groupInfo) sign(s *suite, signer crypto.Signer) error {
-	signature, err := s.sign(signer, "GroupInfoTBS", i.toBeSigned())
+// marshal signs the GroupInfo and returns its encoding.
+func (i *groupInfo) marshal(s *suite, signer crypto.Signer) ([]byte, error) {
+	w, start := i.signContent()
+	signature, err := s.signMessage(signer, w.b)
+	if err != nil {
+		return nil, err
+	}
 	i.signature = signature
-	return err
+	w.opaque(signature)
+	return w.b[start:], nil
 }
 
 func (i *groupInfo) verify(s *suite, key []byte) error {
-	if !s.verify(key, "GroupInfoTBS", i.toBeSigned(), i.signature) {
+	w, _ := i.signContent()
+	if !s.verifyMessage(key, w.b, i.signature) {
 		return ErrVerify
 	}
 	return nil
 }
 
-// info describes the epoch, signed by this member.
-func (e *epoch) info(signer crypto.Signer, extensions Extensions) (*groupInfo, error) {
-	i := &groupInfo{context: e.context, extensions: extensions, confirmationTag: e.confirmationTag, signer: e.own}
-	return i, i.sign(e.suite, signer)
+// info describes the epoch, still unsigned.
+func (e *epoch) info() *groupInfo {
+	return &groupInfo{context: e.context, confirmationTag: e.confirmationTag, signer: e.own}
 }
 
 // GroupInfoOptions says what a GroupInfo lacks and what it has besides. The zero value is one by which outsiders can join with
@@ -80,9 +94,9 @@ func (e *epoch) publicInfo(signer crypto.Signer, opts GroupInfoOptions) ([]byte,
 	if e.reinit != nil {
 		return nil, ErrReinitialized
 	}
-	extensions := opts.Extensions
+	info, extensions := e.info(), opts.Extensions
 	if !opts.NoTree {
-		extensions = extensions.Set(ExtensionRatchetTree, e.tree.marshal())
+		info.tree, extensions = e.tree, extensions.Without(ExtensionRatchetTree)
 	}
 	if !opts.NoExternalPub {
 		key, err := e.externalPub()
@@ -94,12 +108,14 @@ func (e *epoch) publicInfo(signer crypto.Signer, opts GroupInfoOptions) ([]byte,
 	if extensions.repeats() {
 		return nil, invalid("13.4", "an extension type occurs twice")
 	}
-	info, err := e.info(signer, extensions)
+	info.extensions = extensions
+	encoded, err := info.marshal(e.suite, signer)
 	if err != nil {
 		return nil, err
 	}
 	w := newMessage(wireGroupInfo)
-	info.encode(w)
+	w.grow(len(encoded))
+	w.raw(encoded)
 	return w.b, nil
 }
 

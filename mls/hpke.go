@@ -27,7 +27,12 @@ func encryptContext(label string, context []byte) []byte {
 
 // encrypt is EncryptWithLabel of RFC 9420, Section 5.1.3.
 func (s *suite) encrypt(key hpke.PublicKey, label string, context, plaintext []byte) (hpkeCiphertext, error) {
-	enc, sender, err := hpke.NewSender(key, s.kdf, s.aead, encryptContext(label, context))
+	return s.encryptIn(key, encryptContext(label, context), plaintext)
+}
+
+// encryptIn is encrypt with the EncryptContext at hand.
+func (s *suite) encryptIn(key hpke.PublicKey, info, plaintext []byte) (hpkeCiphertext, error) {
+	enc, sender, err := hpke.NewSender(key, s.kdf, s.aead, info)
 	if err != nil {
 		return hpkeCiphertext{}, invalid("7.3", "an encryption key cannot be used")
 	}

@@ -296,13 +296,18 @@ func (t *ratchetTree) encode(w *writer) {
 }
 
 func (t *ratchetTree) marshal() []byte {
-	size := 0
+	w := writer{make([]byte, 0, t.sizeHint())}
+	t.encode(&w)
+	return w.b
+}
+
+// sizeHint is about how long the tree's encoding is, rather more than less.
+func (t *ratchetTree) sizeHint() int {
+	size := 4
 	for _, n := range t.all() {
 		size += n.sizeHint()
 	}
-	w := writer{make([]byte, 0, size)}
-	t.encode(&w)
-	return w.b
+	return size + int(t.width) // a byte for each blank node
 }
 
 // sizeHint is about how long the node's encoding is, rather more than less: a tree is encoded into memory that is taken once.

@@ -209,7 +209,7 @@ func TestVectorsWelcome(t *testing.T) {
 
 // checkWelcomeAgain seals the group secrets anew and opens them.
 func checkWelcomeAgain(t *testing.T, s *suite, kp *KeyPackage, private *KeyPackagePrivate, secrets *groupSecrets, m *welcome) {
-	sealed, err := s.sealGroupSecrets(kp, secrets, m.groupInfo)
+	sealed, err := s.sealGroupSecrets(kp, secrets, encryptContext("Welcome", m.groupInfo))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,24 +92,22 @@ func WelcomeRefs(message []byte) ([]KeyPackageRef, error) {
 // welcome makes the Welcome for the members that tr adds (RFC 9420, Section 12.4.1). steps and path are those of the
 // commit; path is nil if it has none.
 func (n *nextEpoch) welcome(tr *transition, signer crypto.Signer, steps []pathStep, path *pathSecrets, withTree bool) ([]byte, error) {
-	var extensions Extensions
+	info := n.info()
 	if withTree {
-		extensions = Extensions{{ExtensionRatchetTree, n.tree.marshal()}}
+		info.tree = n.tree
 	}
-	info, err := n.info(signer, extensions)
+	plain, err := info.marshal(n.suite, signer)
 	if err != nil {
 		return nil, err
 	}
-	plain := info.begin()
-	info.encode(&plain)
-	key := n.suite.welcomeKey(n.member)
-	m := &welcome{suite: n.suite.id, groupInfo: n.suite.cipher(key.key).Seal(nil, key.nonce, plain.b, nil)}
+	m := &welcome{suite: n.suite.id}
+	context := m.sealGroupInfo(n.suite, n.member, plain)
 	for j, i := range tr.added {
 		secrets := groupSecrets{joiner: n.joiner, psks: tr.psks}
 		if path != nil {
 			secrets.path = path.at(steps, commonAncestor(n.own, i))
 		}
-		sealed, err := n.suite.sealGroupSecrets(tr.packages[j], &secrets, m.groupInfo)
+		sealed, err := n.suite.sealGroupSecrets(tr.packages[j], &secrets, context)
 		if err != nil {
 			return nil, err
 		}
@@ -119,6 +117,18 @@ func (n *nextEpoch) welcome(tr *transition, signer crypto.Signer, steps []pathSt
 	out.b = slices.Grow(out.b, len(m.groupInfo)+len(m.secrets)*(2*len(m.secrets[0].secrets.kemOutput)+256))
 	m.encode(out)
 	return out.b, nil
+}
+
+// sealGroupInfo encrypts the GroupInfo, and returns the EncryptContext that it is part of, the same for all new members.
+func (m *welcome) sealGroupInfo(s *suite, member memberSecret, plain []byte) []byte {
+	const header = 64
+	key := s.welcomeKey(member)
+	w := writer{make([]byte, 0, header+len(plain)+tagSize)}
+	w.label("Welcome")
+	w.length(len(plain) + tagSize)
+	context := s.cipher(key.key).Seal(w.b, key.nonce, plain, nil)
+	m.groupInfo = context[len(w.b):]
+	return context
 }
 
 // at returns the path secret of a node of the path.
@@ -131,14 +141,15 @@ func (p *pathSecrets) at(steps []pathStep, x nodeIndex) Secret {
 	return nil
 }
 
-func (s *suite) sealGroupSecrets(kp *KeyPackage, secrets *groupSecrets, groupInfo []byte) (encryptedGroupSecrets, error) {
+// sealGroupSecrets encrypts to a new member what it begins with, in the EncryptContext that the encrypted GroupInfo makes.
+func (s *suite) sealGroupSecrets(kp *KeyPackage, secrets *groupSecrets, context []byte) (encryptedGroupSecrets, error) {
 	initKey, err := s.publicKey(kp.InitKey)
 	if err != nil {
 		return encryptedGroupSecrets{}, err
 	}
 	var w writer
 	secrets.encode(&w)
-	sealed, err := s.encrypt(initKey, "Welcome", groupInfo, w.b)
+	sealed, err := s.encryptIn(initKey, context, w.b)
 	return encryptedGroupSecrets{[]byte(kp.Ref()), sealed}, err
 }
 
