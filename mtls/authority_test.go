@@ -148,7 +148,7 @@ func rendezvous(t testing.TB, dialer *mtls.ClientOptions, listener *mtls.Listene
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if dialed, dialError = mtls.Dial(ctx, "tcp", l.Addr().String(), dialer); dialError != nil {
 		return nil, nil, dialError, <-refusals
@@ -157,7 +157,7 @@ func rendezvous(t testing.TB, dialer *mtls.ClientOptions, listener *mtls.Listene
 		t.Fatal(err)
 	}
 	for _, conn := range []*mtls.Conn{dialed, accepted} {
-		conn.SetDeadline(time.Now().Add(5 * time.Second))
+		conn.SetDeadline(time.Now().Add(patience))
 		t.Cleanup(func() { conn.NetConn().Close() })
 	}
 	return dialed, accepted, nil, nil

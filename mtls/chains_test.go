@@ -184,7 +184,7 @@ func badDialer(t *testing.T, ours *mtls.Identity, trust mtls.Trust, shown tls.Ce
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	raw.SetDeadline(time.Now().Add(10 * time.Second))
+	raw.SetDeadline(time.Now().Add(patience))
 	conn := tls.Client(raw, config)
 	io.WriteString(conn, canary) // with the handshake, before anybody has said yes
 	if n, err := conn.Read(make([]byte, 1)); err == nil {
@@ -211,7 +211,7 @@ func badListener(t *testing.T, ours *mtls.Identity, trust mtls.Trust, shown tls.
 			return
 		}
 		defer raw.Close()
-		raw.SetDeadline(time.Now().Add(10 * time.Second))
+		raw.SetDeadline(time.Now().Add(patience))
 		conn := tls.Server(raw, &tls.Config{Certificates: []tls.Certificate{shown}, ClientAuth: tls.RequireAnyClientCert, NextProtos: []string{mtls.Protocol}, MinVersion: tls.VersionTLS13})
 		conn.Write([]byte{1}) // the confirmation, and more than that
 		io.WriteString(conn, canary)

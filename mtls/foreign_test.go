@@ -146,7 +146,7 @@ func TestOpenSSLDials(t *testing.T) {
 					t.Fatal(err)
 				}
 				defer conn.Close()
-				conn.SetDeadline(time.Now().Add(10 * time.Second))
+				conn.SetDeadline(time.Now().Add(patience))
 				io.WriteString(client.in, "from openssl\n")
 				b := make([]byte, len("from openssl\n"))
 				if _, err := io.ReadFull(conn, b); err != nil || string(b) != "from openssl\n" {
@@ -171,7 +171,7 @@ func TestOpenSSLListens(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			server, addr := f.serves(append([]string{"-alpn", mtls.Protocol, "-Verify", "4"}, theirs...)...)
 			io.WriteString(server.in, "\x01from openssl\n") // the confirmation and more
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			conn, err := mtls.Dial(ctx, "tcp", addr.String(), &mtls.ClientOptions{Identity: ours, Trust: trust})
 			if err != nil {
@@ -179,7 +179,7 @@ func TestOpenSSLListens(t *testing.T) {
 				t.Fatalf("%v\n%s", err, all)
 			}
 			defer conn.Close()
-			conn.SetDeadline(time.Now().Add(10 * time.Second))
+			conn.SetDeadline(time.Now().Add(patience))
 			io.WriteString(conn, "from us\n")
 			b := make([]byte, len("from openssl\n"))
 			if _, err := io.ReadFull(conn, b); err != nil || string(b) != "from openssl\n" {
@@ -257,7 +257,7 @@ func TestOpenSSLRefused(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				server, addr := f.serves(row.args...)
 				io.WriteString(server.in, "\x01from openssl\n")
-				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				conn, err := mtls.Dial(ctx, "tcp", addr.String(), &mtls.ClientOptions{Identity: ours, Trust: trust})
 				if err == nil {

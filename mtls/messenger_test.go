@@ -48,7 +48,7 @@ func port(t *testing.T, id *mtls.Identity, opts *mtls.ServerOptions) (net.Addr, 
 
 func answer(conn *tls.Conn) error {
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	if err := conn.Handshake(); err != nil {
 		io.Copy(io.Discard, conn.NetConn())
 		return err
@@ -71,7 +71,7 @@ func ask(t *testing.T, addr net.Addr, config *tls.Config) (string, error) {
 		t.Fatal(err)
 	}
 	defer raw.Close()
-	raw.SetDeadline(time.Now().Add(5 * time.Second))
+	raw.SetDeadline(time.Now().Add(patience))
 	conn := tls.Client(raw, config)
 	if err := conn.Handshake(); err != nil {
 		return "", err

@@ -57,7 +57,7 @@ func (m *middle) stop() {
 // join carries both directions of a connection.
 func (m *middle) join(front, back net.Conn) {
 	for _, conn := range []net.Conn{front, back} {
-		conn.SetDeadline(time.Now().Add(10 * time.Second))
+		conn.SetDeadline(time.Now().Add(patience))
 		defer conn.Close()
 	}
 	var both sync.WaitGroup
@@ -165,7 +165,7 @@ func newVictim(t testing.TB) *victim {
 // hear reads to the end, and answers if that is one.
 func (v *victim) hear(conn *mtls.Conn) {
 	defer conn.NetConn().Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	b, err := io.ReadAll(conn)
 	if err == nil {
 		io.WriteString(conn, echo)
@@ -189,14 +189,14 @@ func (v *victim) all() []heard {
 // say has alice dial, say things in a record each, end, and read the answer.
 func (v *victim) say(t testing.TB, way net.Addr, texts ...string) (answer string, err error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	conn, err := mtls.Dial(ctx, "tcp", way.String(), &mtls.ClientOptions{Identity: v.alice, Trust: mtls.Pin(v.bob.Fingerprint())})
 	if err != nil {
 		return "", err
 	}
 	defer conn.NetConn().Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	for _, text := range texts {
 		if _, err := io.WriteString(conn, text); err != nil {
 			return "", err
@@ -399,7 +399,7 @@ func TestReplay(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(5 * time.Second))
+	conn.SetDeadline(time.Now().Add(patience))
 	conn.Write(bytes.Join(line.records(true), nil))
 	conn.(*net.TCPConn).CloseWrite()
 	io.Copy(io.Discard, conn)

@@ -150,7 +150,7 @@ func TestDecideRefuses(t *testing.T) {
 				t.Errorf("refused by the dialer: %v, %v", dialed, dialError)
 			}
 			if accepted != nil {
-				accepted.SetDeadline(time.Now().Add(5 * time.Second))
+				accepted.SetDeadline(time.Now().Add(patience))
 				if b, err := io.ReadAll(accepted); err == nil || len(b) > 0 {
 					t.Errorf("the refused listener reads %q, %v; want a cut", b, err)
 				}
