@@ -21,8 +21,9 @@ web/node_modules/.package-lock.json: web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
 	touch $@
 
+# What the core leaves out and does not inline, and what that saves: docs/decisions/0052-size-of-the-core.md.
 build/snug.wasm: $(CORE_FILES)
-	GOOS=js GOARCH=wasm go build -trimpath -ldflags='-s -w' -o $@ ./cmd/snug-wasm
+	GOOS=js GOARCH=wasm go build -trimpath -tags=mls_ed25519 -gcflags='snug/...=-l' -ldflags='-s -w' -o $@ ./cmd/snug-wasm
 	touch $@
 
 $(PAGE): web/node_modules/.package-lock.json build/snug.wasm $(PAGE_FILES)

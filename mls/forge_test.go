@@ -223,8 +223,8 @@ func accepts(t testing.TB, g *Group, c *StagedCommit) {
 // newSignerOf makes a signature key of the suite.
 func newSignerOf(t testing.TB, s *suite) crypto.Signer {
 	t.Helper()
-	if s.scheme.curve != nil {
-		key, err := ecdsa.GenerateKey(s.scheme.curve, rand.Reader)
+	if scheme, ok := s.scheme.(ecdsaScheme); ok {
+		key, err := ecdsa.GenerateKey(scheme.curve, rand.Reader)
 		if err != nil {
 			t.Fatal(err)
 		}

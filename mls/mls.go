@@ -36,4 +36,7 @@
 //
 // There is no X448 (suites 4 and 6) and no ML-DSA: the standard library has neither. Past epochs are not kept: a message of an
 // earlier epoch is an [*EpochError]. Of draft-ietf-mls-extensions there are SelfRemove and last-resort key packages.
+//
+// A program whose size counts can be built with the tag mls_ed25519: it then knows only the suites that sign with Ed25519,
+// the mandatory one and the default among them, and links neither ECDSA nor math/big.
 package mls

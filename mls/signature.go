@@ -3,18 +3,31 @@ package mls
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
 	"crypto/rand"
-	"hash"
 )
 
-// A scheme is a signature algorithm: ECDSA over curve, or Ed25519 where curve is nil.
-type scheme struct {
-	curve elliptic.Curve
-	hash  crypto.Hash
-	new   func() hash.Hash
+// A scheme is a signature algorithm.
+type scheme interface {
+	// publicKey encodes a signer's key; false if it is of another algorithm.
+	publicKey(crypto.PublicKey) ([]byte, bool)
+	sign(signer crypto.Signer, message []byte) ([]byte, error)
+	verify(key, message, signature []byte) bool
+}
+
+type ed25519Scheme struct{}
+
+func (ed25519Scheme) publicKey(key crypto.PublicKey) ([]byte, bool) {
+	pub, ok := key.(ed25519.PublicKey)
+	return bytes.Clone(pub), ok && len(pub) == ed25519.PublicKeySize
+}
+
+func (ed25519Scheme) sign(signer crypto.Signer, message []byte) ([]byte, error) {
+	return signer.Sign(rand.Reader, message, crypto.Hash(0))
+}
+
+func (ed25519Scheme) verify(key, message, signature []byte) bool {
+	return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, message, signature)
 }
 
 // signerKey returns the signer's public key as it stands in leaves.
@@ -22,17 +35,11 @@ func (s *suite) signerKey(signer crypto.Signer) ([]byte, error) {
 	if signer == nil {
 		return nil, ErrConfig
 	}
-	switch pub := signer.Public().(type) {
-	case ed25519.PublicKey:
-		if s.scheme.curve == nil && len(pub) == ed25519.PublicKeySize {
-			return bytes.Clone(pub), nil
-		}
-	case *ecdsa.PublicKey:
-		if pub != nil && s.scheme.curve != nil && pub.Curve == s.scheme.curve {
-			return pub.Bytes()
-		}
+	key, ok := s.scheme.publicKey(signer.Public())
+	if !ok {
+		return nil, ErrSigner
 	}
-	return nil, ErrSigner
+	return key, nil
 }
 
 // signContent is SignContent of RFC 9420, Section 5.1.2.
@@ -50,12 +57,7 @@ func (s *suite) sign(signer crypto.Signer, label string, content []byte) ([]byte
 
 // signMessage signs a SignContent.
 func (s *suite) signMessage(signer crypto.Signer, message []byte) ([]byte, error) {
-	if s.scheme.curve == nil {
-		return signer.Sign(rand.Reader, message, crypto.Hash(0))
-	}
-	h := s.scheme.new()
-	h.Write(message)
-	return signer.Sign(rand.Reader, h.Sum(nil), s.scheme.hash)
+	return s.scheme.sign(signer, message)
 }
 
 // verify is VerifyWithLabel of RFC 9420, Section 5.1.2.
@@ -65,14 +67,5 @@ func (s *suite) verify(key []byte, label string, content, signature []byte) bool
 
 // verifyMessage verifies the signature of a SignContent.
 func (s *suite) verifyMessage(key, message, signature []byte) bool {
-	if s.scheme.curve == nil {
-		return len(key) == ed25519.PublicKeySize && ed25519.Verify(key, message, signature)
-	}
-	pub, err := ecdsa.ParseUncompressedPublicKey(s.scheme.curve, key)
-	if err != nil {
-		return false
-	}
-	h := s.scheme.new()
-	h.Write(message)
-	return ecdsa.VerifyASN1(pub, h.Sum(nil), signature)
+	return s.scheme.verify(key, message, signature)
 }

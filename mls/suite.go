@@ -1,11 +1,9 @@
 package mls
 
 import (
-	"crypto"
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/ecdh"
-	"crypto/elliptic"
 	"crypto/hpke"
 	"crypto/sha256"
 	"crypto/sha512"
@@ -48,25 +46,12 @@ type suite struct {
 // maxKey is the length of the suites' longest AEAD keys, and nonceSize that of the nonces of all.
 const maxKey, nonceSize = 32, 12
 
-var (
-	ed25519Scheme = scheme{}
-	p256Scheme    = scheme{elliptic.P256(), crypto.SHA256, sha256.New}
-	p384Scheme    = scheme{elliptic.P384(), crypto.SHA384, sha512.New384}
-	p521Scheme    = scheme{elliptic.P521(), crypto.SHA512, sha512.New}
-)
-
-// suites is the one table of what is supported. A new suite is a line here.
-var suites = []*suite{
-	{1, hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, ed25519Scheme},
-	{2, hpke.DHKEM(ecdh.P256()), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, p256Scheme},
-	{3, hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), sha256.New, 32, 32, chacha20poly1305.New, ed25519Scheme},
-	{5, hpke.DHKEM(ecdh.P521()), hpke.HKDFSHA512(), hpke.AES256GCM(), sha512.New, 64, 32, newGCM, p521Scheme},
-	{7, hpke.DHKEM(ecdh.P384()), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p384Scheme},
-	{MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519, hpke.MLKEM768X25519(), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, ed25519Scheme},
-	{MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519, hpke.MLKEM768X25519(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, ed25519Scheme},
-	{MLS_128_MLKEM768P256_AES128GCM_SHA256_P256, hpke.MLKEM768P256(), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, p256Scheme},
-	{MLS_128_MLKEM768P256_AES256GCM_SHA384_P256, hpke.MLKEM768P256(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p256Scheme},
-	{MLS_192_MLKEM1024P384_AES256GCM_SHA384_P384, hpke.MLKEM1024P384(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, p384Scheme},
+// ed25519Suites are the suites that no build leaves out. Suite 1 is the one that everybody must have.
+var ed25519Suites = []*suite{
+	{1, hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, ed25519Scheme{}},
+	{3, hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), sha256.New, 32, 32, chacha20poly1305.New, ed25519Scheme{}},
+	{MLS_128_MLKEM768X25519_AES128GCM_SHA256_Ed25519, hpke.MLKEM768X25519(), hpke.HKDFSHA256(), hpke.AES128GCM(), sha256.New, 32, 16, newGCM, ed25519Scheme{}},
+	{MLS_128_MLKEM768X25519_AES256GCM_SHA384_Ed25519, hpke.MLKEM768X25519(), hpke.HKDFSHA384(), hpke.AES256GCM(), sha512.New384, 48, 32, newGCM, ed25519Scheme{}},
 }
 
 func newGCM(key []byte) (cipher.AEAD, error) {

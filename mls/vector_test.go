@@ -88,7 +88,8 @@ func equal(t testing.TB, what string, got, want []byte) {
 // signerFrom makes a signer of a private key as the vectors write it.
 func signerFrom(t testing.TB, s *suite, private []byte) crypto.Signer {
 	t.Helper()
-	if s.scheme.curve == nil {
+	scheme, ok := s.scheme.(ecdsaScheme)
+	if !ok {
 		switch len(private) {
 		case ed25519.SeedSize:
 			return ed25519.NewKeyFromSeed(private)
@@ -97,9 +98,9 @@ func signerFrom(t testing.TB, s *suite, private []byte) crypto.Signer {
 		}
 		t.Fatalf("an Ed25519 key of %d bytes", len(private))
 	}
-	size := (s.scheme.curve.Params().BitSize + 7) / 8
+	size := (scheme.curve.Params().BitSize + 7) / 8
 	padded := append(make([]byte, max(0, size-len(private))), private...)
-	key, err := ecdsa.ParseRawPrivateKey(s.scheme.curve, padded)
+	key, err := ecdsa.ParseRawPrivateKey(scheme.curve, padded)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +110,8 @@ func signerFrom(t testing.TB, s *suite, private []byte) crypto.Signer {
 // hpkeFrom makes a private key of its encoding, which may lack leading zeros.
 func hpkeFrom(t testing.TB, s *suite, private []byte) *privateKey {
 	t.Helper()
-	if s.scheme.curve != nil {
-		size := (s.scheme.curve.Params().BitSize + 7) / 8
+	if scheme, ok := s.scheme.(ecdsaScheme); ok {
+		size := (scheme.curve.Params().BitSize + 7) / 8
 		private = append(make([]byte, max(0, size-len(private))), private...)
 	}
 	key := &privateKey{secret: private}

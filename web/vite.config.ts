@@ -14,6 +14,10 @@ export default defineConfig({
     // dist/ holds a committed file; make empties the rest.
     emptyOutDir: false,
     assetsInlineLimit: 0,
+    // One sheet for all: a script that is loaded again after a failure has its looks already.
+    cssCodeSplit: false,
+    // compress.mjs reads from it what is loaded at first sight, and takes it away.
+    manifest: true,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
   },

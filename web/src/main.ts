@@ -4,6 +4,7 @@ import { startWorker } from "./core/worker";
 import { App as Model } from "./model/app.svelte";
 import App from "./view/App.svelte";
 import { deviceName } from "./view/browser";
+import { later } from "./view/later.svelte";
 import { takeInvite } from "./view/link";
 import "./view/app.css";
 
@@ -12,4 +13,4 @@ if (target === null) throw new Error("internal error: the page has no #app");
 
 const model = new Model(new Core(startWorker()), deviceName(), takeInvite());
 mount(App, { target, props: { app: model } });
-void model.start();
+void model.start().then(() => later.whenIdle());

@@ -1,0 +1,5 @@
+//go:build mls_ed25519
+
+package mls
+
+var suites = ed25519Suites
