@@ -69,7 +69,7 @@ func (c *Core) letsIn(r *room, p *plan, l leaf, asking mls.Member) bool {
 		return false
 	}
 	commit := change{committer: leafOf(group.OwnLeaf()), after: roomState{roster: p.after}}
-	return authorizeRequest(roomState{c.roster(r), leavesOf(group.Members())}, commit, l) == nil
+	return authorizeRequest(roomState{roster: c.roster(r)}, commit, l) == nil
 }
 
 // ignoreRequests leaves the devices that ask to be let in anew to others, after a commit that could not be made.

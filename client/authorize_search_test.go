@@ -349,17 +349,17 @@ func (a act) wrongRequest(before, after world) string {
 	if a.add < 0 || !a.requested {
 		return ""
 	}
-	office := func(d int) bool { return d/2 == a.add/2 || before.roles[d/2] != 0 && before.roles[d/2] <= roleAdmin }
-	vacant := before.leaves[a.add]
-	for d, present := range before.leaves {
-		vacant = vacant && !(present && d != a.add && office(d))
+	office := func(i int) bool { return before.roles[i] != 0 && before.roles[i] <= roleAdmin }
+	vacant := true
+	for i := range before.roles {
+		vacant = vacant && (i == a.add/2 || !office(i))
 	}
 	switch {
 	case before.roles[a.add/2] == 0 || after.roles[a.add/2] == 0:
 		return "a stranger comes on its own word"
 	case a.committer == a.add || a.external:
 		return "a device lets itself in"
-	case !office(a.committer) && !vacant:
+	case a.committer/2 != a.add/2 && !office(a.committer/2) && !vacant:
 		return "a device is let in by who may not"
 	}
 	return ""

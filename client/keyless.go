@@ -33,16 +33,22 @@ func (c *Core) remedy(r *room) string {
 
 // waysBack says for whom a device waits that cannot follow a room.
 func (c *Core) waysBack(r *room) string {
-	last := c.roster(r)
+	const anew = "sign out on this device and in again with the passphrase: then the members let it in as a new one"
+	last, who := c.roster(r), "an owner or admin of the room"
 	switch {
-	case r.rejoin.refusals > 0:
-		return "sign out on this device and in again with the passphrase: then the members let it in as a new one"
+	case r.rejoin.refusals > 0, len(last.members) == 0 && r.direct.IsZero():
+		return anew
+	case c.lonely(r):
+		return "nobody else is in the room: leave it"
 	case !r.direct.IsZero():
-		return "it comes back by itself as soon as @" + c.handle(r.direct) + " or another of your devices is online"
-	case c.othersLetIn(last):
-		return "it comes back by itself as soon as an owner or admin of the room, or another of your devices, is online"
-	case len(last.members) > 1:
-		return "it comes back by itself as soon as a member of the room is online"
+		who = "@" + c.handle(r.direct)
+	case standsIn(last, c.mem.account.me.Account):
+		who = "a member of the room"
 	}
-	return "nobody else is in the room: leave it"
+	return "it comes back by itself as soon as " + who + ", or another of your devices, is online; if nobody comes, " + anew
+}
+
+// lonely reports whether nobody was in the room but this device, so that nobody lets it in anew.
+func (c *Core) lonely(r *room) bool {
+	return len(c.roster(r).members) == 1 && len(c.chain(c.mem.account.me.Account).Devices()) == 1
 }

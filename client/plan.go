@@ -167,8 +167,8 @@ func (c *Core) advanceCommit(r *room) bool {
 		at = c.now.Add(c.jitter(commitJitter))
 		c.vol.commitAt[r.id] = at
 	}
-	// Who has asked to go leaves commits to the others, unless all of them have asked as well.
-	asked := r.leaveAsked == c.group(r).Epoch()+1 && len(p.leaving)+1 < len(c.roster(r).members)
+	// Who has asked to go leaves commits to the others, unless all of them have asked as well, or may have lost their keys.
+	asked := r.leaveAsked == c.group(r).Epoch()+1 && len(p.leaving)+1 < len(c.roster(r).members) && len(p.requests) == 0
 	if asked || !p.wanted && c.now.Before(at) {
 		return false
 	}

@@ -102,6 +102,7 @@ func (c *Core) endRejoin(r *room) {
 	c.delete(keyPackagePrivate(r.rejoin.ref))
 	c.delete(keyRejoin(r.id))
 	r.rejoin = nil
+	r.setProblem("")
 	for _, w := range slices.Clone(r.rows) {
 		if w.kind == rowRequest {
 			c.finishRow(r, w.id)
@@ -111,10 +112,17 @@ func (c *Core) endRejoin(r *room) {
 
 // advanceRejoin asks to be let in anew: once in each epoch, as a proposal ends with its epoch.
 func (c *Core) advanceRejoin(r *room) {
-	j, epoch := r.rejoin, c.vol.logs[r.id].epoch
+	j, log := r.rejoin, c.vol.logs[r.id]
+	epoch := log.epoch
 	switch {
 	case c.vol.welcomes[r.id] != nil:
 		c.tryWelcome(r.id)
+		return
+	case r.leaving && log.listed && !log.joined:
+		c.goneFrom(r.id) // as the person wants it
+		return
+	case r.leaving && c.lonely(r):
+		c.leaveOnServer(r.id)
 		return
 	case j.asked == epoch+1:
 		return
@@ -233,23 +241,12 @@ func (c *Core) checkAnswer(r *room, group *mls.Group, event *wire.WelcomeEvent, 
 		}
 	}
 	switch {
-	case mayLetIn(last, by.account, me):
-		return nil
-	case c.othersLetIn(last):
+	case !mayLetIn(last, by.account, me):
 		return errors.New("client: let in anew by somebody whose role does not let them")
+	case by.account == me, holdsOffice(last, by.account):
+		return nil
 	}
 	return checkStandIn(last, now, by.account)
-}
-
-// othersLetIn reports whether an account of the roster may let this device in, by a device other than this one.
-func (c *Core) othersLetIn(last roster) bool {
-	me := c.mem.account.me
-	for _, m := range last.members {
-		if m.account != me.Account && mayLetIn(last, m.account, me.Account) {
-			return true
-		}
-	}
-	return slices.ContainsFunc(c.chain(me.Account).Devices(), func(d ident.Device) bool { return d.ID != me.Device })
 }
 
 // checkStandIn holds the roster that somebody without a role shows against the last one that was known: they bring in

@@ -205,6 +205,7 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	r.leaveAsked, r.replan, r.dirty = 0, true, true
 	r.heal = heal{due: true, at: c.now}
 	roster := c.roster(r)
+	c.settleWants(r, roster)
 	r.direct = ident.AccountID{}
 	if roster.direct {
 		r.direct = otherMember(roster, c.mem.account.me.Account)
