@@ -22,6 +22,9 @@ func (c *Core) advanceRoom(r *room) {
 	}
 	switch c.vol.logs[r.id].follow {
 	case unfollowed:
+		if r.rejoin != nil && r.seq == 0 && !c.vol.connection.listed {
+			return // from where is not known
+		}
 		c.followRoom(r)
 		return
 	case halted:
@@ -42,7 +45,7 @@ func (c *Core) advanceRoom(r *room) {
 // advanceSealed commits what must be committed before anything is said. True: the outbox waits.
 func (c *Core) advanceSealed(r *room) bool {
 	if c.keyless(r) {
-		r.setProblem(errKeyless.Message)
+		c.advanceRejoin(r)
 		return true
 	}
 	if r.pending != nil {
@@ -162,11 +165,7 @@ func (c *Core) advanceLeaving(r *room) {
 			r.setProblem("leaving: " + err.Error())
 			return
 		}
-		w := &row{order: r.nextOrder, id: c.messageID(), kind: rowProposal, at: c.now, state: rowSealed,
-			epoch: group.Epoch(), payload: payload}
-		r.nextOrder++
-		r.rows = append(r.rows, w)
-		c.saveRow(r, w)
+		c.propose(r, rowProposal, group.Epoch(), payload)
 	}
 	c.submitSealed(r)
 }

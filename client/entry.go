@@ -80,11 +80,16 @@ func (c *Core) receivedEntries(entries *wire.Entries) {
 
 // processEntry takes the next entry of a log; false: the log does not go on for now.
 func (c *Core) processEntry(r *room, entry *wire.Entry) bool {
-	if entry.Seq != r.seq+1 {
+	head, err := entryHead(r.id, r.head, entry)
+	switch {
+	case entry.Seq > r.seq+1 && r.rejoin != nil:
+		// Since a Welcome that this device did not believe, or has not got yet, it is not handed what came before that.
+		head, err = ident.HashFromBytes(entry.Head)
+		c.passStretch(r, entry.Seq)
+	case entry.Seq != r.seq+1:
 		c.halt(r, fmt.Sprintf("the server left out messages: %d follows %d", entry.Seq, r.seq))
 		return false
 	}
-	head, err := entryHead(r.id, r.head, entry)
 	if err != nil || string(entry.Head) != string(head[:]) {
 		c.halt(r, fmt.Sprintf("the server's history does not add up at message %d", entry.Seq))
 		return false
@@ -103,10 +108,21 @@ func (c *Core) processEntry(r *room, entry *wire.Entry) bool {
 		return false
 	}
 	r.seq, r.head, r.dirty = entry.Seq, head, true
-	r.setProblem("")
+	if r.rejoin == nil {
+		r.setProblem("")
+	}
+	c.reached(r.id, epochAfter(entry))
 	delete(c.vol.blocked, r.id)
 	c.keep(r, message)
 	return true
+}
+
+// epochAfter is the epoch of a sealed room after an entry.
+func epochAfter(entry *wire.Entry) uint64 {
+	if entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT {
+		return entry.Epoch + 1
+	}
+	return entry.Epoch
 }
 
 // entryHead computes the head after an entry.
@@ -168,6 +184,8 @@ func (c *Core) block(r *room, seq uint64) bool {
 func (c *Core) interpret(r *room, entry *wire.Entry) (*Message, error) {
 	m := c.envelope(r, entry)
 	switch {
+	case c.keyless(r):
+		c.passEntry(r, entry, m)
 	case r.kind == OpenToAll && entry.Kind == wire.EntryKind_ENTRY_KIND_OPEN:
 		c.openEntry(r, entry, m)
 		// The signature is good at any place of the log, so that it counts once.
@@ -251,12 +269,7 @@ func (c *Core) sealedEntry(r *room, entry *wire.Entry, m *Message) {
 		c.ownEntry(r, entry, m)
 		return
 	}
-	group := c.group(r)
-	if group == nil {
-		m.gap("this device has no keys for it")
-		return
-	}
-	result, err := group.Process(entry.Payload)
+	result, err := c.group(r).Process(entry.Payload)
 	if err != nil {
 		m.gap("not decryptable: " + reason(err))
 		return
@@ -294,15 +307,15 @@ func (c *Core) ownEntry(r *room, entry *wire.Entry, m *Message) {
 // proposalEntry takes a proposal, which waits for a commit.
 func (c *Core) proposalEntry(r *room, entry *wire.Entry, m *Message) {
 	m.Kind = Notice // hidden: what it leads to is shown
-	group := c.group(r)
-	if group == nil {
-		m.gap("this device has no keys for it")
-		return
-	}
-	if c.own(m) {
+	if c.own(m) && r.row(m.ID) != nil {
 		return // pending since it was made
 	}
-	result, err := group.Process(entry.Payload)
+	c.proposer = leaf{account: m.Account, device: m.Device}
+	result, err := c.group(r).Process(entry.Payload)
+	c.proposer = leaf{}
+	if errors.Is(err, errNotAdmitted) || err != nil && c.own(m) {
+		return // nobody takes it in
+	}
 	if err != nil {
 		m.gap("not decryptable: " + reason(err))
 		return

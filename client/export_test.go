@@ -64,6 +64,14 @@ func (s *Stepper) Disconnected() StepFunc      { return s.of(inputDisconnected{i
 func (s *Stepper) Frame(frame []byte) StepFunc { return s.of(inputFrame{frame}) }
 func (s *Stepper) Rollback()                   { s.core.rollback() }
 func (s *Stepper) Key() ident.PublicKey        { return s.core.mem.key.Public() }
+func (s *Stepper) Device() ident.DeviceID      { return s.me().Device }
+func (s *Stepper) Account() ident.AccountID    { return s.me().Account }
+func (s *Stepper) me() Me {
+	if s.core.mem == nil || s.core.mem.account == nil {
+		return Me{}
+	}
+	return s.core.mem.account.me
+}
 func (s *Stepper) verb(call uint64, begin func(c *Core)) StepFunc {
 	return s.of(inputCall{call, func(c *Core, _ uint64) { begin(c) }})
 }

@@ -99,12 +99,17 @@ func (c *Client) SendUnchecked(room ident.RoomID, text string) {
 type View struct {
 	ID       ident.RoomID
 	Joined   bool
+	Keyless  bool
+	Refusals uint64
+	// Waits are the accounts that may let this device in anew, as far as it knows.
+	Waits    []ident.AccountID
 	Seq      uint64
 	Since    uint64
 	Problem  string
 	Epoch    uint64
 	Roster   string
 	Leaves   int
+	Pending  int
 	Undone   int // outbox rows, wishes, a pending commit
 	Debug    string
 	Messages []Message
@@ -114,8 +119,19 @@ func (s *Stepper) Rooms() (views []View) { return s.core.views() }
 
 func (c *Core) views() (views []View) {
 	for _, id := range c.mem.order {
-		r := c.mem.rooms[id]
+		r, rejoins := c.mem.rooms[id], ""
 		v := View{ID: id, Joined: r.status == joined, Seq: r.seq, Since: r.since, Problem: r.problem, Undone: len(r.wanted)}
+		if r.rejoin != nil {
+			v.Keyless, v.Refusals = true, r.rejoin.refusals
+			debug := *r.rejoin
+			debug.keyPackage, debug.ref = nil, ""
+			for _, m := range known(r).members {
+				if mayLetIn(known(r), m.account, c.mem.account.me.Account) {
+					v.Waits = append(v.Waits, m.account)
+				}
+			}
+			rejoins = fmt.Sprintf("; rejoin %+v", debug)
+		}
 		for _, w := range r.rows {
 			if w.state != rowFailed {
 				v.Undone++
@@ -126,11 +142,13 @@ func (c *Core) views() (views []View) {
 		}
 		v.Debug = fmt.Sprintf("pending %v, wanted %v, leaving %v asked %d, log %+v, commitAt %v, submitAt %v, replan %v", r.pending != nil, r.wanted,
 			r.leaving, r.leaveAsked, c.vol.logs[id], c.vol.commitAt[id], c.vol.submitAt[id], r.replan)
+		v.Debug += rejoins
 		for _, w := range r.rows {
 			v.Debug += fmt.Sprintf("; row kind %d state %d epoch %d", w.kind, w.state, w.epoch)
 		}
 		if r.group != nil {
 			v.Epoch = r.group.Epoch()
+			v.Pending = len(r.group.Pending())
 			v.Roster = string(c.roster(r).encode())
 			for range r.group.Members() {
 				v.Leaves++
@@ -139,6 +157,13 @@ func (c *Core) views() (views []View) {
 		views = append(views, v)
 	}
 	return views
+}
+
+func known(r *room) roster {
+	if r.cachedRoster == nil {
+		return roster{}
+	}
+	return *r.cachedRoster
 }
 
 // ReadMessages decodes what a store holds of a room.

@@ -87,7 +87,7 @@ func (c *Core) changeable(room ident.RoomID) (*room, error) {
 		return nil, refuse(Refused, "everybody joins and leaves it by themselves", "nobody manages an open room")
 	case !r.direct.IsZero():
 		return nil, refuse(Refused, "make another room", "the members of a 1:1 room stay the same")
-	case c.group(r) == nil:
+	case c.keyless(r):
 		return nil, errKeyless
 	}
 	return r, nil

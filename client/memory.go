@@ -73,11 +73,12 @@ func (c *Core) load() {
 	for _, record := range c.scan(ScanOptions{Prefix: keyRooms}) {
 		room, err := decodeRoom(record.Value)
 		if err != nil {
-			c.fail(failed("reading room "+strings.TrimPrefix(record.Key, keyRooms), err))
-			return
+			c.salvageRoom(record.Key)
+			continue
 		}
 		c.adopt(room)
 	}
+	c.loadRejoins()
 	c.loadOutbox()
 	c.loadPending()
 	for _, record := range c.scan(ScanOptions{Prefix: keyStrange}) {
@@ -85,6 +86,23 @@ func (c *Core) load() {
 			c.mem.strangers[account] = string(record.Value)
 		}
 	}
+}
+
+// salvageRoom takes a room's record that does not parse for lost, and the room for one that this device cannot follow. Of open
+// rooms nothing is lost: the server's list brings them back.
+func (c *Core) salvageRoom(key string) {
+	id, err := ident.ParseRoomID(strings.TrimPrefix(key, keyRooms))
+	c.cfg.log.Error("a room's record is damaged", "room", id)
+	last, rosterErr := decodeRoster(c.get(keyRoster(id)))
+	if err != nil || rosterErr != nil || c.mem.account == nil {
+		c.delete(key)
+		return
+	}
+	r := c.newRoom(id, Sealed, joined)
+	if last.direct {
+		r.direct = otherMember(last, c.mem.account.me.Account)
+	}
+	c.startRejoin(r, causeDamaged)
 }
 
 func (c *Core) loadKey() {

@@ -17,6 +17,8 @@ type plan struct {
 	remove []leaf
 	// leaving are accounts that asked to go.
 	leaving []ident.AccountID
+	// requests are devices that asked to be let in anew; their leaves are among those to remove.
+	requests map[ident.DeviceID]mls.Proposal
 	// wanted says that this device was asked for the change; renew that the keys are to be renewed in any case.
 	wanted, renew bool
 }
@@ -55,6 +57,7 @@ func (c *Core) makePlan(r *room) *plan {
 			p.after = w.applied(p.after)
 		}
 	}
+	c.planRequests(r, p)
 	c.planDevices(r, p)
 	c.planChains(p)
 	queued := r.hasRows(rowQueued)
@@ -103,7 +106,7 @@ func (c *Core) planDevices(r *room, p *plan) {
 	for m := range group.Members() {
 		l := leafOf(m)
 		present[l.device] = true
-		gone := !p.after.has(l.account) || c.revokedNow(l) || alone && l.account == me.Account
+		gone := !p.after.has(l.account) || c.revokedNow(l) || p.requests[l.device] != nil || alone && l.account == me.Account
 		if gone && !asked[l.index] && l.device != me.Device {
 			p.remove = append(p.remove, l)
 		}
@@ -164,8 +167,8 @@ func (c *Core) advanceCommit(r *room) bool {
 		at = c.now.Add(c.jitter(commitJitter))
 		c.vol.commitAt[r.id] = at
 	}
-	// Who has asked to go leaves commits to the others, unless all of them have asked as well.
-	asked := r.leaveAsked == c.group(r).Epoch()+1 && len(p.leaving)+1 < len(c.roster(r).members)
+	// Who has asked to go leaves commits to the others, unless all of them have asked as well, or may have lost their keys.
+	asked := r.leaveAsked == c.group(r).Epoch()+1 && len(p.leaving)+1 < len(c.roster(r).members) && len(p.requests) == 0
 	if asked || !p.wanted && c.now.Before(at) {
 		return false
 	}

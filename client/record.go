@@ -21,6 +21,8 @@ import (
 //	verified/<account>      the identity key that was verified, and when
 //	room/<room>             the room: how far the log is processed, what is wanted
 //	group/<room>/<key>      the room's MLS group, in mls's own records
+//	roster/<room>           the room's roster as this device last knew it
+//	rejoin/<room>           that this device cannot follow the room, and asks to be let in anew
 //	message/<room>/<seq>    what stands at seq, 16 hex digits
 //	own/<room>/<message>    the seq of a message that this device sent
 //	said/<room>/<device>/<message>
@@ -41,6 +43,8 @@ const (
 	keyVerifies = "verified/"
 	keyRooms    = "room/"
 	keyGroups   = "group/"
+	keyRosters  = "roster/"
+	keyRejoins  = "rejoin/"
 	keyMessages = "message/"
 	keyOwn      = "own/"
 	keySaid     = "said/"
@@ -60,6 +64,10 @@ func keyVerified(account ident.AccountID) string { return keyVerifies + account.
 func keyRoom(room ident.RoomID) string { return keyRooms + room.String() }
 
 func keyGroup(room ident.RoomID) string { return keyGroups + room.String() + "/" }
+
+func keyRoster(room ident.RoomID) string { return keyRosters + room.String() }
+
+func keyRejoin(room ident.RoomID) string { return keyRejoins + room.String() }
 
 func keyMessagesOf(room ident.RoomID) string { return keyMessages + room.String() + "/" }
 

@@ -317,9 +317,6 @@ func (c *Core) leave(call uint64, room ident.RoomID) {
 	case !r.direct.IsZero():
 		c.reply(call, nil, refuse(Refused, "", "a 1:1 room cannot be left"))
 		return
-	case c.keyless(r):
-		c.reply(call, nil, errKeyless)
-		return
 	case r.kind == OpenToAll:
 		c.leaveOnServer(room)
 	}
@@ -337,9 +334,9 @@ func (c *Core) hasLeft(room ident.RoomID) (bool, any, error) {
 		return true, nil, refuse(Refused, "", "the server refused: %s", r.problem)
 	}
 	switch {
-	case c.keyless(r):
-		return true, nil, errKeyless
-	case r.kind == OpenToAll || r.leaveAsked != c.group(r).Epoch()+1:
+	case c.keyless(r) && !c.lonely(r):
+		return true, nil, refuse(Failed, "it leaves as soon as a member's client has let it in anew", "%s", r.rejoin.cause)
+	case r.kind == OpenToAll || c.keyless(r) || r.leaveAsked != c.group(r).Epoch()+1:
 		return false, nil, nil
 	}
 	for _, w := range r.rows {

@@ -50,7 +50,9 @@ type room struct {
 	cachedRoster *roster
 	rows         []*row
 	pending      *pendingCommit
-	dirty        bool
+	// rejoin is not nil while this device cannot follow the room.
+	rejoin *rejoin
+	dirty  bool
 	// replan says that the group, a chain or a wish has changed since plan last found nothing to do.
 	replan bool
 }
@@ -154,7 +156,9 @@ type serverLog struct {
 	direct  ident.AccountID
 	members int
 	head    ident.Hash
-	follow  follow
+	// epoch is the room's, as the server and its log say.
+	epoch  uint64
+	follow follow
 }
 
 // follow is how far following a room has come.
@@ -172,6 +176,14 @@ const (
 func (c *Core) grew(id ident.RoomID, seq uint64) {
 	if log := c.vol.logs[id]; seq > log.seq {
 		log.seq = seq
+		c.vol.logs[id] = log
+	}
+}
+
+// reached notes that a sealed room is at least at this epoch.
+func (c *Core) reached(id ident.RoomID, epoch uint64) {
+	if log := c.vol.logs[id]; epoch > log.epoch {
+		log.epoch = epoch
 		c.vol.logs[id] = log
 	}
 }
@@ -216,6 +228,7 @@ func (c *Core) listedRoom(listed *wire.Room) {
 	}
 	c.vol.logs[id] = log
 	c.grew(id, listed.Seq)
+	c.reached(id, listed.Epoch)
 	r := c.mem.rooms[id]
 	switch {
 	case log.kind == OpenToAll && listed.Joined && (r == nil || r.status != joined):
@@ -224,6 +237,9 @@ func (c *Core) listedRoom(listed *wire.Room) {
 		if log.kind == OpenToAll {
 			c.emit(RoomChanged{c.viewListed(id, log)})
 		}
+	case r.rejoin != nil && r.seq == 0 && listed.Joined && log.kind == Sealed:
+		// Its record was damaged, or nothing was ever said in it.
+		r.seq, r.since, r.head, r.dirty = listed.Seq, listed.Seq, log.head, true
 	case log.kind == OpenToAll && r.status == joined && (r.name != log.name || r.members != log.members):
 		r.name, r.members, r.dirty = log.name, log.members, true
 	}

@@ -178,6 +178,16 @@ func (s *Session) listMembers(l *wire.ListMembers) *wire.ServerFrame {
 	return &wire.ServerFrame{Body: &wire.ServerFrame_Members{Members: members}}
 }
 
+// Devices gives the devices that are in a sealed room.
+func (m *Model) Devices(room ident.RoomID) (devices []ident.DeviceID) {
+	for _, member := range m.room(room[:]).members {
+		if member.until == 0 {
+			devices = append(devices, member.device)
+		}
+	}
+	return devices
+}
+
 // Rooms gives the ids of all rooms.
 func (m *Model) Rooms() (ids []ident.RoomID) {
 	for _, r := range m.rooms {
