@@ -67,3 +67,6 @@ func (s *Stepper) Key() ident.PublicKey        { return s.core.mem.key.Public() 
 func (s *Stepper) verb(call uint64, begin func(c *Core)) StepFunc {
 	return s.of(inputCall{call, func(c *Core, _ uint64) { begin(c) }})
 }
+
+// Device is who this device is.
+func (s *Stepper) Device() ident.DeviceID { return s.core.mem.account.me.Device }

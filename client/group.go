@@ -48,6 +48,7 @@ func (c *Core) dropGroup(r *room) {
 	r.group, r.cachedRoster = nil, nil
 	c.erase(keyGroup(r.id))
 	c.dropPending(r)
+	delete(c.vol.renewals, r.id)
 }
 
 func (c *Core) groupConfig(room ident.RoomID) mls.Config {
