@@ -263,7 +263,7 @@ func (c *Core) received(b []byte) {
 	case *wire.ServerFrame_Welcome:
 		c.receivedWelcome(body.Welcome)
 	case *wire.ServerFrame_Chain:
-		c.receivedChain(body.Chain.Account, body.Chain.Chain)
+		c.receivedChain(body.Chain.Account, body.Chain.Chain, 0)
 	case *wire.ServerFrame_AccountsChanged:
 		c.emit(AccountsChanged{})
 	case *wire.ServerFrame_RoomChanged:
