@@ -177,6 +177,7 @@ func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Erro
 	case e.Code == wire.ErrorCode_ERROR_CODE_EPOCH:
 		c.grew(room, e.Seq)
 		c.dropPending(r)
+		c.lostRace(r)
 		r.replan = true
 		if e.Seq <= r.seq && c.caughtUp(r) && c.elsewhere(r, e.Epoch) {
 			c.halt(r, "the server is at another state of the room than its history leads to")
@@ -205,6 +206,9 @@ func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 		return err
 	}
 	m.Text = c.noticeOf(before, after, staged)
+	if r.pending != nil && !staged.Own() {
+		c.lostRace(r)
+	}
 	c.dropPending(r)
 	r.replan, r.dirty = true, true
 	if staged.RemovesSelf() {

@@ -83,6 +83,8 @@ type volatile struct {
 	packages map[ident.DeviceID]claimed
 	// commitAt and submitAt are the earliest times of the room's next commit and next Submit.
 	commitAt, submitAt map[ident.RoomID]time.Time
+	// renewals are when this device renews its keys of a room by itself.
+	renewals map[ident.RoomID]renewal
 	// begun says that the store was read once: from then on, what appears in it is news.
 	begun bool
 	// link is the device being linked, from either end; nil where none is. It is never changed in place.
@@ -97,6 +99,7 @@ func newVolatile() volatile {
 		logs: make(map[ident.RoomID]serverLog), blocked: make(map[ident.RoomID]blocked),
 		welcomes: make(map[ident.RoomID]*wire.WelcomeEvent), packages: make(map[ident.DeviceID]claimed),
 		commitAt: make(map[ident.RoomID]time.Time), submitAt: make(map[ident.RoomID]time.Time),
+		renewals: make(map[ident.RoomID]renewal),
 	}
 }
 
@@ -111,6 +114,7 @@ func (v volatile) clone() volatile {
 	v.packages = maps.Clone(v.packages)
 	v.commitAt = maps.Clone(v.commitAt)
 	v.submitAt = maps.Clone(v.submitAt)
+	v.renewals = maps.Clone(v.renewals)
 	return v
 }
 

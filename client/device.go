@@ -138,7 +138,7 @@ func (c *Core) extendChain(change chainChange, tries int) {
 			change.done(c)
 			// The server's own word of it may have come before, or that of a device which was quicker still.
 			if c.mem.account != nil && c.chain(account).Extends(chain) != nil {
-				c.receivedChain(account[:], chain.Marshal())
+				c.receivedChain(account[:], chain.Marshal(), chain.Len())
 			}
 		},
 		refused: func(c *Core, e *wire.Error) {

@@ -64,6 +64,7 @@ func (c *Core) dropGroup(r *room) {
 	c.delete(keyRoster(r.id))
 	c.dropPending(r)
 	c.endRejoin(r)
+	delete(c.vol.renewals, r.id)
 }
 
 func (c *Core) groupConfig(room ident.RoomID) mls.Config {

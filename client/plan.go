@@ -61,7 +61,7 @@ func (c *Core) makePlan(r *room) *plan {
 	c.planDevices(r, p)
 	c.planChains(p)
 	queued := r.hasRows(rowQueued)
-	p.renew = queued && (c.healDue(r) || len(group.Pending()) > 0)
+	p.renew = c.healDue(r, queued) || queued && len(group.Pending()) > 0
 	p.wanted = p.wanted || queued && p.needed(before)
 	return p
 }
@@ -154,7 +154,8 @@ func (c *Core) revokedNow(l leaf) bool {
 func (c *Core) advanceCommit(r *room) bool {
 	queued := r.hasRows(rowQueued)
 	at, set := c.vol.commitAt[r.id]
-	if !r.replan && !queued && !(set && !c.now.Before(at)) {
+	c.planRenewal(r)
+	if !r.replan && !queued && !(set && !c.now.Before(at)) && !c.healDue(r, false) {
 		return false
 	}
 	p := c.makePlan(r)

@@ -195,3 +195,6 @@ func (m *Model) Rooms() (ids []ident.RoomID) {
 	}
 	return ids
 }
+
+// Log gives what the server has of a room.
+func (m *Model) Log(room ident.RoomID) []*wire.Entry { return m.room(room[:]).entries }
