@@ -49,7 +49,7 @@ describe.runIf(browserPresent())("what comes later", () => {
   test("says that a dialog did not come, and brings it when asked again", async () => {
     const { page, context, wrong } = await without(inside);
     await page.getByRole("button", { name: "New room" }).first().click();
-    const waiting = page.getByRole("dialog", { name: "One moment" });
+    const waiting = page.getByRole("dialog", { name: "Not there yet" });
     await waiting.getByRole("alert").getByText("This part of the page could not be loaded").waitFor();
     await isFocused(page, "Try again");
     await shoot(page, "later-failed-light");
@@ -71,9 +71,9 @@ describe.runIf(browserPresent())("what comes later", () => {
     await page.getByRole("button", { name: "Not now" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByRole("button", { name: /you, your devices/ }).click();
-    await page.getByRole("button", { name: "Reload the page" }).waitFor();
+    await page.getByRole("button", { name: "Reload" }).waitFor();
     await page.unroute(script);
-    await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: "Reload the page" }).click()]);
+    await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: "Reload" }).click()]);
     await page.getByRole("button", { name: /you, your devices/ }).click();
     await page.getByRole("dialog", { name: "You" }).waitFor();
     await context.close();
