@@ -30,10 +30,10 @@ func TestQuick(t *testing.T) {
 	}
 	var out bytes.Buffer
 	p := quickPlan
-	if err := measure(t.Context(), p, "", []string{plainName, "snug", "snug without reuse", "bare Go pair, X25519"}, &out, t.Output()); err != nil {
+	if err := measure(t.Context(), p, "", []string{plainName, "snug", "snug without reuse", "bare Go pair (X25519)"}, &out, t.Output()); err != nil {
 		t.Fatalf("%v\n%s", err, &out)
 	}
-	for _, want := range []string{"plain loopback", "snug ", "snug without reuse", "snug ÷ plain", "new conn/s", "µs/conn", "snug: X25519MLKEM768, TLS_", "bare Go pair, X25519: X25519, TLS_"} {
+	for _, want := range []string{"plain loopback", "snug ", "snug without reuse", "snug ÷ plain", "new conn/s", "µs/conn", "snug: X25519MLKEM768, TLS_", "bare Go pair (X25519): X25519, TLS_"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
