@@ -115,7 +115,11 @@ func (p *target) dump() string {
 		if r.Kind == client.OpenToAll {
 			continue
 		}
-		all = append(all, fmt.Sprintf("%s %q %q joined=%v role=%s\n  %v\n  %q", r.ID, r.Name, r.Topic, r.Joined, r.Role, p.members(r.ID), p.shown(r.ID)))
+		var members []string
+		if r.Joined {
+			members = p.members(r.ID)
+		}
+		all = append(all, fmt.Sprintf("%s %q %q joined=%v role=%s\n  %v\n  %q", r.ID, r.Name, r.Topic, r.Joined, r.Role, members, p.shown(r.ID)))
 	}
 	slices.Sort(all)
 	return strings.Join(all, "\n")
