@@ -34,13 +34,17 @@ type Victim struct {
 	stories map[ident.RoomID]*story
 	// requests are those of the connection that a story has to know.
 	requests map[uint64]asking
+	// spoken are the requests in the victim's name that are not answered; said numbers them.
+	spoken map[uint64]chan *wire.ServerFrame
+	said   uint64
 }
 
 var _ client.Transport = (*Victim)(nil)
 
 // Victim gives the way to the service for one more client.
 func (s *Service) Victim() *Victim {
-	v := &Victim{house: s.main, lines: make(map[*line]bool), stories: make(map[ident.RoomID]*story), requests: make(map[uint64]asking)}
+	v := &Victim{house: s.main, lines: make(map[*line]bool), stories: make(map[ident.RoomID]*story), requests: make(map[uint64]asking),
+		spoken: make(map[uint64]chan *wire.ServerFrame), said: 1 << 62}
 	s.victims = append(s.victims, v)
 	return v
 }
@@ -65,6 +69,39 @@ func (v *Victim) Say(frames ...*wire.ServerFrame) {
 	defer v.mu.Unlock()
 	for l := range v.lines {
 		l.give(frames)
+	}
+}
+
+// Speak asks the real server something on the victim's connection, as a client could that is not ours, and gives the
+// answer. The victim hears nothing of it.
+func (v *Victim) Speak(ctx context.Context, frame *wire.ClientFrame) (*wire.ServerFrame, error) {
+	v.mu.Lock()
+	v.said++
+	number, answer := v.said, make(chan *wire.ServerFrame, 1)
+	v.spoken[number] = answer
+	var on *line
+	for l := range v.lines {
+		on = l
+	}
+	v.mu.Unlock()
+	if on == nil {
+		return nil, errCut
+	}
+	frame.Id = number
+	b, err := frame.MarshalVT()
+	if err == nil {
+		err = on.socket.WriteMessage(gws.OpcodeBinary, b)
+	}
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case f := <-answer:
+		return f, nil
+	case <-on.ended:
+		return nil, on.cause
+	case <-ctx.Done():
+		return nil, ctx.Err()
 	}
 }
 
@@ -156,6 +193,11 @@ func (l *line) OnMessage(_ *gws.Conn, m *gws.Message) {
 	v := l.victim
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if answer := v.spoken[frame.Id]; answer != nil && frame.Id != 0 {
+		delete(v.spoken, frame.Id)
+		answer <- frame
+		return
+	}
 	frames := v.retell(frame)
 	if v.told != nil {
 		var lies []*wire.ServerFrame
