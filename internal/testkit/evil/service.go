@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -31,7 +32,11 @@ type Service struct {
 	config  server.Config
 	main    *house
 	victims []*Victim
+	ahead   atomic.Int64 // of the server's clock, in ns
 }
+
+// Turn puts the server's clock forward.
+func (s *Service) Turn(by time.Duration) { s.ahead.Add(int64(by)) }
 
 // Start runs a service, where anybody may register, until the test ends.
 func Start(t testing.TB) *Service { return StartWith(t, wire.RegistrationMode_REGISTRATION_MODE_OPEN) }
@@ -43,7 +48,8 @@ func StartWith(t testing.TB, mode wire.RegistrationMode) *Service {
 	if _, err := rand.Read(s.id[:]); err != nil {
 		t.Fatal(err)
 	}
-	s.config = server.Config{Registration: mode, ID: s.id, Rand: rand.Reader, Now: time.Now}
+	s.config = server.Config{Registration: mode, ID: s.id, Rand: rand.Reader,
+		Now: func() time.Time { return time.Now().Add(time.Duration(s.ahead.Load())) }}
 	s.main = s.open(t.TempDir())
 	return s
 }
