@@ -262,6 +262,9 @@ const causeAnew = "this device was let in anew"
 
 // removedFrom ends the room for this device.
 func (c *Core) removedFrom(r *room) {
+	if group := c.group(r); group != nil {
+		c.put(keyPastEpoch(r.id), encodePast(group.Epoch()))
+	}
 	r.status, r.wanted = left, nil
 	c.dropGroup(r)
 	for _, w := range slices.Clone(r.rows) {

@@ -69,6 +69,10 @@ func (c *Core) receivedEntries(entries *wire.Entries) {
 			return
 		}
 		c.grew(id, entry.Seq)
+		if entry.Seq == r.seq && string(entry.Head) != string(r.head[:]) {
+			c.halt(r, fmt.Sprintf("the server's history has another message %d than it had", entry.Seq))
+			return
+		}
 		if entry.Seq <= r.seq {
 			continue
 		}

@@ -18,6 +18,17 @@ func (c *Client) StretchCheaply() {
 	c.params = func() ident.PassphraseParams { return cheap }
 }
 
+// StretchInName stretches as cheaply, and says that it did what a real server insists upon.
+func (c *Client) StretchInName() {
+	c.params = ident.DefaultPassphraseParams
+	c.stretch = func(passphrase string, salt []byte, _ ident.PassphraseParams) (ident.AuthKey, ident.WrapKey, error) {
+		return ident.DerivePassphraseKeysInsecure(passphrase, salt, cheap)
+	}
+}
+
+// StretchTruly stretches as people's clients do.
+func (c *Client) StretchTruly() { c.stretch = ident.DerivePassphraseKeys }
+
 var cheap = ident.PassphraseParams{MemoryKiB: 8, Passes: 1, Lanes: 1}
 
 // Stepper drives a core by hand. Output is what its last step asked for.
@@ -74,4 +85,15 @@ func (s *Stepper) me() Me {
 }
 func (s *Stepper) verb(call uint64, begin func(c *Core)) StepFunc {
 	return s.of(inputCall{call, func(c *Core, _ uint64) { begin(c) }})
+}
+
+// KeyPackageAt makes a key package as this device would have done at another time.
+func (c *Client) KeyPackageAt(ctx context.Context, at time.Time) ([]byte, error) {
+	return call[[]byte](ctx, c, func(c *Core, call uint64) {
+		now, me := c.now, c.mem.account.me
+		c.now = at
+		packages, _ := c.newKeyPackages(c.chain(me.Account), me.Device, 1)
+		c.now = now
+		c.reply(call, packages[0], nil)
+	})
 }

@@ -28,6 +28,7 @@ import (
 //	said/<room>/<device>/<message>
 //	                        the seq of a message of an open room, which the server could show a second time
 //	outbox/<room>/<order>   what is on its way, 16 hex digits
+//	past/<room>             the epoch in which this device was when it went out of the room
 //	pending/<room>          this device's commit that has not won or lost yet
 //	key/<ref>               the private half of a key package
 const (
@@ -49,6 +50,7 @@ const (
 	keyOwn      = "own/"
 	keySaid     = "said/"
 	keyOutbox   = "outbox/"
+	keyPast     = "past/"
 	keyPending  = "pending/"
 	keyPackages = "key/"
 )
@@ -88,6 +90,8 @@ func keyOutboxOf(room ident.RoomID) string { return keyOutbox + room.String() + 
 func keyOutboxRow(room ident.RoomID, order uint64) string {
 	return fmt.Sprintf("%s%016x", keyOutboxOf(room), order)
 }
+
+func keyPastEpoch(room ident.RoomID) string { return keyPast + room.String() }
 
 func keyPendingCommit(room ident.RoomID) string { return keyPending + room.String() }
 

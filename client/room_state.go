@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"time"
 
 	"snug/internal/ident"
@@ -196,11 +197,13 @@ func (c *Core) caughtUp(r *room) bool {
 
 // listRooms asks for the rooms of this account and the open ones, and goes on with then, which may be nil.
 func (c *Core) listRooms(then func(c *Core)) {
+	ends := c.logEnds()
 	c.ask(request{needs: ready, sticky: then != nil,
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}},
 		then: func(c *Core, reply *wire.ServerFrame) {
 			for _, listed := range reply.GetRooms().GetRooms() {
 				c.listedRoom(listed)
+				c.checkEnd(listed, ends)
 			}
 			k := &c.vol.connection
 			k.listed, k.settleBy = true, c.now.Add(settleTime)
@@ -208,6 +211,41 @@ func (c *Core) listRooms(then func(c *Core)) {
 				then(c)
 			}
 		}})
+}
+
+// logEnd is a place of a log with the head there.
+type logEnd struct {
+	seq  uint64
+	head ident.Hash
+}
+
+// logEnds gives how far this device has come in each room. Whatever a server answers to what is asked after that must
+// reach as far.
+func (c *Core) logEnds() map[ident.RoomID]logEnd {
+	ends := make(map[ident.RoomID]logEnd, len(c.mem.order))
+	for _, id := range c.mem.order {
+		if r := c.mem.rooms[id]; r.status == joined {
+			ends[id] = logEnd{r.seq, r.head}
+		}
+	}
+	return ends
+}
+
+// checkEnd halts a room whose log does not reach any more to where this device had come, or has another entry there: the
+// server goes by an old copy of its database, or tells different people different things. New entries would take the
+// places of those that are known, and never be seen.
+func (c *Core) checkEnd(listed *wire.Room, ends map[ident.RoomID]logEnd) {
+	id, err := ident.RoomIDFromBytes(listed.GetRoom())
+	r, end := c.mem.rooms[id], ends[id]
+	if err != nil || r == nil || r.status != joined || r.seq < end.seq || end.seq <= r.since {
+		return
+	}
+	switch {
+	case listed.Seq < end.seq:
+		c.halt(r, fmt.Sprintf("the server's history has become shorter: it ends at %d, and %d was there already", listed.Seq, end.seq))
+	case listed.Seq == end.seq && string(listed.Head) != string(end.head[:]):
+		c.halt(r, fmt.Sprintf("the server's history has another message %d than it had", end.seq))
+	}
 }
 
 // listedRoom takes what the server says of a room. It is trusted for open rooms' names and for what exists, no further.

@@ -126,7 +126,7 @@ func (c *Core) checkReturn(r *room, group *mls.Group, event *wire.WelcomeEvent, 
 		return errors.New("client: let into a room that this device is making")
 	}
 	if r.status != joined {
-		return nil
+		return c.checkPast(r, group)
 	}
 	if c.keyless(r) {
 		return c.checkAnswer(r, group, event, used)
@@ -142,6 +142,34 @@ func (c *Core) checkReturn(r *room, group *mls.Group, event *wire.WelcomeEvent, 
 		return errors.New("client: let into a known room by somebody who could not have done so")
 	}
 	return nil
+}
+
+// checkPast refuses a Welcome into a state of the room that this device has been in or past. A last-resort key package opens
+// its Welcomes for as long as it lives: a server could let a device that went out into the room as it was then.
+func (c *Core) checkPast(r *room, group *mls.Group) error {
+	b := c.get(keyPastEpoch(r.id))
+	if b == nil {
+		return nil
+	}
+	past, err := decodePast(b)
+	if err == nil && group.Epoch() <= past {
+		err = errors.New("client: the room was further when this device went out of it")
+	}
+	return err
+}
+
+const pastVersion = 1
+
+func encodePast(epoch uint64) []byte {
+	e := newEncoder(pastVersion)
+	e.uint(epoch)
+	return e.b
+}
+
+func decodePast(b []byte) (uint64, error) {
+	d := newDecoder(b, pastVersion)
+	epoch := d.uint()
+	return epoch, d.end()
 }
 
 // checkJoined says what is wrong with a roster for who is about to join by it.
@@ -182,8 +210,11 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 		head = ident.EmptyHead(r.id) // the next entry will tell that the server is wrong
 	}
 	m := &Message{Room: r.id, Seq: event.Seq, At: c.now, Kind: Notice, State: Delivered}
-	m.Account, _ = ident.AccountIDFromBytes(event.Account)
-	m.Device, _ = ident.DeviceIDFromBytes(event.Device)
+	// Who has signed the Welcome, whatever the server says who it was.
+	if inviter, known := group.Inviter(); known {
+		by := leafOf(inviter)
+		m.Account, m.Device = by.account, by.device
+	}
 	m.Text = "@" + c.handle(m.Account) + " added you" + c.strangeTo(m.Account)
 	switch {
 	case r.rejoin != nil:
