@@ -58,7 +58,7 @@ func Authorize(before roomState, commit change) error {
 	case len(commit.kinds) > 0:
 		return fmt.Errorf("client: proposals of kind %d have no place in a room", commit.kinds[0])
 	case commit.foreign:
-		return errors.New("client: only the committer may add or change the room's settings, and only the roster")
+		return errors.New("client: only the committer may add, remove others or change the room's settings, and only the roster")
 	case commit.external:
 		if err := authorizeExternal(before, commit); err != nil {
 			return err

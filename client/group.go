@@ -182,7 +182,9 @@ func (c *Core) judge(room ident.RoomID, commit *mls.CommitContext) error {
 			if !ok {
 				return errors.New("client: nobody is at the leaf that is removed")
 			}
-			judged.removals = append(judged.removals, removal{leafOf(target), leafOf(p.Sender)})
+			r := removal{leafOf(target), leafOf(p.Sender)}
+			judged.removals = append(judged.removals, r)
+			judged.foreign = judged.foreign || p.ByReference && r.sender.account != r.target.account
 		case *mls.Update:
 		default:
 			judged.kinds = append(judged.kinds, proposal.Type())
