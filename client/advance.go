@@ -22,8 +22,8 @@ func (c *Core) advanceRoom(r *room) {
 	}
 	switch c.vol.logs[r.id].follow {
 	case unfollowed:
-		if r.rejoin != nil && r.seq == 0 && !c.vol.connection.listed {
-			return // from where is not known
+		if r.placeless() {
+			return
 		}
 		c.followRoom(r)
 		return

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"snug/internal/ident"
+	"snug/mls"
 )
 
 func (s *Stepper) Register(call uint64, handle string) StepFunc {
@@ -93,6 +94,29 @@ func (c *Client) SendUnchecked(room ident.RoomID, text string) {
 		c.submitRow(r, w)
 		c.reply(call, struct{}{}, nil)
 	})
+}
+
+// OwnAdd makes the proposal of this device to be added to a room in an epoch, whatever that is good for.
+func (c *Client) OwnAdd(room ident.RoomID, epoch uint64) []byte {
+	payload, err := call[[]byte](context.Background(), c, func(c *Core, call uint64) {
+		me := c.mem.account.me
+		kp := c.newKeyPackage(c.chain(me.Account), me.Device, false)
+		payload, err := mls.ProposeOwnAdd(mls.Place{Suite: kp.Suite, GroupID: room.Bytes(), Epoch: epoch}, kp, c.mem.key.Signer())
+		c.reply(call, payload, err)
+	})
+	if err != nil {
+		panic(err)
+	}
+	return payload
+}
+
+// AskedWith gives the key package with which a store's device asks to be let into a room anew.
+func AskedWith(records map[string][]byte, room ident.RoomID) []byte {
+	j, err := decodeRejoin(records[keyRejoin(room)])
+	if err != nil {
+		return nil
+	}
+	return j.keyPackage
 }
 
 // View gives what the core knows of its rooms; between steps only.

@@ -99,6 +99,11 @@ func (c *Core) salvageRoom(key string) {
 		return
 	}
 	r := c.newRoom(id, Sealed, joined)
+	r.head = ident.Hash{} // the server will say
+	for _, record := range c.scan(ScanOptions{Prefix: keyMessagesOf(id), Reverse: true, Limit: 1}) {
+		r.seq = seqOfKey(record.Key)
+		r.read, r.lastSeq = r.seq, r.seq
+	}
 	if last.direct {
 		r.direct = otherMember(last, c.mem.account.me.Account)
 	}

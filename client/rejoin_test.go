@@ -1,14 +1,18 @@
 package client_test
 
 import (
+	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"snug/client"
 	"snug/internal/ident"
 	"snug/internal/testkit"
+	"snug/internal/wire"
 )
 
 // reopens starts somebody anew on a store that was changed in between.
@@ -120,4 +124,230 @@ func TestRejoin(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestRejoinWho has who may let a device in anew, in rooms where it matters who is left.
+func TestRejoinWho(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		run  func(t *testing.T, net *testkit.Net, alice, bob, carol *person, room ident.RoomID) (back, other *person)
+	}{
+		{"the only owner, by a member", func(t *testing.T, net *testkit.Net, alice, bob, _ *person, _ ident.RoomID) (*person, *person) {
+			return losesKeys(t, net, alice), bob
+		}},
+		{"the only owner, by a reader", func(t *testing.T, net *testkit.Net, alice, bob, carol *person, room ident.RoomID) (*person, *person) {
+			if err := alice.SetRole(alice.ctx(), room, "carol", "reader"); err != nil {
+				t.Fatal(err)
+			}
+			wait()
+			bob.stop()
+			alice = losesKeys(t, net, alice)
+			wait()
+			return alice, start(t, net, bob.disk, true)
+		}},
+		{"all but a member", func(t *testing.T, net *testkit.Net, alice, bob, carol *person, _ ident.RoomID) (*person, *person) {
+			bob, alice = losesKeys(t, net, bob), losesKeys(t, net, alice)
+			wait()
+			return bob, alice
+		}},
+		{"a member, by its own phone", func(t *testing.T, net *testkit.Net, alice, bob, carol *person, _ ident.RoomID) (*person, *person) {
+			phone := start(t, net, testkit.NewDisk(), false)
+			if err := phone.login("bob", passphrase); err != nil {
+				t.Fatal(err)
+			}
+			wait()
+			alice.stop()
+			return losesKeys(t, net, bob), carol
+		}},
+		{"both devices of the only owner", func(t *testing.T, net *testkit.Net, alice, bob, _ *person, _ ident.RoomID) (*person, *person) {
+			phone := start(t, net, testkit.NewDisk(), true)
+			if err := phone.login("alice", passphrase); err != nil {
+				t.Fatal(err)
+			}
+			wait()
+			losesKeys(t, net, phone)
+			return losesKeys(t, net, alice), bob
+		}},
+		{"twice", func(t *testing.T, net *testkit.Net, alice, bob, _ *person, _ ident.RoomID) (*person, *person) {
+			bob = losesKeys(t, net, bob)
+			wait()
+			return losesKeys(t, net, bob), alice
+		}},
+		{"once more before the answer", func(t *testing.T, net *testkit.Net, alice, bob, _ *person, _ ident.RoomID) (*person, *person) {
+			alice.stop()
+			bob = losesKeys(t, net, bob)
+			wait()
+			bob = reopens(t, net, bob, func(records map[string][]byte) {
+				maps.DeleteFunc(records, func(key string, _ []byte) bool {
+					return strings.HasPrefix(key, "rejoin/") || strings.HasPrefix(key, "key/")
+				})
+			})
+			wait()
+			return bob, start(t, net, alice.disk, true)
+		}},
+		{"away while it is answered", func(t *testing.T, net *testkit.Net, alice, bob, carol *person, room ident.RoomID) (*person, *person) {
+			alice.stop()
+			bob = losesKeys(t, net, bob)
+			wait()
+			bob.stop()
+			alice = start(t, net, alice.disk, true)
+			wait()
+			carol.send(room, "bob is not here")
+			wait()
+			return start(t, net, bob.disk, true), alice
+		}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			world(t, func(t *testing.T, net *testkit.Net) {
+				alice, bob, carol, room := trio(t, net)
+				back, other := row.run(t, net, alice, bob, carol, room)
+				wait()
+				back.healthy(room, other)
+			})
+		})
+	}
+}
+
+// TestRejoinDirect has the other one let a device into a 1:1 room anew, which stays the room of the two.
+func TestRejoinDirect(t *testing.T) {
+	for _, who := range []string{"who made it", "the other"} {
+		t.Run(who, func(t *testing.T) {
+			world(t, func(t *testing.T, net *testkit.Net) {
+				alice, bob, room := pair(t, net)
+				if who == "the other" {
+					alice, bob = bob, alice
+				}
+				them, _ := bob.Me()
+				bob.stop()
+				alice = losesKeys(t, net, alice)
+				wait()
+				if r := alice.room(room); !strings.Contains(r.Try, "@"+them.Handle) || r.Direct != them.Handle {
+					t.Errorf("the room is %+v, want the 1:1 room with %s, for whom it waits", r, them.Handle)
+				}
+				bob = start(t, net, bob.disk, true)
+				wait()
+				alice.healthy(room, bob)
+				if again, err := alice.Direct(alice.ctx(), them.Handle); err != nil || again != room {
+					t.Errorf("the 1:1 room is %v, %v, want %v", again, err, room)
+				}
+			})
+		})
+	}
+}
+
+// TestRejoinOutbox has what bob said before his store lost the room's keys, or its record, arrive once and in order:
+// what the server has and bob does not know of, what it has acknowledged and bob has not read, and what it has not.
+func TestRejoinOutbox(t *testing.T) {
+	for _, damaged := range []string{"group/", "room/"} {
+		t.Run(damaged, func(t *testing.T) {
+			world(t, func(t *testing.T, net *testkit.Net) {
+				alice, bob, _, room := trio(t, net)
+				bob.send(room, "read")
+				wait()
+				me, _ := bob.Me()
+				deaf := func(acks bool) {
+					net.Do(func(m *testkit.Model) {
+						m.Tamper = func(to ident.DeviceID, frame *wire.ServerFrame) []*wire.ServerFrame {
+							if to == me.Device && (frame.GetEntries() != nil || acks && frame.GetAck() != nil) {
+								return nil
+							}
+							return []*wire.ServerFrame{frame}
+						}
+					})
+				}
+				deaf(false)
+				bob.send(room, "acknowledged")
+				deaf(true)
+				if _, err := bob.Post(bob.ctx(), room, "unknown"); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+				net.Cut(errors.New("the cable is out"))
+				if _, err := bob.Post(bob.ctx(), room, "waiting"); err != nil {
+					t.Fatal(err)
+				}
+				bob = reopens(t, net, bob, func(records map[string][]byte) {
+					for key, value := range records {
+						if strings.HasPrefix(key, damaged) {
+							records[key] = value[:len(value)-1]
+						}
+					}
+				})
+				net.Do(func(m *testkit.Model) { m.Tamper = nil })
+				net.Cut(nil)
+				wait()
+				want := []string{"bob: read", "bob: acknowledged", "bob: unknown", "bob: waiting"}
+				equal(t, alice.texts(room), want)
+				if damaged == "room/" {
+					// In between it is only known that there was something.
+					texts := slices.DeleteFunc(bob.texts(room), func(text string) bool { return strings.HasPrefix(text, "gap: this device") })
+					equal(t, texts, want)
+				} else {
+					equal(t, bob.texts(room), want)
+				}
+				bob.healthy(room, alice)
+			})
+		})
+	}
+}
+
+// TestRejoinKeepsWishes has alice, the only owner, wish for something and lose the room's keys before it is done. A member
+// lets her in, and it is done.
+func TestRejoinKeepsWishes(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob, _, room := trio(t, net)
+		net.Cut(errors.New("the cable is out"))
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		topic := "roses"
+		if err := alice.ChangeRoom(ctx, room, client.RoomSettings{Topic: &topic}); err == nil {
+			t.Fatal("the room was changed without a server")
+		}
+		alice = losesKeys(t, net, alice)
+		net.Cut(nil)
+		wait()
+		if r := bob.room(room); r.Topic != topic {
+			t.Errorf("the topic is %q, want %q", r.Topic, topic)
+		}
+		alice.healthy(room, bob)
+	})
+}
+
+// TestLeaveWhileKeyless has bob leave a room that he cannot follow: he is told when, and it comes to pass.
+func TestLeaveWhileKeyless(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob, _, room := trio(t, net)
+		alice.stop()
+		bob = losesKeys(t, net, bob)
+		wait()
+		refusedAs(t, bob.LeaveRoom(bob.ctx(), room), client.Failed)
+		alice = start(t, net, alice.disk, true)
+		time.Sleep(2 * time.Minute)
+		equal(t, alice.members(room), []string{"alice owner 1", "carol member 1"})
+		if r := bob.room(room); r.Joined || r.Problem != "" {
+			t.Errorf("the room is %+v, want it left", r)
+		}
+	})
+}
+
+// TestAloneWhileKeyless has alice alone in a room whose keys are lost: nobody lets her in, and she can leave it.
+func TestAloneWhileKeyless(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice := register(t, net, "alice", true)
+		made, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "cell"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		alice = losesKeys(t, net, alice)
+		wait()
+		if r := alice.room(made.ID); !strings.Contains(r.Try, "leave it") {
+			t.Errorf("try %q, want to leave it", r.Try)
+		}
+		if err := alice.LeaveRoom(alice.ctx(), made.ID); err != nil {
+			t.Fatal(err)
+		}
+		if r, err := alice.Room(alice.ctx(), made.ID); err == nil && (r.Joined || r.Problem != "") {
+			t.Errorf("the room is %+v, want it left", r)
+		}
+	})
 }

@@ -181,6 +181,9 @@ func (c *Core) grew(id ident.RoomID, seq uint64) {
 	}
 }
 
+// placeless rooms have lost their record; where their log goes on is the server's to say.
+func (r *room) placeless() bool { return r.rejoin != nil && r.head == ident.Hash{} }
+
 // reached notes that a sealed room is at least at this epoch.
 func (c *Core) reached(id ident.RoomID, epoch uint64) {
 	if log := c.vol.logs[id]; epoch > log.epoch {
@@ -275,8 +278,8 @@ func (c *Core) listedRoom(listed *wire.Room) {
 		if log.kind == OpenToAll {
 			c.emit(RoomChanged{c.viewListed(id, log)})
 		}
-	case r.rejoin != nil && r.seq == 0 && listed.Joined && log.kind == Sealed:
-		// Its record was damaged, or nothing was ever said in it.
+	case r.placeless() && listed.Joined && listed.Seq >= r.seq:
+		c.passStretch(r, listed.Seq+1)
 		r.seq, r.since, r.head, r.dirty = listed.Seq, listed.Seq, log.head, true
 	case log.kind == OpenToAll && r.status == joined && (r.name != log.name || r.members != log.members):
 		r.name, r.members, r.dirty = log.name, log.members, true

@@ -249,17 +249,22 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	c.keep(r, m)
 }
 
-// passStretch accounts for the entries between the last one that this device has processed and the commit at end that lets
-// it in: they are not handed out to it any more. Its own messages among them it knows by their acknowledgements.
+// passStretch accounts for the entries between the last one that this device has processed and end: they are not handed
+// out to it any more. Its own messages among them it knows by their acknowledgements.
 func (c *Core) passStretch(r *room, end uint64) {
-	missing := end > r.seq+1
-	if missing {
-		m := &Message{Room: r.id, Seq: end - 1, At: c.now, State: Delivered}
-		m.gap(fmt.Sprintf("%s: what was said from %d to %d is not here", r.rejoin.cause, r.seq+1, end-1))
+	first, gap := r.seq+1, end-1
+	for _, w := range slices.Backward(r.rows) { // in the order of their places, as far as they have any
+		if w.state == rowAcked && w.seq == gap {
+			gap--
+		}
+	}
+	if gap >= first {
+		m := &Message{Room: r.id, Seq: gap, At: c.now, State: Delivered}
+		m.gap(fmt.Sprintf("%s: what was said from %d to %d is not here", r.rejoin.cause, first, end-1))
 		c.keep(r, m)
 	}
 	for _, w := range slices.Clone(r.rows) {
-		if w.state == rowAcked && w.seq <= end {
+		if w.state == rowAcked && w.seq < end {
 			c.arrived(r, w)
 		}
 	}
