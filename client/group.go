@@ -42,7 +42,7 @@ func (c *Core) group(r *room) *mls.Group {
 		return nil
 	}
 	r.group = group
-	if c.get(keyRoster(r.id)) == nil { // a store of before rosters were kept
+	if _, err := decodeRoster(c.get(keyRoster(r.id))); err != nil { // damaged, or of before rosters were kept
 		c.keepRoster(r)
 	}
 	return group

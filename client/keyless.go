@@ -1,7 +1,9 @@
 package client
 
-// errKeyless says that the room cannot be changed from here for now.
-var errKeyless = refuse(Failed, "it has asked to be let in anew, and waits for a member's client to do so", causeLost)
+// errKeyless says that a room cannot be changed from here for now.
+func errKeyless(r *room) *Error {
+	return refuse(Failed, "it has asked to be let in anew, and waits for a member's client to do so", "%s", r.rejoin.cause)
+}
 
 // keyless reports whether this device is in a sealed room that it cannot follow.
 func (c *Core) keyless(r *room) bool {

@@ -88,7 +88,7 @@ func (c *Core) changeable(room ident.RoomID) (*room, error) {
 	case !r.direct.IsZero():
 		return nil, refuse(Refused, "make another room", "the members of a 1:1 room stay the same")
 	case c.keyless(r):
-		return nil, errKeyless
+		return nil, errKeyless(r)
 	}
 	return r, nil
 }

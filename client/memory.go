@@ -88,22 +88,25 @@ func (c *Core) load() {
 	}
 }
 
-// salvageRoom takes a room's record that does not parse for lost, and the room for one that this device cannot follow. Of open
-// rooms nothing is lost: the server's list brings them back.
+// salvageRoom takes a room's record that does not parse for lost. A room of which there is a roster is one that this device
+// cannot follow now; any other is over, with its messages, or open, and then the server's list brings it back.
 func (c *Core) salvageRoom(key string) {
 	id, err := ident.ParseRoomID(strings.TrimPrefix(key, keyRooms))
 	c.cfg.log.Error("a room's record is damaged", "room", id)
-	last, rosterErr := decodeRoster(c.get(keyRoster(id)))
-	if err != nil || rosterErr != nil || c.mem.account == nil {
+	if err != nil || c.mem.account == nil {
 		c.delete(key)
 		return
 	}
-	r := c.newRoom(id, Sealed, joined)
-	r.head = ident.Hash{} // the server will say
+	r := c.newRoom(id, Sealed, left)
 	for _, record := range c.scan(ScanOptions{Prefix: keyMessagesOf(id), Reverse: true, Limit: 1}) {
 		r.seq = seqOfKey(record.Key)
 		r.read, r.lastSeq = r.seq, r.seq
 	}
+	last, err := decodeRoster(c.get(keyRoster(id)))
+	if err != nil {
+		return
+	}
+	r.status, r.head = joined, ident.Hash{} // the server will say
 	if last.direct {
 		r.direct = otherMember(last, c.mem.account.me.Account)
 	}

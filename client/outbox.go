@@ -335,6 +335,9 @@ func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, payload []byte,
 			c.halt(r, "the server is at another state of the room than its history leads to")
 			return
 		}
+		if w.kind == rowRequest {
+			c.requestLate(r, e)
+		}
 		if w.kind != rowText {
 			c.finishRow(r, id)
 			return

@@ -182,6 +182,17 @@ func (c *Core) passEntry(r *room, entry *wire.Entry, m *Message) {
 	}
 }
 
+// requestLate takes the server's word for the epoch, where the one that this device took the room to be in is not it.
+func (c *Core) requestLate(r *room, e *wire.Error) {
+	log := c.vol.logs[r.id]
+	log.epoch = e.Epoch
+	c.vol.logs[r.id] = log
+	if r.rejoin != nil {
+		r.rejoin.askAt = c.now.Add(answerTime)
+		c.saveRejoin(r)
+	}
+}
+
 // requestRefused takes the server's refusal of a request that would be refused again.
 func (c *Core) requestRefused(r *room, e *wire.Error) {
 	gone := e.Code == wire.ErrorCode_ERROR_CODE_NOT_FOUND || e.Code == wire.ErrorCode_ERROR_CODE_FORBIDDEN

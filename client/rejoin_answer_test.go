@@ -195,3 +195,19 @@ func TestCheckAnswerPlace(t *testing.T) {
 		}
 	}
 }
+
+// FuzzRejoin has what parses be what was written, and nothing panic.
+func FuzzRejoin(f *testing.F) {
+	f.Add((&rejoin{cause: causeLost, keyPackage: []byte("package"), ref: "ref", asked: 3, askAt: time.UnixMilli(5).UTC(), refusals: 1,
+		spent: true, seq: 9, head: ident.Hash{1}}).encode())
+	f.Add((&rejoin{}).encode())
+	f.Fuzz(func(t *testing.T, b []byte) {
+		j, err := decodeRejoin(b)
+		if err != nil || j.askAt.Year() == 1 {
+			return
+		}
+		if again := j.encode(); string(again) != string(b) {
+			t.Errorf("%x became %x", b, again)
+		}
+	})
+}

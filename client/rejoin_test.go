@@ -351,3 +351,50 @@ func TestAloneWhileKeyless(t *testing.T) {
 		}
 	})
 }
+
+// TestDamagedRecords has records of rooms damaged that cost no keys: what cannot be read is lost, and nothing else.
+func TestDamagedRecords(t *testing.T) {
+	for _, prefix := range []string{"room/", "outbox/", "pending/", "rejoin/", "roster/"} {
+		t.Run(prefix, func(t *testing.T) {
+			world(t, func(t *testing.T, net *testkit.Net) {
+				alice, bob, _, room := trio(t, net)
+				opened, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "square", Open: true})
+				if err == nil {
+					err = bob.JoinRoom(bob.ctx(), opened.ID)
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				bob.send(room, "before")
+				wait()
+				net.Cut(errors.New("the cable is out"))
+				if _, err := bob.Post(bob.ctx(), room, "waiting"); err != nil {
+					t.Fatal(err)
+				}
+				bob = reopens(t, net, bob, func(records map[string][]byte) {
+					if prefix == "pending/" || prefix == "rejoin/" {
+						records[prefix+room.String()] = []byte{0}
+					}
+					for key := range records {
+						if strings.HasPrefix(key, prefix) {
+							records[key] = []byte{0}
+						}
+					}
+				})
+				net.Cut(nil)
+				wait()
+				alice.send(opened.ID, "on the square")
+				wait()
+				if texts := bob.texts(opened.ID); !slices.Contains(texts, "alice: on the square") {
+					t.Errorf("in the open room bob has %q", texts)
+				}
+				bob.healthy(room, alice)
+				want := []string{"bob: before"}
+				if prefix != "outbox/" {
+					want = append(want, "bob: waiting")
+				}
+				equal(t, bob.texts(room)[:len(want)], want)
+			})
+		})
+	}
+}

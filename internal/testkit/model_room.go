@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 
 	"snug/internal/ident"
@@ -155,12 +156,9 @@ func (s *Session) leaveRoom(l *wire.LeaveRoom) *wire.ServerFrame {
 	if r == nil || r.member(s) == nil {
 		return fault(wire.ErrorCode_ERROR_CODE_NOT_FOUND, "no such room")
 	}
-	for i, m := range r.members {
-		if m == r.member(s) {
-			r.members = append(r.members[:i:i], r.members[i+1:]...)
-			break
-		}
-	}
+	r.members = slices.DeleteFunc(r.members, func(m *modelMember) bool {
+		return m.account == s.account && (r.kind == wire.RoomKind_ROOM_KIND_OPEN || m.device == s.device)
+	})
 	return modelDone()
 }
 
