@@ -351,6 +351,9 @@ func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, payload []byte,
 		r.leaving, r.dirty = false, true
 	default:
 		c.failRow(r, w, e.Message)
+		if r.kind == Sealed && r.status == joined && e.Code == wire.ErrorCode_ERROR_CODE_FORBIDDEN {
+			r.setProblem("the server takes this device for none of the room's, though no member has removed it: " + e.Message)
+		}
 	}
 }
 
