@@ -81,6 +81,8 @@ type volatile struct {
 	welcomes map[ident.RoomID]*wire.WelcomeEvent
 	// packages are claimed key packages by device; an empty one says that the device had none.
 	packages map[ident.DeviceID]claimed
+	// differing are the rooms of which a member has last shown another history.
+	differing map[ident.RoomID]differing
 	// commitAt and submitAt are the earliest times of the room's next commit and next Submit.
 	commitAt, submitAt map[ident.RoomID]time.Time
 	// begun says that the store was read once: from then on, what appears in it is news.
@@ -97,6 +99,7 @@ func newVolatile() volatile {
 		logs: make(map[ident.RoomID]serverLog), blocked: make(map[ident.RoomID]blocked),
 		welcomes: make(map[ident.RoomID]*wire.WelcomeEvent), packages: make(map[ident.DeviceID]claimed),
 		commitAt: make(map[ident.RoomID]time.Time), submitAt: make(map[ident.RoomID]time.Time),
+		differing: make(map[ident.RoomID]differing),
 	}
 }
 
@@ -111,6 +114,7 @@ func (v volatile) clone() volatile {
 	v.packages = maps.Clone(v.packages)
 	v.commitAt = maps.Clone(v.commitAt)
 	v.submitAt = maps.Clone(v.submitAt)
+	v.differing = maps.Clone(v.differing)
 	return v
 }
 

@@ -209,7 +209,11 @@ func (c *Core) sealedElsewhere(r *room) bool {
 
 // seal makes a row's payload. It becomes durable together with the used-up key, before it is sent.
 func (c *Core) seal(r *room, w *row) bool {
-	content, err := (&wire.Content{Body: &wire.Content_Text{Text: w.text}}).MarshalVT()
+	said := &wire.Content{Body: &wire.Content_Text{Text: w.text}}
+	if r.kind == Sealed {
+		said.SeenSeq, said.SeenHead = r.seq, r.head.Bytes()
+	}
+	content, err := said.MarshalVT()
 	if err != nil {
 		c.fail(failed("encoding a message", err))
 		return false

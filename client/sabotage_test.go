@@ -33,6 +33,9 @@ func TestSabotage(t *testing.T) {
 		{"another's name in an open room", `
 			Mallory copies what alice signed in one open room into another one, under another id, or signs it herself in
 			alice's name. She hopes that people there read it as alice's.`, openNamesClaimed},
+		{"a server accused", `
+			Mallory's messages say that she has been shown another history. She hopes that the others stop trusting their honest
+			server, and the room stands still.`, serverAccused},
 		{"an envelope that lies", `
 			Mallory tells the server that her commit removes carol, which it does not. She hopes that carol is cut off.`, falseEnvelope},
 	})
@@ -263,6 +266,35 @@ func openNamesClaimed(t *testing.T, s *evil.Service) {
 		At: time.Now().UnixMilli(), Payload: forged})
 	wait()
 	bob.sees(squares[1], "gap: its signature does not verify")
+}
+
+func serverAccused(t *testing.T, s *evil.Service) {
+	alice, bob, m := settle(t, s, "alice"), settle(t, s, "bob"), settle(t, s, "mallory")
+	room := club(t, "garden", alice, bob, m)
+	mallory := hack(t, m)
+	g := mallory.group(room)
+	for i, content := range []*wire.Content{
+		{SeenSeq: 2, SeenHead: bytes.Repeat([]byte{1}, 32)},
+		{SeenSeq: 1 << 40, SeenHead: bytes.Repeat([]byte{1}, 32)},
+		{SeenSeq: 2, SeenHead: []byte("short")},
+	} {
+		content.Body = &wire.Content_Text{Text: "they lie to you"}
+		id := bytes.Repeat([]byte{byte(i) + 1}, 16)
+		b, err := content.MarshalVT()
+		if err == nil {
+			b, err = g.Seal(b, id)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		mallory.accepted(mallory.submit(room, &wire.Submit{Kind: wire.EntryKind_ENTRY_KIND_SEALED, Id: id, Epoch: g.Epoch(), Payload: b}))
+		wait()
+		bob.told(room, "the server shows @mallory another history of this room, up to message")
+		bob.told(room, "or their device says so falsely")
+		bob.send(room, "we shall see")
+		wait()
+		alice.sees(room, "mallory: they lie to you", "bob: we shall see")
+	}
 }
 
 func falseEnvelope(t *testing.T, s *evil.Service) {
