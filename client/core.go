@@ -81,6 +81,8 @@ type volatile struct {
 	welcomes map[ident.RoomID]*wire.WelcomeEvent
 	// packages are claimed key packages by device; an empty one says that the device had none.
 	packages map[ident.DeviceID]claimed
+	// differing are the rooms of which a member has last shown another history.
+	differing map[ident.RoomID]differing
 	// commitAt and submitAt are the earliest times of the room's next commit and next Submit.
 	commitAt, submitAt map[ident.RoomID]time.Time
 	// renewals are when this device renews its keys of a room by itself.
@@ -100,6 +102,7 @@ func newVolatile() volatile {
 		welcomes: make(map[ident.RoomID]*wire.WelcomeEvent), packages: make(map[ident.DeviceID]claimed),
 		commitAt: make(map[ident.RoomID]time.Time), submitAt: make(map[ident.RoomID]time.Time),
 		renewals: make(map[ident.RoomID]renewal),
+		differing: make(map[ident.RoomID]differing),
 	}
 }
 
@@ -115,6 +118,7 @@ func (v volatile) clone() volatile {
 	v.commitAt = maps.Clone(v.commitAt)
 	v.submitAt = maps.Clone(v.submitAt)
 	v.renewals = maps.Clone(v.renewals)
+	v.differing = maps.Clone(v.differing)
 	return v
 }
 

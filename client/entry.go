@@ -117,6 +117,7 @@ func (c *Core) processEntry(r *room, entry *wire.Entry) bool {
 	}
 	c.reached(r.id, epochAfter(entry))
 	delete(c.vol.blocked, r.id)
+	c.keepHead(r)
 	c.keep(r, message)
 	return true
 }
@@ -248,23 +249,24 @@ func (c *Core) openEntry(r *room, entry *wire.Entry, m *Message) {
 	m.content(payload.Content)
 }
 
-// content reads what somebody says.
-func (m *Message) content(b []byte) {
+// content reads what somebody says; nil where it cannot be shown.
+func (m *Message) content(b []byte) *wire.Content {
 	content := new(wire.Content)
 	if content.UnmarshalVT(b) != nil {
 		m.gap("its content does not parse")
-		return
+		return nil
 	}
 	text, ok := content.Body.(*wire.Content_Text)
 	if !ok {
 		m.gap("of a kind that this version does not know")
-		return
+		return nil
 	}
 	if CheckText(text.Text) != nil {
 		m.gap("its text is malformed")
-		return
+		return nil
 	}
 	m.Kind, m.Text = Text, text.Text
+	return content
 }
 
 // sealedEntry opens a message of a sealed room. This device's own are known from the outbox.
@@ -291,7 +293,9 @@ func (c *Core) sealedEntry(r *room, entry *wire.Entry, m *Message) {
 		m.gap("its sender may only read in this room")
 		return
 	}
-	m.content(opened.Data)
+	if content := m.content(opened.Data); content != nil {
+		c.compare(r, m, content)
+	}
 }
 
 // ownEntry takes a message of this device from its outbox row.

@@ -12,8 +12,12 @@ func (c *Core) keyless(r *room) bool {
 
 // ailment says why a room does not go on, also before the server has been asked for it.
 func (c *Core) ailment(r *room) string {
-	if r.problem == "" && c.keyless(r) {
+	differs, unlike := c.vol.differing[r.id]
+	switch {
+	case r.problem == "" && c.keyless(r):
 		return r.rejoin.cause
+	case r.problem == "" && unlike && r.status == joined:
+		return differs.String()
 	}
 	return r.problem
 }
@@ -25,6 +29,8 @@ func (c *Core) remedy(r *room) string {
 		return "the server says that this device was taken out of the room: ask its members, or leave the room"
 	case c.keyless(r):
 		return c.waysBack(r)
+	case r.problem == "" && c.ailment(r) != "":
+		return c.vol.differing[r.id].remedy()
 	case r.problem == "":
 		return ""
 	case r.status == refused:

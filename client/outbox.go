@@ -209,7 +209,11 @@ func (c *Core) sealedElsewhere(r *room) bool {
 
 // seal makes a row's payload. It becomes durable together with the used-up key, before it is sent.
 func (c *Core) seal(r *room, w *row) bool {
-	content, err := (&wire.Content{Body: &wire.Content_Text{Text: w.text}}).MarshalVT()
+	said := &wire.Content{Body: &wire.Content_Text{Text: w.text}}
+	if r.kind == Sealed {
+		said.SeenSeq, said.SeenHead = r.seq, r.head.Bytes()
+	}
+	content, err := said.MarshalVT()
 	if err != nil {
 		c.fail(failed("encoding a message", err))
 		return false
@@ -354,6 +358,9 @@ func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, payload []byte,
 		r.leaving, r.dirty = false, true
 	default:
 		c.failRow(r, w, e.Message)
+		if r.kind == Sealed && r.status == joined && e.Code == wire.ErrorCode_ERROR_CODE_FORBIDDEN {
+			r.setProblem("the server takes this device for none of the room's, though no member has removed it: " + e.Message)
+		}
 	}
 }
 

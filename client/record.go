@@ -24,6 +24,7 @@ import (
 //	roster/<room>           the room's roster as this device last knew it
 //	rejoin/<room>           that this device cannot follow the room, and asks to be let in anew
 //	message/<room>/<seq>    what stands at seq, 16 hex digits
+//	head/<room>/<seq>       the head after an entry of a sealed room, of the last keptHeads
 //	own/<room>/<message>    the seq of a message that this device sent
 //	said/<room>/<device>/<message>
 //	                        the seq of a message of an open room, which the server could show a second time
@@ -47,6 +48,7 @@ const (
 	keyRosters  = "roster/"
 	keyRejoins  = "rejoin/"
 	keyMessages = "message/"
+	keyHeads    = "head/"
 	keyOwn      = "own/"
 	keySaid     = "said/"
 	keyOutbox   = "outbox/"
@@ -75,6 +77,10 @@ func keyMessagesOf(room ident.RoomID) string { return keyMessages + room.String(
 
 func keyMessage(room ident.RoomID, seq uint64) string {
 	return fmt.Sprintf("%s%016x", keyMessagesOf(room), seq)
+}
+
+func keyHead(room ident.RoomID, seq uint64) string {
+	return fmt.Sprintf("%s%s/%016x", keyHeads, room.String(), seq)
 }
 
 func keyOwnMessage(room ident.RoomID, id ident.MessageID) string {

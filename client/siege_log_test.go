@@ -32,6 +32,9 @@ func TestSiegeOfTheLog(t *testing.T) {
 		{"a history held back", `
 			The server keeps all entries from one person, and says that there are none. It hopes that silence is believed; it is
 			availability, which nobody promises, but what is behind must not be lost.`, heldBack},
+		{"a consistent other history", `
+			The server leaves out, swaps, repeats or backdates entries for one person, and makes numbers, heads and acknowledgements
+			agree with that for good. It hopes that two people read the same words to another effect, and never find out.`, otherHistory},
 		{"an entry told twice", `
 			The server gives one entry a second time, under the next number and with a head that adds up. It hopes that an order to
 			pay is carried out twice.`, duplicated},
@@ -214,6 +217,67 @@ func duplicated(t *testing.T, s *evil.Service) {
 	alice.send(room, "pay carol 10")
 	wait()
 	bob.sees(room, "alice: pay carol 10", "gap: not decryptable: its key was used already")
+}
+
+func otherHistory(t *testing.T, s *evil.Service) {
+	alice, bob := settle(t, s, "alice"), settle(t, s, "bob")
+	for _, row := range []struct {
+		name   string
+		script func() evil.Rewrite
+		sees   []string
+	}{
+		{"left out", func() evil.Rewrite {
+			n := 0
+			return func(e *wire.Entry) []*wire.Entry {
+				if n++; n == 2 {
+					return nil
+				}
+				return []*wire.Entry{e}
+			}
+		}, []string{"alice: sell", "alice: the shares"}},
+		{"swapped", func() evil.Rewrite {
+			var first *wire.Entry
+			return func(e *wire.Entry) []*wire.Entry {
+				if first == nil {
+					first = e
+					return nil
+				}
+				if first.Seq+1 == e.Seq {
+					return []*wire.Entry{e, first}
+				}
+				return []*wire.Entry{e}
+			}
+		}, []string{"alice: do not", "alice: sell", "alice: the shares"}},
+		{"backdated", func() evil.Rewrite {
+			return func(e *wire.Entry) []*wire.Entry {
+				e.At -= 24 * 3600 * 1000
+				return []*wire.Entry{e}
+			}
+		}, []string{"alice: sell", "alice: do not", "alice: the shares"}},
+		{"repeated", func() evil.Rewrite {
+			n := 0
+			return func(e *wire.Entry) []*wire.Entry {
+				if n++; n == 1 {
+					return []*wire.Entry{e, e}
+				}
+				return []*wire.Entry{e}
+			}
+		}, []string{"alice: sell", "gap: not decryptable: its key was used already", "alice: do not", "alice: the shares"}},
+	} {
+		t.Log(row.name)
+		room := club(t, "garden", alice, bob)
+		bob.line.Rewrite(room, row.script())
+		for _, text := range []string{"sell", "do not", "the shares"} {
+			alice.send(room, text)
+			wait()
+		}
+		bob.sees(room, row.sees...)
+		bob.told(room, "the server shows @alice another history of this room")
+		bob.send(room, "understood")
+		wait()
+		alice.told(room, "the server shows @bob another history of this room")
+		alice.sees(room, "alice: sell", "alice: do not", "alice: the shares", "bob: understood")
+	}
 }
 
 func ackedAway(t *testing.T, s *evil.Service) {
