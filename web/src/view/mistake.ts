@@ -4,7 +4,9 @@ import { tick } from "svelte";
 // what it is. A button that was pressed and is switched off meanwhile has lost it.
 export async function toMistake(form: HTMLElement | undefined): Promise<void> {
   await tick();
-  const wrong = form?.querySelector<HTMLElement>('[aria-invalid="true"]') ?? form?.querySelector<HTMLElement>(".problem");
-  wrong?.focus();
-  if (wrong instanceof HTMLInputElement) wrong.select();
+  const words = form?.querySelector<HTMLElement>(".problem");
+  const field = form?.querySelector<HTMLInputElement>('[aria-invalid="true"]');
+  (field ?? words)?.focus();
+  field?.select();
+  words?.scrollIntoView({ block: "nearest" });
 }
