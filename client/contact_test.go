@@ -125,8 +125,8 @@ func stranger(t *testing.T, net *testkit.Net, verified bool) {
 		}
 		return
 	}
-	if e := refusedAs(t, err, client.Refused); !strings.Contains(e.Hint, "snug verify @bob") {
-		t.Errorf("the hint is %q", e.Hint)
+	if e := refusedAs(t, err, client.Refused); !strings.Contains(e.Command, "snug verify @bob") || e.Hint == "" {
+		t.Errorf("the hint is %q, the command %q", e.Hint, e.Command)
 	}
 	_, err = alice.Direct(alice.ctx(), "bob")
 	refusedAs(t, err, client.Refused)

@@ -129,7 +129,7 @@ func (c *Client) Room(ctx context.Context, room ident.RoomID) (Room, error) {
 	})
 }
 
-var errNoRoom = refuse(NotFound, "snug rooms lists the rooms", "there is no such room, or this device is not in it")
+var errNoRoom = refuse(NotFound, "look at the list of your rooms", "there is no such room, or this device is not in it").run("snug rooms")
 
 // Resolve finds a room by "@handle" (the 1:1 room, where it exists), by the text of its id, or by a name that only one
 // room has.
@@ -156,7 +156,7 @@ func (c *Core) resolve(call uint64, name string, asked bool) {
 			c.listRooms(func(c *Core) { c.resolve(call, name, true) })
 			return true, nil, errLater
 		}
-		return true, nil, refuse(NotFound, "snug rooms lists the rooms", "no room is called %q", name)
+		return true, nil, refuse(NotFound, "look at the list of your rooms", "no room is called %q", name).run("snug rooms")
 	})
 }
 
