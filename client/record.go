@@ -24,6 +24,7 @@ import (
 //	roster/<room>           the room's roster as this device last knew it
 //	rejoin/<room>           that this device cannot follow the room, and asks to be let in anew
 //	message/<room>/<seq>    what stands at seq, 16 hex digits
+//	hole/<room>/<seq>       why nothing is known of the entries up to seq, and where that begins
 //	own/<room>/<message>    the seq of a message that this device sent
 //	said/<room>/<device>/<message>
 //	                        the seq of a message of an open room, which the server could show a second time
@@ -46,6 +47,7 @@ const (
 	keyRosters  = "roster/"
 	keyRejoins  = "rejoin/"
 	keyMessages = "message/"
+	keyHoles    = "hole/"
 	keyOwn      = "own/"
 	keySaid     = "said/"
 	keyOutbox   = "outbox/"

@@ -2,7 +2,6 @@ package client
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"snug/internal/ident"
@@ -181,6 +180,7 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	if err != nil {
 		head = ident.EmptyHead(r.id) // the next entry will tell that the server is wrong
 	}
+	c.noteAbsence(r, event.Seq)
 	m := &Message{Room: r.id, Seq: event.Seq, At: c.now, Kind: Notice, State: Delivered}
 	m.Account, _ = ident.AccountIDFromBytes(event.Account)
 	m.Device, _ = ident.DeviceIDFromBytes(event.Device)
@@ -221,12 +221,6 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 // passStretch accounts for the entries between the last one that this device has processed and the commit at end that lets
 // it in: they are not handed out to it any more. Its own messages among them it knows by their acknowledgements.
 func (c *Core) passStretch(r *room, end uint64) {
-	missing := end > r.seq+1
-	if missing {
-		m := &Message{Room: r.id, Seq: end - 1, At: c.now, State: Delivered}
-		m.gap(fmt.Sprintf("%s: what was said from %d to %d is not here", r.rejoin.cause, r.seq+1, end-1))
-		c.keep(r, m)
-	}
 	for _, w := range slices.Clone(r.rows) {
 		if w.state == rowAcked && w.seq <= end {
 			c.arrived(r, w)
