@@ -218,8 +218,8 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	c.keep(r, m)
 }
 
-// passStretch accounts for the entries between the last one that this device has processed and the commit at end that lets
-// it in: they are not handed out to it any more. Its own messages among them it knows by their acknowledgements.
+// passStretch takes this device's own messages among the entries up to the commit at end that lets it in. These are not
+// handed out to it any more: it knows them by their acknowledgements.
 func (c *Core) passStretch(r *room, end uint64) {
 	for _, w := range slices.Clone(r.rows) {
 		if w.state == rowAcked && w.seq <= end {
