@@ -13,6 +13,9 @@ func (c *Core) ailment(r *room) string {
 	if r.problem == "" && c.keyless(r) {
 		return r.rejoin.cause
 	}
+	if r.problem == "" && r.status == joined {
+		return r.fullRoom()
+	}
 	return r.problem
 }
 
@@ -23,6 +26,8 @@ func (c *Core) remedy(r *room) string {
 		return "the server says that this device was taken out of the room: ask its members, or leave the room"
 	case c.keyless(r):
 		return c.waysBack(r)
+	case r.problem == "" && r.leftOut > 0:
+		return "remove somebody, or have devices that are not used any more revoked"
 	case r.problem == "":
 		return ""
 	case r.status == refused:
