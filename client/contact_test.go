@@ -189,7 +189,7 @@ func TestStrangerComesLater(t *testing.T) {
 		if !failed {
 			t.Error("the message was not held back")
 		}
-		equal(t, mallory.texts(garden.ID), nil)
+		equal(t, mallory.texts(garden.ID), []string{notYet})
 		stranger := again.room(garden.ID).Stranger.Account
 		if _, err := again.AcceptContact(again.ctx(), stranger); err != nil {
 			t.Fatal(err)

@@ -101,7 +101,7 @@ func newVolatile() volatile {
 		logs: make(map[ident.RoomID]serverLog), blocked: make(map[ident.RoomID]blocked),
 		welcomes: make(map[ident.RoomID]*wire.WelcomeEvent), packages: make(map[ident.DeviceID]claimed),
 		commitAt: make(map[ident.RoomID]time.Time), submitAt: make(map[ident.RoomID]time.Time),
-		renewals: make(map[ident.RoomID]renewal),
+		renewals:  make(map[ident.RoomID]renewal),
 		differing: make(map[ident.RoomID]differing),
 	}
 }

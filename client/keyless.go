@@ -19,6 +19,9 @@ func (c *Core) ailment(r *room) string {
 	case r.problem == "" && unlike && r.status == joined:
 		return differs.String()
 	}
+	if r.problem == "" && r.status == joined {
+		return r.fullRoom()
+	}
 	return r.problem
 }
 
@@ -29,8 +32,10 @@ func (c *Core) remedy(r *room) string {
 		return "the server says that this device was taken out of the room: ask its members, or leave the room"
 	case c.keyless(r):
 		return c.waysBack(r)
-	case r.problem == "" && c.ailment(r) != "":
+	case r.problem == "" && r.status == joined && c.vol.differing[r.id] != (differing{}):
 		return c.vol.differing[r.id].remedy()
+	case r.problem == "" && r.leftOut > 0:
+		return "remove somebody, or have devices that are not used any more revoked"
 	case r.problem == "":
 		return ""
 	case r.status == refused:
