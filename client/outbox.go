@@ -275,6 +275,10 @@ func (c *Core) rowAcked(room ident.RoomID, id ident.MessageID, ack *wire.Ack) {
 	if w == nil || w.state != rowSealed {
 		return
 	}
+	if w.kind == rowRequest {
+		c.finishRow(r, id) // nothing is lost where the server lies
+		return
+	}
 	if r.since < ack.Seq && ack.Seq <= r.seq { // what stands there is known, and is not this row
 		c.halt(r, "the server acknowledged another history than it showed")
 		return
