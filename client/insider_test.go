@@ -189,6 +189,7 @@ func TestInsiders(t *testing.T) {
 			}
 		}
 		w.leaving()
+		w.fromOutside()
 		w.zoe.unchanged(before)
 		if !bytes.Equal(groupRecords(w.zoe.disk), keys) {
 			t.Error("judging has changed zoe's group")
@@ -224,6 +225,10 @@ func (w *insiders) received(d deed, role string, me *hacked, may bool) {
 		return
 	}
 	w.verdict(fmt.Sprintf("%s, committed by the %s, received", d.name, role), w.zoe.Judge(w.zoe.ctx(), w.room, staged.Message()), may)
+	// Where RFC 9420 asks for no path it may be left out, and the rules are the same.
+	if bare, err := me.group(w.room).Commit(mls.CommitOptions{ByValue: d.do(w, me, g), NoPath: true}); err == nil {
+		w.verdict(fmt.Sprintf("%s, committed by the %s without a path", d.name, role), w.zoe.Judge(w.zoe.ctx(), w.room, bare.Message()), may)
+	}
 }
 
 func (w *insiders) sent(d deed, role string, me *hacked, may bool) {
@@ -332,4 +337,55 @@ func (w *insiders) leaving() {
 	}
 	staged := w.alice.commit(by, mls.CommitOptions{ByValue: []mls.Proposal{roster(by, client.Gone(w.carol.me().Account))}})
 	w.verdict("the reader proposes a member's removal and the owner commits it", w.zoe.Judge(w.zoe.ctx(), w.room, b, staged.Message()), false)
+}
+
+// fromOutside has a stranger ask to be let in, and members commit it; has members ask for a device of theirs that is there;
+// and has each role, and a stranger, come in by an external commit in another's place.
+func (w *insiders) fromOutside() {
+	w.t.Helper()
+	dave := hack(w.t, w.dave)
+	g := w.alice.group(w.room)
+	place := mls.Place{Suite: g.Suite(), GroupID: g.GroupID(), Epoch: g.Epoch()}
+	for name, asks := range map[string]struct {
+		by  *hacked
+		pkg *mls.KeyPackage
+	}{"a stranger": {dave, w.daves}, "a device that is there": {hack(w.t, w.carol), w.carols}} {
+		b, err := mls.ProposeOwnAdd(place, asks.pkg, asks.by.key.Signer())
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		for role, me := range map[string]*hacked{"owner": w.alice, "admin": w.ann, "member": w.bob, "reader": w.rita} {
+			by := me.group(w.room)
+			if _, err := by.Process(b); err != nil {
+				w.t.Fatal(err)
+			}
+			staged, err := by.Commit(mls.CommitOptions{Pending: func(*mls.ReceivedProposal) bool { return true }})
+			if err != nil {
+				w.impossible++
+				continue
+			}
+			w.verdict(fmt.Sprintf("%s asks to be added, committed by the %s", name, role), w.zoe.Judge(w.zoe.ctx(), w.room, b, staged.Message()), false)
+		}
+	}
+	info, err := g.GroupInfo()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	victim := w.leafIn(g, w.carol)
+	lair := dave.group(club(w.t, "lair", w.dave)).OwnLeaf()
+	for name, who := range map[string]struct {
+		*hacked
+		leaf mls.Member
+	}{"a stranger": {dave, lair}, "an admin": {w.ann, w.ann.group(w.room).OwnLeaf()}, "a member": {w.bob, w.bob.group(w.room).OwnLeaf()}} {
+		certificate, _ := who.leaf.Extensions.Get(client.CertificateType)
+		joined, err := mls.JoinExternally(who.config(), info, mls.ExternalOptions{Credential: who.leaf.Credential,
+			LeafExtensions: mls.Extensions{{Type: client.CertificateType, Data: certificate}},
+			Capabilities:   mls.Capabilities{Extensions: []mls.ExtensionType{client.RosterType}},
+			Replaces:       func(m mls.Member) bool { return m.Index == victim }})
+		if err != nil {
+			w.impossible++
+			continue
+		}
+		w.verdict(name+" comes in from outside in a member's place", w.zoe.Judge(w.zoe.ctx(), w.room, joined.Message()), false)
+	}
 }

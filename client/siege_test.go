@@ -26,6 +26,7 @@ type siege struct {
 func besiege(t *testing.T, sieges []siege) {
 	for _, row := range sieges {
 		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
 			t.Log(strings.Join(strings.Fields(row.attack), " "))
 			synctest.Test(t, func(t *testing.T) { row.script(t, evil.Start(t)) })
 		})
