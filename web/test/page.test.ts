@@ -183,7 +183,7 @@ describe.runIf(browserPresent())("the page", () => {
     await shoot(page, "details-light");
     expect(await audit(page)).toEqual([]);
     await page.getByLabel("Role of carol.m").selectOption("owner");
-    await page.getByText("only an owner makes owners and admins: ask the room's owner").waitFor();
+    await page.getByText("Only an owner makes owners and admins. Ask the room's owner.").waitFor();
     expect(await page.getByLabel("Role of carol.m").inputValue()).toBe("member");
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByLabel("Name", { exact: true }).fill("Reading room");
@@ -421,9 +421,11 @@ describe.runIf(browserPresent())("the page", () => {
     await page.keyboard.type("/stranger");
     await page.keyboard.press("Enter");
     await page.getByText("is not the account that you knew and had verified").waitFor();
+    // The change stands in the room, where it stays.
+    await page.getByRole("region", { name: "Messages" }).getByText("not the @bob that you knew: other keys").waitFor();
     await page.getByRole("textbox", { name: /^Message to/ }).fill("for bob alone");
     await page.keyboard.press("Enter");
-    await page.getByText("its keys are others: compare safety numbers").waitFor();
+    await page.getByText("its keys are others. Compare safety numbers.").waitFor();
     await shoot(page, "stranger-light");
     expect(await audit(page)).toEqual([]);
     // What was written is not lost.
