@@ -1,26 +1,9 @@
 // The page by itself, over the scripted core: what it shows, how it behaves, and how it looks.
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browserPresent, launch, open, shoot, type Watched } from "./browser";
+import { audit, browserPresent, launch, open, shoot, type Watched } from "./browser";
 import { serveFake, type Served } from "./serve";
-
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-interface Finding {
-  id: string;
-  nodes: { html: string; failureSummary?: string }[];
-}
-
-// audit runs axe-core beside the page's own scripts, where the page's policy does not reach.
-async function audit(page: Page): Promise<string[]> {
-  // A parsed copy of the page would say nothing of its colours: axe is brought in as the debugger brings things in.
-  await page.evaluate(axeSource);
-  const findings = await page.evaluate(async () => (await (globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } }).axe.run()).violations);
-  return findings.map((finding) => `${finding.id}: ${finding.nodes.map((node) => `${node.html} ${node.failureSummary ?? ""}`).join("\n  ")}`);
-}
 
 describe.runIf(browserPresent())("the page", () => {
   let browser: Browser;

@@ -3,7 +3,7 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browserPresent, launch, open, shoot, type Look } from "./browser";
+import { audit, browserPresent, launch, open, shoot, type Look } from "./browser";
 import { ready, Server, signUp } from "./people";
 import { serveFake, type Served } from "./serve";
 import { Terminal } from "./terminal";
@@ -183,6 +183,7 @@ describe.runIf(browserPresent())("who comes in by what does not work any more", 
     await page.getByRole("button", { name: "Make my account" }).click();
     await told(page, "That invite has expired.", "Ask whoever sent it for a new one.", "problem");
     await shoot(page, `refused-expired-${name}`);
+    expect(await audit(page)).toEqual([]);
     await page.getByLabel("Invite").fill(`${outside.origin}/#invite=k7f3-9qmd`);
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
@@ -198,6 +199,7 @@ describe.runIf(browserPresent())("who comes in by what does not work any more", 
     await page.keyboard.press("Enter");
     await told(page, "The passphrase is right, but the vault that the server has does not open with it.", "Nothing is lost while another device is signed in", "password");
     await shoot(page, `refused-vault-${name}`);
+    expect(await audit(page)).toEqual([]);
     // Still nobody: no empty rooms are shown as if this had worked, and nothing is reset.
     expect(await page.getByRole("heading", { name: "Rooms", exact: true }).count()).toBe(0);
     expect(await page.getByText(/reset|recover/i).count()).toBe(0);
@@ -219,6 +221,7 @@ describe.runIf(browserPresent())("who comes in by what does not work any more", 
     await page.keyboard.press("Enter");
     await told(page, "Too many tries in a short time.", "Wait 6 s, then try again.", "problem");
     await shoot(page, "refused-often");
+    expect(await audit(page)).toEqual([]);
     await page.keyboard.press("Tab");
     await page.getByRole("button", { name: "Sign in", exact: true }).and(page.locator(":focus")).waitFor();
     expect(await page.getByLabel("Passphrase", { exact: true }).inputValue()).toBe("often");
