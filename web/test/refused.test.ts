@@ -3,14 +3,24 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { launch, open, shoot, type Look } from "./browser";
+import { audit, browserPresent, launch, open, shoot, type Look } from "./browser";
 import { ready, Server, signUp } from "./people";
+import { serveFake, type Served } from "./serve";
 import { Terminal } from "./terminal";
 
 const looks: Record<string, Look> = {
   desktop: {},
   phone: { width: 390, height: 780, touch: true, dark: true },
 };
+
+// told waits for a problem's words and checks where the keyboard is, and that all of it can be seen.
+async function told(page: Page, message: string, hint: string | RegExp, focused: string): Promise<void> {
+  const problem = page.locator(".problem").filter({ hasText: message });
+  await problem.getByText(hint).waitFor();
+  await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute("name") ?? document.activeElement?.className ?? "")).toContain(focused);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
+  await expect.poll(() => problem.evaluate((element) => element.getBoundingClientRect().bottom <= innerHeight)).toBe(true);
+}
 
 describe.runIf(ready())("who comes in wrongly", () => {
   const server = new Server();
@@ -39,15 +49,6 @@ describe.runIf(ready())("who comes in wrongly", () => {
     const link = await owner.getByLabel("Link").inputValue();
     await owner.keyboard.press("Escape");
     return new URL(link).hash.replace("#invite=", "");
-  }
-
-  // told waits for a problem's words and checks where the keyboard is, and that all of it can be seen.
-  async function told(page: Page, message: string, hint: string | RegExp, focused: string): Promise<void> {
-    const problem = page.locator(".problem").filter({ hasText: message });
-    await problem.getByText(hint).waitFor();
-    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute("name") ?? document.activeElement?.className ?? "")).toContain(focused);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)).toBe(0);
-    await expect.poll(() => problem.evaluate((element) => element.getBoundingClientRect().bottom <= innerHeight)).toBe(true);
   }
 
   test.each(Object.entries(looks))("signing up: a malformed handle, a taken one, an invite that is none, one that was used: %s", async (name, look) => {
@@ -155,6 +156,76 @@ describe.runIf(ready())("who comes in wrongly", () => {
     await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
     expect([...wrong, ...first.wrong]).toEqual([]);
     await first.context.close();
+    await context.close();
+  });
+});
+
+// What time or a damaged server does is told by the scripted core in the words of the real one; that those are its words
+// is tested in a terminal (cmd/snug).
+describe.runIf(browserPresent())("who comes in by what does not work any more", () => {
+  let browser: Browser;
+  let outside: Served;
+
+  beforeAll(async () => {
+    outside = await serveFake(false);
+    browser = await launch();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    outside?.close();
+  });
+
+  test.each(Object.entries(looks))("an invite that has expired, and the one that is sent for it: %s", async (name, look) => {
+    const { page, context, wrong } = await open(browser, look);
+    await page.goto(`${outside.origin}/#invite=expired`);
+    await page.getByLabel("Handle").fill("dave");
+    await page.getByLabel("I have written it down").check();
+    await page.getByRole("button", { name: "Make my account" }).click();
+    await told(page, "That invite has expired.", "Ask whoever sent it for a new one.", "problem");
+    await shoot(page, `refused-expired-${name}`);
+    expect(await audit(page)).toEqual([]);
+    await page.getByLabel("Invite").fill(`${outside.origin}/#invite=k7f3-9qmd`);
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test.each(Object.entries(looks))("a vault that does not open, and the way in that is left: %s", async (name, look) => {
+    const { page, context, wrong } = await open(browser, look);
+    await page.goto(outside.origin);
+    await page.getByLabel("Handle").fill("alice");
+    await page.getByLabel("Passphrase", { exact: true }).fill("the vault is damaged");
+    await page.keyboard.press("Enter");
+    await told(page, "The passphrase is right, but the vault that the server has does not open with it.", "Nothing is lost while another device is signed in", "password");
+    await shoot(page, `refused-vault-${name}`);
+    expect(await audit(page)).toEqual([]);
+    // Still nobody: no empty rooms are shown as if this had worked, and nothing is reset.
+    expect(await page.getByRole("heading", { name: "Rooms", exact: true }).count()).toBe(0);
+    expect(await page.getByText(/reset|recover/i).count()).toBe(0);
+    await page.getByRole("button", { name: "Use a code from another device" }).click();
+    await page.getByLabel("Code").fill("snug-link-aaaqeayeaudaocajbifqydiob4");
+    await page.keyboard.press("Enter");
+    await page.getByText("304 192").waitFor();
+    await page.getByRole("button", { name: "They are the same" }).click();
+    await page.getByRole("navigation").getByRole("button", { name: /bob/ }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("too many tries: how long to wait, and the keyboard before the words", async () => {
+    const { page, context, wrong } = await open(browser, { dark: true });
+    await page.goto(outside.origin);
+    await page.getByLabel("Handle").fill("alice");
+    await page.getByLabel("Passphrase", { exact: true }).fill("often");
+    await page.keyboard.press("Enter");
+    await told(page, "Too many tries in a short time.", "Wait 6 s, then try again.", "problem");
+    await shoot(page, "refused-often");
+    expect(await audit(page)).toEqual([]);
+    await page.keyboard.press("Tab");
+    await page.getByRole("button", { name: "Sign in", exact: true }).and(page.locator(":focus")).waitFor();
+    expect(await page.getByLabel("Passphrase", { exact: true }).inputValue()).toBe("often");
+    expect(wrong).toEqual([]);
     await context.close();
   });
 });

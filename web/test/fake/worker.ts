@@ -105,7 +105,7 @@ async function say(roomId: string, text: string, id: number): Promise<void> {
   if (text.includes("/stranger")) {
     strangers.add("a-bob");
     rooms.set(roomId, { ...(rooms.get(roomId) as Room), stranger: { account: "a-bob", handle: "bob", wasVerified: true } });
-    message(roomId, "", Date.now(), "@bob added you (not the @bob that you knew: other keys)", { kind: "notice" });
+    changed(message(roomId, "", Date.now(), "@bob added you (not the @bob that you knew: other keys)", { kind: "notice" }));
     roomChanged(roomId);
   }
   if (text.includes("/die")) scope.postMessage("the script said so");
@@ -153,6 +153,11 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
     case "login":
       post(0, { kind: "progress", value: { step: "stretching the passphrase", expectMs: 800 } });
       await pause(600);
+      if (body.kind === "register" && body.value.invite === "expired") return refuse("that invite has expired", "ask whoever sent it for a new one");
+      if (body.value.passphrase.includes("vault")) {
+        return refuse("the passphrase is right, but the vault that the server has does not open with it", "nothing is lost while another device is signed in: change the passphrase there, or let this one in by a code");
+      }
+      if (body.value.passphrase.includes("often")) return { kind: "refusal", value: { code: "unreachable", message: "too many tries in a short time", hint: "wait 6 s, then try again" } };
       if (body.value.handle === "taken") return refuse("the handle taken is taken", "choose another one");
       if (body.value.passphrase.includes("wrong")) return refuse("unknown handle or wrong passphrase", "look at both again");
       signedIn = true;
