@@ -139,6 +139,7 @@ func (c *Core) name(m *Message) {
 // keep stores what stands at the log's next place and tells of it.
 func (c *Core) keep(r *room, m *Message) {
 	c.put(keyMessage(r.id, m.Seq), m.encode())
+	c.noteKept(r, m)
 	c.name(m)
 	if c.own(m) {
 		c.put(keyOwnMessage(r.id, m.ID), newOwn(m.Seq))
