@@ -17,13 +17,16 @@ type memory struct {
 	// strangers are accounts whose handle this device has known another account by.
 	strangers map[ident.AccountID]string
 	rooms     map[ident.RoomID]*room
+	// head is the newest head of the account's archive that was seen, nil for none; archives what is known of the rooms'.
+	head     *archiveHead
+	archives map[ident.RoomID]*roomArchive
 	// order has the ids of rooms, sorted, so that one seed gives one run.
 	order []ident.RoomID
 }
 
 func newMemory() *memory {
 	return &memory{chains: make(map[ident.AccountID]*ident.Chain), strangers: make(map[ident.AccountID]string),
-		rooms: make(map[ident.RoomID]*room)}
+		rooms: make(map[ident.RoomID]*room), archives: make(map[ident.RoomID]*roomArchive)}
 }
 
 // account is who is signed in.
@@ -70,6 +73,7 @@ func (c *Core) load() {
 		}
 		c.mem.account = a
 	}
+	c.loadArchive()
 	for _, record := range c.scan(ScanOptions{Prefix: keyRooms}) {
 		room, err := decodeRoom(record.Value)
 		if err != nil {
@@ -102,6 +106,7 @@ func (c *Core) salvageRoom(key string) {
 		r.seq = seqOfKey(record.Key)
 		r.read, r.lastSeq = r.seq, r.seq
 	}
+	c.hasStored(r)
 	last, err := decodeRoster(c.get(keyRoster(id)))
 	if err != nil {
 		return
@@ -167,6 +172,7 @@ func (c *Core) flush() {
 			c.emit(RoomChanged{c.view(r)})
 		}
 	}
+	c.flushArchives()
 }
 
 // signOut forgets everything, and begins anew as a device that nobody has signed in on.

@@ -32,6 +32,8 @@ import (
 //	outbox/<room>/<order>   what is on its way, 16 hex digits
 //	past/<room>             the epoch in which this device was when it went out of the room
 //	pending/<room>          this device's commit that has not won or lost yet
+//	archive                 the newest head of the account's archive that was seen
+//	archive/<room>          what this device knows of a room's archive beside the head
 //	key/<ref>               the private half of a key package
 const (
 	keyAccount  = "account"
@@ -57,6 +59,8 @@ const (
 	keyPast     = "past/"
 	keyPending  = "pending/"
 	keyPackages = "key/"
+	keyArchive  = "archive"
+	keyArchives = "archive/"
 )
 
 func keyChain(account ident.AccountID) string { return keyChains + account.String() }
@@ -102,5 +106,7 @@ func keyOutboxRow(room ident.RoomID, order uint64) string {
 func keyPastEpoch(room ident.RoomID) string { return keyPast + room.String() }
 
 func keyPendingCommit(room ident.RoomID) string { return keyPending + room.String() }
+
+func keyArchiveOf(room ident.RoomID) string { return keyArchives + room.String() }
 
 func keyPackagePrivate(ref string) string { return keyPackages + hex.EncodeToString([]byte(ref)) }

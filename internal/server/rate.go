@@ -25,8 +25,10 @@ type limits struct {
 	// passphrases are changes of it: each costs a slow hash.
 	passphrases *rate[ident.AccountID]
 	// links are mailboxes opened.
-	links  *rate[ident.AccountID]
-	claims *rate[ident.AccountID]
+	links *rate[ident.AccountID]
+	// archives are changes of the account's archive: each is a write to the disk.
+	archives *rate[ident.AccountID]
+	claims   *rate[ident.AccountID]
 	// openRooms stand in everybody's list: somebody who makes many is a nuisance to all.
 	openRooms *rate[ident.AccountID]
 }
@@ -39,6 +41,7 @@ func newLimits(now func() time.Time) *limits {
 		rooms:         newRate[ident.AccountID](now, 100, time.Second),
 		passphrases:   newRate[ident.AccountID](now, 10, time.Minute),
 		links:         newRate[ident.AccountID](now, 20, 30*time.Second),
+		archives:      newRate[ident.AccountID](now, 200, time.Second),
 		invites:       newRate[ident.AccountID](now, 50, time.Minute),
 		claims:        newRate[ident.AccountID](now, 2*maxClaim, 100*time.Millisecond),
 		openRooms:     newRate[ident.AccountID](now, 10, time.Hour),

@@ -180,7 +180,7 @@ func (n *session) dispatchAccount(ctx context.Context, f *wire.ClientFrame) (*wi
 	return n.dispatchLink(ctx, f)
 }
 
-// dispatchLink is the rest of dispatch: devices that are linked.
+// dispatchLink is the next part of dispatch: devices that are linked.
 func (n *session) dispatchLink(ctx context.Context, f *wire.ClientFrame) (*wire.ServerFrame, error) {
 	switch m := f.Body.(type) {
 	case *wire.ClientFrame_OpenLink:
@@ -193,6 +193,19 @@ func (n *session) dispatchLink(ctx context.Context, f *wire.ClientFrame) (*wire.
 		return n.closeLink(m.CloseLink)
 	case *wire.ClientFrame_LoginLink:
 		return n.loginLink(ctx, m.LoginLink)
+	}
+	return n.dispatchArchive(ctx, f)
+}
+
+// dispatchArchive is the rest of dispatch: archives.
+func (n *session) dispatchArchive(ctx context.Context, f *wire.ClientFrame) (*wire.ServerFrame, error) {
+	switch m := f.Body.(type) {
+	case *wire.ClientFrame_GetArchive:
+		return n.getArchive(ctx, m.GetArchive)
+	case *wire.ClientFrame_ChangeArchive:
+		return n.changeArchive(ctx, m.ChangeArchive)
+	case *wire.ClientFrame_FetchArchive:
+		return n.fetchArchive(ctx, m.FetchArchive)
 	}
 	return nil, errUnknownBody
 }

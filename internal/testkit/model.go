@@ -207,6 +207,12 @@ func (s *Session) dispatch(frame *wire.ClientFrame) *wire.ServerFrame {
 		return s.follow(body.Follow)
 	case *wire.ClientFrame_TakeWelcome:
 		return s.takeWelcome(body.TakeWelcome)
+	case *wire.ClientFrame_GetArchive:
+		return s.getArchive(body.GetArchive)
+	case *wire.ClientFrame_ChangeArchive:
+		return s.changeArchive(body.ChangeArchive)
+	case *wire.ClientFrame_FetchArchive:
+		return s.fetchArchive(body.FetchArchive)
 	}
 	return nil
 }

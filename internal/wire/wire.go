@@ -41,6 +41,12 @@ const (
 	// MaxLinkMessage bounds a message of a mailbox, in bytes, MaxLinkMessages how many each end posts.
 	MaxLinkMessage  = 4 << 10
 	MaxLinkMessages = 4
+	// MaxArchiveChunk bounds a sealed chunk of an archive, in bytes, MaxArchiveHead a sealed head: 64 KiB and 256 KiB of
+	// text, which holds some 3,500 rooms, and what sealing adds.
+	MaxArchiveChunk = 64<<10 + 64
+	MaxArchiveHead  = 256<<10 + 64
+	// MaxArchivePage is the most chunks that one answer holds.
+	MaxArchivePage = 64
 	// MaxPage is the most rows that one answer holds: accounts, chains, entries.
 	MaxPage = 1000
 	// MaxAccounts is the most accounts that one request names or one page of them holds.
