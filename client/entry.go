@@ -195,7 +195,7 @@ func (c *Core) interpret(r *room, entry *wire.Entry) (*Message, error) {
 		c.openEntry(r, entry, m)
 		// The signature is good at any place of the log, so that it counts once.
 		if m.Kind == Text && c.get(keySaidMessage(r.id, m.Device, m.ID)) != nil {
-			m.gap(saidBefore)
+			m.gap(gapSaidBefore)
 		}
 	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_SEALED:
 		c.sealedEntry(r, entry, m)
@@ -204,7 +204,7 @@ func (c *Core) interpret(r *room, entry *wire.Entry) (*Message, error) {
 	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT:
 		return m, c.commitEntry(r, entry, m)
 	default:
-		m.gap("of a kind that does not belong in this room")
+		m.gap(gapForeign)
 	}
 	return m, nil
 }
@@ -218,13 +218,8 @@ func (c *Core) envelope(r *room, entry *wire.Entry) *Message {
 	return m
 }
 
-func (m *Message) gap(cause string) { m.Kind, m.Gap, m.Text = Gap, cause, "" }
-
 // own reports whether this device is said to have sent the entry.
 func (c *Core) own(m *Message) bool { return m.Device == c.mem.account.me.Device }
-
-// saidBefore is why a signed message is not shown a second time.
-const saidBefore = "it was said before, and the server shows it again"
 
 // openEntry verifies a signed entry of an open room.
 func (c *Core) openEntry(r *room, entry *wire.Entry, m *Message) {
@@ -258,7 +253,7 @@ func (m *Message) content(b []byte) *wire.Content {
 	}
 	text, ok := content.Body.(*wire.Content_Text)
 	if !ok {
-		m.gap("of a kind that this version does not know")
+		m.gap(gapUnknown)
 		return nil
 	}
 	if CheckText(text.Text) != nil {
@@ -286,11 +281,11 @@ func (c *Core) sealedEntry(r *room, entry *wire.Entry, m *Message) {
 		return
 	}
 	if l := leafOf(opened.Sender); l.device != m.Device || l.account != m.Account || string(opened.AuthenticatedData) != string(entry.Id) {
-		m.gap("it was written by another device, or as another message, than the server says")
+		m.gap(gapImpostor)
 		return
 	}
 	if rank, _ := c.roster(r).role(m.Account); rank == roleReader {
-		m.gap("its sender may only read in this room")
+		m.gap(gapReader)
 		return
 	}
 	if content := m.content(opened.Data); content != nil {
@@ -325,11 +320,11 @@ func (c *Core) proposalEntry(r *room, entry *wire.Entry, m *Message) {
 		return // nobody takes it in
 	}
 	if err != nil {
-		m.gap("not decryptable: " + reason(err))
+		m.gap(gapProposal + reason(err))
 		return
 	}
 	if _, ok := result.(*mls.ReceivedProposal); !ok {
-		m.gap("it is not what the server says it is")
+		m.gap(gapProposal + "it is not what the server says it is")
 		return
 	}
 	r.replan = true

@@ -46,6 +46,11 @@ func (s *Stepper) Send(call uint64, room ident.RoomID, text string) StepFunc {
 	return s.verb(call, func(c *Core) { c.send(call, room, text) })
 }
 
+// History answers with what this device has stored of a room.
+func (s *Stepper) History(call uint64, room ident.RoomID, options HistoryOptions) StepFunc {
+	return s.verb(call, func(c *Core) { c.reply(call, c.local(c.mem.rooms[room], options), nil) })
+}
+
 func (s *Stepper) Leave(call uint64, room ident.RoomID) StepFunc {
 	return s.verb(call, func(c *Core) { c.leave(call, room) })
 }
@@ -200,4 +205,11 @@ func ReadMessages(records map[string][]byte, room ident.RoomID, upTo uint64) (me
 		}
 	}
 	return messages
+}
+
+// Hidden reports whether a store holds an entry of a room of which there is nothing to show.
+func Hidden(records map[string][]byte, room ident.RoomID, seq uint64) bool {
+	b, ok := records[keyMessage(room, seq)]
+	m, err := decodeMessage(room, seq, b)
+	return ok && err == nil && m.hidden()
 }

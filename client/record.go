@@ -25,6 +25,7 @@ import (
 //	rejoin/<room>           that this device cannot follow the room, and asks to be let in anew
 //	message/<room>/<seq>    what stands at seq, 16 hex digits
 //	head/<room>/<seq>       the head after an entry of a sealed room, of the last keptHeads
+//	hole/<room>/<seq>       why nothing is known of the entries up to seq, and where that begins
 //	own/<room>/<message>    the seq of a message that this device sent
 //	said/<room>/<device>/<message>
 //	                        the seq of a message of an open room, which the server could show a second time
@@ -49,6 +50,7 @@ const (
 	keyRejoins  = "rejoin/"
 	keyMessages = "message/"
 	keyHeads    = "head/"
+	keyHoles    = "hole/"
 	keyOwn      = "own/"
 	keySaid     = "said/"
 	keyOutbox   = "outbox/"

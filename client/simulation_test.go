@@ -478,6 +478,11 @@ func (s *sim) check() {
 	for id, members := range rooms {
 		s.checkRoom(id, members)
 	}
+	for _, d := range s.devices {
+		for _, v := range d.core.Rooms() {
+			s.checkPlaces(d, v)
+		}
+	}
 	s.checkPromises()
 }
 

@@ -2,7 +2,6 @@ package client
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 
 	"snug/internal/ident"
@@ -209,6 +208,9 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	if err != nil {
 		head = ident.EmptyHead(r.id) // the next entry will tell that the server is wrong
 	}
+	if r.rejoin == nil {
+		c.noteAbsence(r, event.Seq)
+	}
 	m := &Message{Room: r.id, Seq: event.Seq, At: c.now, Kind: Notice, State: Delivered}
 	// Who has signed the Welcome, whatever the server says who it was.
 	if inviter, known := group.Inviter(); known {
@@ -252,17 +254,7 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 // passStretch accounts for the entries between the last one that this device has processed and end: they are not handed
 // out to it any more. Its own messages among them it knows by their acknowledgements.
 func (c *Core) passStretch(r *room, end uint64) {
-	first, gap := r.seq+1, end-1
-	for _, w := range slices.Backward(r.rows) { // in the order of their places, as far as they have any
-		if w.state == rowAcked && w.seq == gap {
-			gap--
-		}
-	}
-	if gap >= first {
-		m := &Message{Room: r.id, Seq: gap, At: c.now, State: Delivered}
-		m.gap(fmt.Sprintf("%s: what was said from %d to %d is not here", r.rejoin.cause, first, end-1))
-		c.keep(r, m)
-	}
+	c.noteAbsence(r, end)
 	for _, w := range slices.Clone(r.rows) {
 		if w.state == rowAcked && w.seq < end {
 			c.arrived(r, w)
