@@ -21,6 +21,12 @@ export class Composer {
     else this.#drafts.set(room, text);
   }
 
+  // add puts a line at the end of a draft.
+  add(room: string, text: string): void {
+    const written = this.draft(room);
+    this.write(room, written === "" ? text : `${written}\n${text}`);
+  }
+
   // send posts a room's draft, which comes back where that fails.
   async send(timeline: Timeline): Promise<void> {
     const text = this.draft(timeline.room).trim();

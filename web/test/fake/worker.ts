@@ -32,7 +32,7 @@ function message(room: string, from: string, at: number, text: string, more: Par
   messages.set(room, list);
   const account = accounts.find((a) => a.handle === from)?.account ?? "";
   const seq = more.seq ?? list.length + 1;
-  const said: Message = { room, seq, id: `m-${++lastId}`, from, account, device: `d-${from}`, deviceName: "Chrome", at, kind: "text", text, gap: "", state: "sent", problem: "", own: from === me.handle, ...more };
+  const said: Message = { room, seq, id: `m-${++lastId}`, from, account, device: `d-${from}`, deviceName: "Chrome", at, kind: "text", text, gap: "", state: "sent", problem: "", own: from === me.handle, until: seq, try: "", ask: "", ...more };
   list.push(said);
   return said;
 }
@@ -55,7 +55,7 @@ message("r-bob", "alice", now - 26 * 60 * minute + 2 * minute, "The red door, se
 message("r-bob", "bob", now - 42 * minute, "Perfect. I'll be there around seven, and I'm bringing the good bread.");
 message("r-bob", "bob", now - 41 * minute, "Also, a thing I wrote down for later:\n\n  1. olive oil\n  2. candles\n  3. that cheese you like, if they have it");
 message("r-bob", "alice", now - 12 * minute, "You are a treasure. Come hungry.");
-message("r-bob", "", now - 11 * minute, "", { kind: "gap", gap: "it was sent before this device joined the room" });
+message("r-bob", "", now - 11 * minute, "", { kind: "gap", gap: "not decryptable: it was changed on the way, or sealed with another key", try: "ask @bob to send it again", ask: "@bob, what you wrote on 21 November at 09:03 UTC cannot be read here. Please send it again." });
 message("r-bob", "bob", now - 3 * minute, "שלום, and this line turns around \u202Eevil\u202C without turning its neighbours. مرحبا");
 message("r-team", "carol.m", now - 25 * minute, "Minutes of Thursday are in. Could someone look over the budget line before it goes out?");
 message("r-team", "erin_the_third", now - 9 * minute, "On it.");
