@@ -126,6 +126,9 @@ func isRequested(commit change, l leaf) bool {
 // account is on the roster, and it was enrolled when the account's chain was as long as the roster says. Each account
 // that has just come has a device.
 func checkRoom(room roomState, added []ident.AccountID, enrolled func(leaf, uint64) (bool, error)) error {
+	if len(room.leaves) > maxDevices {
+		return errors.New("client: more devices than a room has places for")
+	}
 	devices := make(map[ident.DeviceID]bool, len(room.leaves))
 	accounts := make(map[ident.AccountID]bool, len(room.roster.members))
 	for _, l := range room.leaves {

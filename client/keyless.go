@@ -18,6 +18,8 @@ func (c *Core) ailment(r *room) string {
 		return r.rejoin.cause
 	case r.problem == "" && unlike && r.status == joined:
 		return differs.String()
+	case r.problem == "" && r.status == joined:
+		return r.fullRoom()
 	}
 	return r.problem
 }
@@ -29,6 +31,8 @@ func (c *Core) remedy(r *room) string {
 		return "the server says that this device was taken out of the room: ask its members, or leave the room"
 	case c.keyless(r):
 		return c.waysBack(r)
+	case r.problem == "" && c.ailment(r) == r.fullRoom() && r.leftOut > 0:
+		return "remove somebody, or have devices that are not used any more revoked"
 	case r.problem == "" && c.ailment(r) != "":
 		return c.vol.differing[r.id].remedy()
 	case r.problem == "":

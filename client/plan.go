@@ -51,7 +51,7 @@ func (c *Core) makePlan(r *room) *plan {
 			removed = append(removed, account)
 		}
 	}
-	p.after = before.with(added, removed)
+	p.after = before.with(c.givePlaces(r, added, removed), removed)
 	for _, w := range r.wanted {
 		if w.problem == "" {
 			p.after = w.applied(p.after)
@@ -59,6 +59,7 @@ func (c *Core) makePlan(r *room) *plan {
 	}
 	c.planRequests(r, p)
 	c.planDevices(r, p)
+	c.fit(r, p)
 	c.planChains(p)
 	queued := r.hasRows(rowQueued)
 	p.renew = c.healDue(r, queued) || queued && len(group.Pending()) > 0

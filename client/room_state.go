@@ -54,6 +54,8 @@ type room struct {
 	// rejoin is not nil while this device cannot follow the room.
 	rejoin *rejoin
 	dirty  bool
+	// leftOut is how many devices of members the full room has no place for.
+	leftOut int
 	// replan says that the group, a chain or a wish has changed since plan last found nothing to do.
 	replan bool
 }

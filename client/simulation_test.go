@@ -41,6 +41,8 @@ type sim struct {
 	// promised are the messages that were acknowledged: text to place.
 	promised map[string]client.Sent
 	trace    []string
+	// refusals are the calls that failed, where somebody wants to know.
+	refusals map[uint64]error
 }
 
 // device is one process of one device. Two of them may have one disk.
@@ -179,6 +181,9 @@ func (d *device) carryOut() {
 
 func (d *device) answered(r client.Reply) {
 	s := d.sim
+	if r.Err != nil && s.refusals != nil {
+		s.refusals[r.Call] = r.Err
+	}
 	if r.Err != nil {
 		s.note("%s: call %d: %v", d.name, r.Call, r.Err)
 	}

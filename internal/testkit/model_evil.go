@@ -81,3 +81,11 @@ func (m *Model) SpoilVault(handle string, spoil func(vault []byte) []byte) {
 	a := m.accountOf(handle)
 	a.vault = spoil(slices.Clone(a.vault))
 }
+
+// Settle registers an account whose devices, with one key package each, never connect.
+func (m *Model) Settle(chain *ident.Chain, packages map[ident.DeviceID][]byte) {
+	m.accounts = append(m.accounts, &modelAccount{chain: chain})
+	for device, keyPackage := range packages {
+		m.packages[device] = &modelPackages{lastResort: keyPackage}
+	}
+}
