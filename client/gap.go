@@ -39,16 +39,16 @@ const (
 
 func (m *Message) gap(cause string) { m.Kind, m.Gap, m.Text = Gap, cause, "" }
 
-// noteAbsence stores why the log goes on after what this device has of it, when it is let in at seq.
+// noteAbsence stores why the log goes on at seq, after what this device has of it.
 func (c *Core) noteAbsence(r *room, seq uint64) {
 	why, cause := absentAway, ""
 	switch {
 	case r.seq+1 >= seq:
 		return
-	case r.seq == 0:
-		why = absentBefore
 	case r.rejoin != nil:
 		why, cause = absentLost, r.rejoin.cause
+	case r.seq == 0:
+		why = absentBefore
 	}
 	e := newEncoder(holeVersion)
 	e.uint(r.seq + 1)
