@@ -24,7 +24,9 @@ type limits struct {
 	// passphrases are changes of it: each costs a slow hash.
 	passphrases *rate[ident.AccountID]
 	// links are mailboxes opened.
-	links  *rate[ident.AccountID]
+	links *rate[ident.AccountID]
+	// knocks are letters to rooms: each wakes all who are there.
+	knocks *rate[ident.AccountID]
 	claims *rate[ident.AccountID]
 	// openRooms stand in everybody's list: somebody who makes many is a nuisance to all.
 	openRooms *rate[ident.AccountID]
@@ -38,6 +40,7 @@ func newLimits(now func() time.Time) *limits {
 		rooms:         newRate[ident.AccountID](now, 100, time.Second),
 		passphrases:   newRate[ident.AccountID](now, 10, time.Minute),
 		links:         newRate[ident.AccountID](now, 20, 30*time.Second),
+		knocks:        newRate[ident.AccountID](now, 60, 10*time.Second),
 		invites:       newRate[ident.AccountID](now, 50, time.Minute),
 		claims:        newRate[ident.AccountID](now, 2*maxClaim, 100*time.Millisecond),
 		openRooms:     newRate[ident.AccountID](now, 10, time.Hour),

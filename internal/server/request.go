@@ -180,7 +180,7 @@ func (n *session) dispatchAccount(ctx context.Context, f *wire.ClientFrame) (*wi
 	return n.dispatchLink(ctx, f)
 }
 
-// dispatchLink is the rest of dispatch: devices that are linked.
+// dispatchLink is the third part of dispatch: devices that are linked.
 func (n *session) dispatchLink(ctx context.Context, f *wire.ClientFrame) (*wire.ServerFrame, error) {
 	switch m := f.Body.(type) {
 	case *wire.ClientFrame_OpenLink:
@@ -193,6 +193,19 @@ func (n *session) dispatchLink(ctx context.Context, f *wire.ClientFrame) (*wire.
 		return n.closeLink(m.CloseLink)
 	case *wire.ClientFrame_LoginLink:
 		return n.loginLink(ctx, m.LoginLink)
+	}
+	return n.dispatchKnock(ctx, f)
+}
+
+// dispatchKnock is the last of dispatch: who asks to be let in.
+func (n *session) dispatchKnock(ctx context.Context, f *wire.ClientFrame) (*wire.ServerFrame, error) {
+	switch m := f.Body.(type) {
+	case *wire.ClientFrame_KnockRoom:
+		return n.knockRoom(m.KnockRoom)
+	case *wire.ClientFrame_WithdrawKnock:
+		return n.withdrawKnock(m.WithdrawKnock)
+	case *wire.ClientFrame_AnswerKnock:
+		return n.answerKnock(ctx, m.AnswerKnock)
 	}
 	return nil, errUnknownBody
 }

@@ -30,6 +30,7 @@ type Model struct {
 	sessions  []*Session
 	invites   map[string]bool
 	mailboxes map[string]*modelMailbox
+	knocks    []*modelKnock
 	counter   uint64
 }
 
@@ -207,6 +208,12 @@ func (s *Session) dispatch(frame *wire.ClientFrame) *wire.ServerFrame {
 		return s.follow(body.Follow)
 	case *wire.ClientFrame_TakeWelcome:
 		return s.takeWelcome(body.TakeWelcome)
+	case *wire.ClientFrame_KnockRoom:
+		return s.knockRoom(body.KnockRoom)
+	case *wire.ClientFrame_WithdrawKnock:
+		return s.withdrawKnock(body.WithdrawKnock.Room)
+	case *wire.ClientFrame_AnswerKnock:
+		return s.answerKnock(body.AnswerKnock)
 	}
 	return nil
 }
@@ -220,6 +227,14 @@ func (s *Session) after(frame *wire.ClientFrame) {
 		s.replayLink(body.JoinLink.Mailbox, 0)
 	case *wire.ClientFrame_Hello, *wire.ClientFrame_Authenticate, *wire.ClientFrame_EnrolDevice:
 		s.welcomes()
+	case *wire.ClientFrame_Follow:
+		for _, k := range s.model.knocks {
+			s.hearKnock(k)
+		}
+	case *wire.ClientFrame_KnockRoom:
+		if k := s.model.knock(body.KnockRoom.Room, s.account.id()); k != nil {
+			s.model.announce(k)
+		}
 	}
 }
 

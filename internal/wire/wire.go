@@ -40,6 +40,9 @@ const (
 	// MaxLinkMessage bounds a message of a mailbox, in bytes, MaxLinkMessages how many each end posts.
 	MaxLinkMessage  = 4 << 10
 	MaxLinkMessages = 4
+	// MaxKnock bounds the letter of who asks to be let into a room, in bytes, and MaxKnockAnswer the answer.
+	MaxKnock       = 1 << 10
+	MaxKnockAnswer = 256
 	// MaxPage is the most rows that one answer holds: accounts, chains, entries.
 	MaxPage = 1000
 	// MaxAccounts is the most accounts that one request names or one page of them holds.
