@@ -230,6 +230,7 @@ func (c *Core) hangUp(problem string, earliest time.Time) {
 	c.detachLink()
 	c.dropConnectionRequests()
 	c.vol.logs = make(map[ident.RoomID]serverLog)
+	c.vol.knocks = nil
 	c.vol.submitAt = make(map[ident.RoomID]time.Time)
 	c.emit(ConnectionChanged{Problem: problem, RetryAt: k.retryAt})
 }
@@ -267,6 +268,8 @@ func (c *Core) received(b []byte) {
 		c.emit(AccountsChanged{})
 	case *wire.ServerFrame_RoomChanged:
 		c.listedRoom(body.RoomChanged.Room)
+	case *wire.ServerFrame_Knock:
+		c.receivedKnock(body.Knock)
 	case *wire.ServerFrame_Draining:
 		c.vol.connection.draining = true
 	}

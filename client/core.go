@@ -83,6 +83,8 @@ type volatile struct {
 	packages map[ident.DeviceID]claimed
 	// commitAt and submitAt are the earliest times of the room's next commit and next Submit.
 	commitAt, submitAt map[ident.RoomID]time.Time
+	// knocks are letters of who asks to be let into this device's rooms.
+	knocks []heardKnock
 	// begun says that the store was read once: from then on, what appears in it is news.
 	begun bool
 	// link is the device being linked, from either end; nil where none is. It is never changed in place.
@@ -104,6 +106,7 @@ func (v volatile) clone() volatile {
 	v.requests = maps.Clone(v.requests)
 	v.named = maps.Clone(v.named)
 	v.waits = append([]wait(nil), v.waits...)
+	v.knocks = append([]heardKnock(nil), v.knocks...)
 	v.shown = maps.Clone(v.shown)
 	v.logs = maps.Clone(v.logs)
 	v.blocked = maps.Clone(v.blocked)

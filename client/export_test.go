@@ -67,3 +67,10 @@ func (s *Stepper) Key() ident.PublicKey        { return s.core.mem.key.Public() 
 func (s *Stepper) verb(call uint64, begin func(c *Core)) StepFunc {
 	return s.of(inputCall{call, func(c *Core, _ uint64) { begin(c) }})
 }
+
+// LimitRooms has rooms be full with so many devices, until the test ends.
+func LimitRooms(t interface{ Cleanup(func()) }, devices int) {
+	was := roomLimit
+	roomLimit = devices
+	t.Cleanup(func() { roomLimit = was })
+}

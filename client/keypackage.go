@@ -92,7 +92,7 @@ func (c *Core) unreachableWants(r *room, p *plan) bool {
 	gaveUp := false
 	for i := range r.wanted {
 		w := &r.wanted[i]
-		if w.kind != wantAdd || w.problem != "" {
+		if w.kind != wantAdd && w.kind != wantLetIn || w.problem != "" {
 			continue
 		}
 		found := c.roster(r).has(w.account)

@@ -69,6 +69,9 @@ func (c *Core) wantChecked(call uint64, room ident.RoomID, wants []want) {
 		if err == nil && !(w.kind > wantRole && w.fulfilled(c.roster(r))) {
 			err = c.mayChange(c.roster(r), w)
 		}
+		if err == nil && w.kind == wantAdd && !w.fulfilled(c.roster(r)) && c.full(r, w.account) {
+			err = refuse(Refused, "remove somebody first", "the room is full: it has place for %d devices", maxDevices)
+		}
 	}
 	if err != nil {
 		c.reply(call, nil, err)
@@ -95,6 +98,9 @@ func (c *Core) changeable(room ident.RoomID) (*room, error) {
 
 // mayChange refuses beforehand what Authorize would refuse, in words for people.
 func (c *Core) mayChange(now roster, w want) error {
+	if w.kind >= wantInvite {
+		return c.mayInvite(now, w)
+	}
 	if w.kind > wantRole {
 		return c.mayChangeSettings(now, w)
 	}

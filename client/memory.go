@@ -17,13 +17,15 @@ type memory struct {
 	// strangers are accounts whose handle this device has known another account by.
 	strangers map[ident.AccountID]string
 	rooms     map[ident.RoomID]*room
+	// knocking are the rooms that this device asks to be let into.
+	knocking map[ident.RoomID]*knocking
 	// order has the ids of rooms, sorted, so that one seed gives one run.
 	order []ident.RoomID
 }
 
 func newMemory() *memory {
 	return &memory{chains: make(map[ident.AccountID]*ident.Chain), strangers: make(map[ident.AccountID]string),
-		rooms: make(map[ident.RoomID]*room)}
+		knocking: make(map[ident.RoomID]*knocking), rooms: make(map[ident.RoomID]*room)}
 }
 
 // account is who is signed in.
@@ -80,6 +82,7 @@ func (c *Core) load() {
 	}
 	c.loadOutbox()
 	c.loadPending()
+	c.loadKnocks()
 	for _, record := range c.scan(ScanOptions{Prefix: keyStrange}) {
 		if account, err := ident.ParseAccountID(strings.TrimPrefix(record.Key, keyStrange)); err == nil {
 			c.mem.strangers[account] = string(record.Value)

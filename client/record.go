@@ -27,6 +27,8 @@ import (
 //	                        the seq of a message of an open room, which the server could show a second time
 //	outbox/<room>/<order>   what is on its way, 16 hex digits
 //	pending/<room>          this device's commit that has not won or lost yet
+//	invite/<room>/<invite>  the code of an invite that this device has made
+//	knock/<room>            the invite by which this device asks to be let in, and what was answered
 //	key/<ref>               the private half of a key package
 const (
 	keyAccount  = "account"
@@ -46,6 +48,8 @@ const (
 	keySaid     = "said/"
 	keyOutbox   = "outbox/"
 	keyPending  = "pending/"
+	keyInvites  = "invite/"
+	keyKnocks   = "knock/"
 	keyPackages = "key/"
 )
 
@@ -82,5 +86,11 @@ func keyOutboxRow(room ident.RoomID, order uint64) string {
 }
 
 func keyPendingCommit(room ident.RoomID) string { return keyPending + room.String() }
+
+func keyInvite(room ident.RoomID, id ident.RoomInviteID) string {
+	return keyInvites + room.String() + "/" + hex.EncodeToString(id[:])
+}
+
+func keyKnock(room ident.RoomID) string { return keyKnocks + room.String() }
 
 func keyPackagePrivate(ref string) string { return keyPackages + hex.EncodeToString([]byte(ref)) }

@@ -155,6 +155,7 @@ type serverLog struct {
 	members int
 	head    ident.Hash
 	follow  follow
+	knocked knockState
 }
 
 // follow is how far following a room has come.
@@ -274,6 +275,9 @@ func (c *Core) view(r *room) Room {
 		if rank, member := roster.role(c.mem.account.me.Account); member {
 			v.Topic, v.Role, v.Adds, v.Edits = roster.topic, rank.String(), roster.adds.String(), roster.edits.String()
 		}
+	}
+	if k := c.mem.knocking[r.id]; k != nil && r.status != joined {
+		c.viewKnock(k, &v)
 	}
 	for _, s := range c.strangersIn(r) {
 		if v.Stranger.Account.IsZero() || s.WasVerified && !v.Stranger.WasVerified {

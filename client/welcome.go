@@ -200,6 +200,9 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	if m.Account == c.mem.account.me.Account {
 		m.Text = "this device was added"
 	}
+	if c.letIn(r) {
+		m.Text = "you came by an invite"
+	}
 	c.keep(r, m)
 }
 
