@@ -77,12 +77,14 @@ type roomObject struct {
 	Topic   string `json:"topic,omitempty"`
 	Role    string `json:"role,omitempty"`
 	Problem string `json:"problem,omitempty"`
+	Waiting bool   `json:"waiting,omitempty"`
 }
 
 func (c *call) printRoom(r client.Room) error {
 	object := roomObject{
 		Room: r.ID.String(), Name: r.Name, Kind: string(r.Kind), Joined: r.Joined, Members: r.Members,
 		Seq: r.Seq, Unread: r.Unread, Topic: r.Topic, Role: r.Role, Problem: r.Problem,
+		Waiting: r.Waiting,
 	}
 	if r.Direct != "" {
 		object.Direct = "@" + r.Direct
@@ -91,6 +93,8 @@ func (c *call) printRoom(r client.Room) error {
 	switch {
 	case r.Problem != "":
 		note = "  problem: " + safe(r.Problem)
+	case r.Waiting:
+		note = "  waiting to be let in"
 	case !r.Joined:
 		note = "  not joined"
 	case r.Unread > 0:
