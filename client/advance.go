@@ -31,6 +31,9 @@ func (c *Core) advanceRoom(r *room) {
 	if !c.vol.connection.listed || !c.caughtUp(r) {
 		return
 	}
+	if c.silent(r) {
+		return
+	}
 	c.submitSealed(r)
 	c.refuseReader(r)
 	c.refuseStranger(r)

@@ -209,6 +209,9 @@ func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 	if staged.Own() {
 		c.healed(r)
 	}
+	if leafOf(staged.Sender()).account == c.mem.account.me.Account {
+		c.admit(r)
+	}
 	return nil
 }
 

@@ -77,6 +77,7 @@ func (c *Core) wantChecked(call uint64, room ident.RoomID, wants []want) {
 		c.reply(call, nil, err)
 		return
 	}
+	c.admit(r) // who manages a room has accepted it
 	c.want(call, r, wants)
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sort"
 	"strings"
+	"time"
 
 	"snug/internal/ident"
 )
@@ -19,13 +20,17 @@ type memory struct {
 	rooms     map[ident.RoomID]*room
 	// knocking are the rooms that this device asks to be let into.
 	knocking map[ident.RoomID]*knocking
+	// admissions are rooms that nobody has accepted, blocked the accounts that are, and since when.
+	admissions map[ident.RoomID]admission
+	blocked    map[ident.AccountID]time.Time
 	// order has the ids of rooms, sorted, so that one seed gives one run.
 	order []ident.RoomID
 }
 
 func newMemory() *memory {
 	return &memory{chains: make(map[ident.AccountID]*ident.Chain), strangers: make(map[ident.AccountID]string),
-		knocking: make(map[ident.RoomID]*knocking), rooms: make(map[ident.RoomID]*room)}
+		knocking: make(map[ident.RoomID]*knocking), admissions: make(map[ident.RoomID]admission),
+		blocked: make(map[ident.AccountID]time.Time), rooms: make(map[ident.RoomID]*room)}
 }
 
 // account is who is signed in.
@@ -83,6 +88,8 @@ func (c *Core) load() {
 	c.loadOutbox()
 	c.loadPending()
 	c.loadKnocks()
+	c.loadAdmissions()
+	c.loadBlocks()
 	for _, record := range c.scan(ScanOptions{Prefix: keyStrange}) {
 		if account, err := ident.ParseAccountID(strings.TrimPrefix(record.Key, keyStrange)); err == nil {
 			c.mem.strangers[account] = string(record.Value)

@@ -29,28 +29,32 @@ import (
 //	pending/<room>          this device's commit that has not won or lost yet
 //	invite/<room>/<invite>  the code of an invite that this device has made
 //	knock/<room>            the invite by which this device asks to be let in, and what was answered
+//	admission/<room>        a room that nobody has accepted, and who let this account in
+//	block/<account>         since when the account is blocked
 //	key/<ref>               the private half of a key package
 const (
-	keyAccount  = "account"
-	keyDevice   = "device"
-	keyIdentity = "identity"
-	keyVault    = "vault"
-	keyVaultKey = "vaultkey"
-	keyChange   = "passphrase"
-	keyChains   = "chain/"
-	keyKnowns   = "known/"
-	keyStrange  = "stranger/"
-	keyVerifies = "verified/"
-	keyRooms    = "room/"
-	keyGroups   = "group/"
-	keyMessages = "message/"
-	keyOwn      = "own/"
-	keySaid     = "said/"
-	keyOutbox   = "outbox/"
-	keyPending  = "pending/"
-	keyInvites  = "invite/"
-	keyKnocks   = "knock/"
-	keyPackages = "key/"
+	keyAccount    = "account"
+	keyDevice     = "device"
+	keyIdentity   = "identity"
+	keyVault      = "vault"
+	keyVaultKey   = "vaultkey"
+	keyChange     = "passphrase"
+	keyChains     = "chain/"
+	keyKnowns     = "known/"
+	keyStrange    = "stranger/"
+	keyVerifies   = "verified/"
+	keyRooms      = "room/"
+	keyGroups     = "group/"
+	keyMessages   = "message/"
+	keyOwn        = "own/"
+	keySaid       = "said/"
+	keyOutbox     = "outbox/"
+	keyPending    = "pending/"
+	keyInvites    = "invite/"
+	keyKnocks     = "knock/"
+	keyAdmissions = "admission/"
+	keyBlocks     = "block/"
+	keyPackages   = "key/"
 )
 
 func keyChain(account ident.AccountID) string { return keyChains + account.String() }
@@ -92,5 +96,9 @@ func keyInvite(room ident.RoomID, id ident.RoomInviteID) string {
 }
 
 func keyKnock(room ident.RoomID) string { return keyKnocks + room.String() }
+
+func keyAdmission(room ident.RoomID) string { return keyAdmissions + room.String() }
+
+func keyBlock(account ident.AccountID) string { return keyBlocks + account.String() }
 
 func keyPackagePrivate(ref string) string { return keyPackages + hex.EncodeToString([]byte(ref)) }

@@ -52,9 +52,13 @@ type Room struct {
 	Last *Message
 	// Problem says why the room does not go on; empty while it is healthy.
 	Problem string
+	// Request says that Inviter, whom this account does not know, has let it in: nothing is said there before AcceptRoom,
+	// or a message of this account's.
+	Request bool
+	Inviter string
 	// Waiting says that this device has asked to be let in by an invite, and that no member's device has answered yet.
 	Waiting bool
-	// Gone says that there is no such room for this device any more: it is to be taken from the list.
+	// Gone says that the room is not to be shown: it was declined, is one of somebody who is blocked, or was never joined.
 	Gone bool
 	// Try is what a person can do about the problem.
 	Try string
@@ -89,7 +93,7 @@ func (c *Client) Rooms(ctx context.Context) ([]Room, error) {
 func (c *Core) listed() []Room {
 	var rooms []Room
 	for _, id := range c.mem.order {
-		if r := c.mem.rooms[id]; r.status != making {
+		if r := c.mem.rooms[id]; r.status != making && !c.unseen(r) {
 			rooms = append(rooms, c.view(r))
 		}
 	}

@@ -14,7 +14,7 @@ type status uint64
 const (
 	// making rooms are not known to be on the server yet.
 	making status = iota + 1
-	// awaited rooms exist on the server, and this device waits to be let in: the other side of a 1:1 room that it half made.
+	// awaited rooms are those that this device has asked to be let into, by an invite.
 	awaited
 	joined
 	// left rooms are over for this device; their messages stay.
@@ -279,6 +279,7 @@ func (c *Core) view(r *room) Room {
 	if k := c.mem.knocking[r.id]; k != nil && r.status != joined {
 		c.viewKnock(k, &v)
 	}
+	c.viewAdmission(r, &v)
 	for _, s := range c.strangersIn(r) {
 		if v.Stranger.Account.IsZero() || s.WasVerified && !v.Stranger.WasVerified {
 			v.Stranger = s

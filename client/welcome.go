@@ -175,6 +175,7 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	if err != nil {
 		head = ident.EmptyHead(r.id) // the next entry will tell that the server is wrong
 	}
+	was := r.status
 	c.dropGroup(r)
 	r.kind, r.status, r.group = Sealed, joined, group
 	log := c.vol.logs[r.id]
@@ -202,6 +203,9 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	}
 	if c.letIn(r) {
 		m.Text = "you came by an invite"
+		c.admit(r)
+	} else {
+		c.admits(r, was)
 	}
 	c.keep(r, m)
 }
