@@ -28,6 +28,8 @@ interface Answers {
   verifyContact: "contact";
   unverifyContact: "contact";
   acceptContact: "contact";
+  blockAccount: "done";
+  listBlocked: "accounts";
   renameDevice: "done";
   revokeDevice: "done";
   listRooms: "rooms";
@@ -39,6 +41,11 @@ interface Answers {
   removeMembers: "done";
   setRole: "done";
   changeRoom: "done";
+  admitRoom: "done";
+  createRoomInvite: "roomInvites";
+  listRoomInvites: "roomInvites";
+  revokeRoomInvite: "done";
+  joinByInvite: "room";
   listMembers: "members";
   markRead: "done";
   post: "posted";
@@ -177,6 +184,8 @@ const answers: Answers = {
   verifyContact: "contact",
   unverifyContact: "contact",
   acceptContact: "contact",
+  blockAccount: "done",
+  listBlocked: "accounts",
   renameDevice: "done",
   revokeDevice: "done",
   listRooms: "rooms",
@@ -188,6 +197,11 @@ const answers: Answers = {
   removeMembers: "done",
   setRole: "done",
   changeRoom: "done",
+  admitRoom: "done",
+  createRoomInvite: "roomInvites",
+  listRoomInvites: "roomInvites",
+  revokeRoomInvite: "done",
+  joinByInvite: "room",
   listMembers: "members",
   markRead: "done",
   post: "posted",
