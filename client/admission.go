@@ -9,8 +9,9 @@ import (
 )
 
 // admission is how a room stands into which somebody has let this account whom it does not know. The device is in the group
-// and reads, and says and commits nothing, until somebody has accepted the room: so that who let it in learns nothing of
-// whether anybody has looked. Rooms without one are accepted.
+// and reads, and says nothing, until somebody has accepted the room; it commits nothing but the coming and going of this
+// account's own devices, which happens by itself: so that who let it in learns nothing of whether anybody has looked. Rooms
+// without one are accepted.
 type admission struct {
 	// inviter is who let this account in.
 	inviter ident.AccountID
@@ -110,16 +111,16 @@ func (c *Core) admits(r *room, was status) {
 	c.setAdmission(r, admission{inviter: by})
 }
 
-// acquainted reports whether a room into which an account has let this one needs no word of anybody: it is this account's
-// own, or one of its devices has done something in the room already; or that account is verified, or shares a room which
-// was accepted.
+// acquainted reports whether a room into which an account has let this one needs no word of anybody: one of this account's
+// own devices has let this one in, or has done something in the room already; or that account is verified, or shares a
+// room which was accepted.
 func (c *Core) acquainted(r *room, by ident.AccountID) bool {
 	me := c.mem.account.me
 	if by == me.Account || !c.verifiedAt(by).IsZero() {
 		return true
 	}
 	for m := range r.group.Members() {
-		// A leaf that was renewed is one of a device that has committed, which none does before the room is accepted.
+		// A leaf that was renewed is one of a device that has committed, as it does before its first message.
 		if l := leafOf(m); l.account == me.Account && l.device != me.Device && m.Lifetime.NotAfter == 0 {
 			return true
 		}
@@ -136,7 +137,7 @@ func (c *Core) acquainted(r *room, by ident.AccountID) bool {
 	return false
 }
 
-// silent reports whether this device says and commits nothing in a room: nobody has accepted it.
+// silent reports whether this device says nothing in a room: nobody has accepted it.
 func (c *Core) silent(r *room) bool {
 	_, asked := c.mem.admissions[r.id]
 	return asked && !r.leaving

@@ -123,6 +123,30 @@ func TestRequestOnAnotherDevice(t *testing.T) {
 	})
 }
 
+// TestRequestLetsDevicesGo: a device that its account revokes is put out of a room that nobody has accepted too.
+func TestRequestLetsDevicesGo(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		carol, bob := register(t, net, "carol", true), register(t, net, "bob", true)
+		lost := start(t, net, testkit.NewDisk(), true)
+		if err := lost.login("bob", passphrase); err != nil {
+			t.Fatal(err)
+		}
+		group, err := carol.CreateRoom(carol.ctx(), client.CreateRoomOptions{Name: "offers", Handles: []string{"bob"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		equal(t, bob.members(group.ID), []string{"bob member 2", "carol owner 1"})
+		carol.stop()
+		if err := bob.RevokeDevice(bob.ctx(), lost.device()); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		equal(t, bob.members(group.ID), []string{"bob member 1", "carol owner 1"})
+		bob.wantRequest("after the device has gone", group.ID, "carol")
+	})
+}
+
 // TestDecline: a declined group is left, a declined room of two comes back with the next message.
 func TestDecline(t *testing.T) {
 	world(t, func(t *testing.T, net *testkit.Net) {

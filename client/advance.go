@@ -32,6 +32,7 @@ func (c *Core) advanceRoom(r *room) {
 		return
 	}
 	if c.silent(r) {
+		c.advanceSealed(r)
 		return
 	}
 	c.submitSealed(r)

@@ -209,9 +209,6 @@ func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 	if staged.Own() {
 		c.healed(r)
 	}
-	if leafOf(staged.Sender()).account == c.mem.account.me.Account {
-		c.admit(r)
-	}
 	return nil
 }
 

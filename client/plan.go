@@ -47,7 +47,9 @@ func (c *Core) makePlan(r *room) *plan {
 		}
 		p.wanted = true
 	}
-	p.leaving = c.accountsLeaving(group)
+	if !c.silent(r) {
+		p.leaving = c.accountsLeaving(group)
+	}
 	for _, account := range p.leaving {
 		if !slices.Contains(removed, account) {
 			removed = append(removed, account)
@@ -92,7 +94,7 @@ func (c *Core) leaveProposal(group *mls.Group, p *mls.ReceivedProposal) (ident.A
 	return sender.account, true
 }
 
-// planDevices fills in the devices to add and the leaves to remove.
+// planDevices fills in the devices to add and the leaves to remove: in a room that nobody has accepted, this account's own.
 func (c *Core) planDevices(r *room, p *plan) {
 	group := c.group(r)
 	asked := make(map[mls.LeafIndex]bool)
@@ -101,14 +103,14 @@ func (c *Core) planDevices(r *room, p *plan) {
 			asked[proposal.Proposal.(*mls.Remove).Removed] = true
 		}
 	}
-	me := c.mem.account.me
+	me, silent := c.mem.account.me, c.silent(r)
 	alone := r.leaving && len(p.after.members) == 1
 	present := make(map[ident.DeviceID]bool)
 	for m := range group.Members() {
 		l := leafOf(m)
 		present[l.device] = true
 		gone := !p.after.has(l.account) || c.revokedNow(l) || alone && l.account == me.Account
-		if gone && !asked[l.index] && l.device != me.Device {
+		if gone && !asked[l.index] && l.device != me.Device && (!silent || l.account == me.Account) {
 			p.remove = append(p.remove, l)
 		}
 	}
@@ -117,7 +119,7 @@ func (c *Core) planDevices(r *room, p *plan) {
 	}
 	for _, m := range p.after.members {
 		chain := c.chain(m.account)
-		if chain == nil {
+		if chain == nil || silent && m.account != me.Account {
 			continue
 		}
 		for _, d := range chain.Devices() {
