@@ -209,7 +209,8 @@ func TestNoMistakes(t *testing.T) {
 	}
 }
 
-// TestDocs sees that every test that the threat model names is there: a promise whose test is gone is none.
+// TestDocs sees that every test that the threat model names is there, as a promise whose test is gone is none, and that it
+// names one for each part that might be evil.
 func TestDocs(t *testing.T) {
 	text, err := os.ReadFile("docs/threat-model.md")
 	if err != nil {
@@ -239,6 +240,22 @@ func TestDocs(t *testing.T) {
 	}
 	if named < 30 {
 		t.Errorf("docs/threat-model.md names %d tests, want the table of them", named)
+	}
+	_, worst, _ := strings.Cut(string(text), "\n## If it is evil\n")
+	worst, _, _ = strings.Cut(worst, "\n## ")
+	parts := 0
+	for line := range strings.Lines(worst) {
+		cells := strings.Split(line, " | ")
+		if !strings.HasPrefix(line, "| ") || strings.HasPrefix(line, "| --- ") || strings.HasPrefix(line, "| part ") {
+			continue
+		}
+		parts++
+		if len(cells) != 3 || !cell.MatchString(cells[2]) {
+			t.Errorf("docs/threat-model.md: of this part it does not say the worst and the test that shows it: %s", line)
+		}
+	}
+	if parts < 20 {
+		t.Errorf("docs/threat-model.md says of %d parts what the worst is if they are evil, want all", parts)
 	}
 }
 

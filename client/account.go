@@ -148,7 +148,7 @@ func (c *Client) lookUpNew(ctx context.Context, handles []string) ([]ident.Accou
 }
 
 func (c *Core) lookUp(call uint64, handle ident.Handle) {
-	nobody := refuse(NotFound, "snug users lists the people", "nobody is called @%s", handle)
+	nobody := refuse(NotFound, "look whether the handle is written right", "nobody is called @%s", handle).run("snug users")
 	body := &wire.ListAccounts{Handle: handle.String(), Limit: 1}
 	c.ask(request{call: call, needs: ready, sticky: true,
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListAccounts{ListAccounts: body}},

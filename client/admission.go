@@ -9,9 +9,8 @@ import (
 )
 
 // admission is how a room stands into which somebody has let this account whom it does not know. The device is in the group
-// and reads, and says nothing, until somebody has accepted the room; it commits nothing but the coming and going of this
-// account's own devices, which happens by itself: so that who let it in learns nothing of whether anybody has looked. Rooms
-// without one are accepted.
+// and reads, and says nothing until somebody has accepted the room. What devices do by themselves goes on, for the sake of
+// the others: it is the same whether anybody has looked or not. Rooms without one are accepted.
 type admission struct {
 	// inviter is who let this account in.
 	inviter ident.AccountID
@@ -54,7 +53,7 @@ func (c *Client) AcceptRoom(ctx context.Context, room ident.RoomID) error {
 			c.reply(call, nil, errNoRoom)
 			return
 		}
-		c.admit(r)
+		c.acceptRoom(r)
 		c.reply(call, struct{}{}, nil)
 	})
 	return err
@@ -75,8 +74,8 @@ func (c *Client) DeclineRoom(ctx context.Context, room ident.RoomID) error {
 	return err
 }
 
-// admit accepts a room.
-func (c *Core) admit(r *room) {
+// acceptRoom accepts a room.
+func (c *Core) acceptRoom(r *room) {
 	if _, asked := c.mem.admissions[r.id]; !asked {
 		return
 	}
@@ -104,7 +103,7 @@ func (c *Core) admits(r *room, was status) {
 	by := leafOf(inviter).account
 	if was == joined || known && c.acquainted(r, by) {
 		if was != joined {
-			c.admit(r)
+			c.acceptRoom(r)
 		}
 		return
 	}
@@ -112,18 +111,11 @@ func (c *Core) admits(r *room, was status) {
 }
 
 // acquainted reports whether a room into which an account has let this one needs no word of anybody: one of this account's
-// own devices has let this one in, or has done something in the room already; or that account is verified, or shares a
-// room which was accepted.
+// own devices has let this one in; or that account is verified, or shares a room which was accepted.
 func (c *Core) acquainted(r *room, by ident.AccountID) bool {
 	me := c.mem.account.me
 	if by == me.Account || !c.verifiedAt(by).IsZero() {
 		return true
-	}
-	for m := range r.group.Members() {
-		// A leaf that was renewed is one of a device that has committed, as it does before its first message.
-		if l := leafOf(m); l.account == me.Account && l.device != me.Device && m.Lifetime.NotAfter == 0 {
-			return true
-		}
 	}
 	if c.isBlocked(by) {
 		return false
@@ -135,12 +127,6 @@ func (c *Core) acquainted(r *room, by ident.AccountID) bool {
 		}
 	}
 	return false
-}
-
-// silent reports whether this device says nothing in a room: nobody has accepted it.
-func (c *Core) silent(r *room) bool {
-	_, asked := c.mem.admissions[r.id]
-	return asked && !r.leaving
 }
 
 // unseen reports whether a room is not shown: it was declined, or is somebody's who is blocked.
@@ -156,7 +142,7 @@ func (c *Core) heardIn(r *room, m *Message) {
 	switch {
 	case !asked:
 	case m.Account == c.mem.account.me.Account:
-		c.admit(r)
+		c.acceptRoom(r)
 	case a.declined && !r.direct.IsZero():
 		c.setAdmission(r, admission{inviter: a.inviter})
 	}

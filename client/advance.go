@@ -23,16 +23,15 @@ func (c *Core) advanceRoom(r *room) {
 	}
 	switch c.vol.logs[r.id].follow {
 	case unfollowed:
+		if r.placeless() {
+			return
+		}
 		c.followRoom(r)
 		return
 	case halted:
 		return
 	}
 	if !c.vol.connection.listed || !c.caughtUp(r) {
-		return
-	}
-	if c.silent(r) {
-		c.advanceSealed(r)
 		return
 	}
 	c.submitSealed(r)
@@ -48,7 +47,7 @@ func (c *Core) advanceRoom(r *room) {
 // advanceSealed commits what must be committed before anything is said. True: the outbox waits.
 func (c *Core) advanceSealed(r *room) bool {
 	if c.keyless(r) {
-		r.setProblem(errKeyless.Message)
+		c.advanceRejoin(r)
 		return true
 	}
 	if r.pending != nil {
@@ -168,11 +167,7 @@ func (c *Core) advanceLeaving(r *room) {
 			r.setProblem("leaving: " + err.Error())
 			return
 		}
-		w := &row{order: r.nextOrder, id: c.messageID(), kind: rowProposal, at: c.now, state: rowSealed,
-			epoch: group.Epoch(), payload: payload}
-		r.nextOrder++
-		r.rows = append(r.rows, w)
-		c.saveRow(r, w)
+		c.propose(r, rowProposal, group.Epoch(), payload)
 	}
 	c.submitSealed(r)
 }

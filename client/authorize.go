@@ -58,7 +58,7 @@ func Authorize(before roomState, commit change) error {
 	case len(commit.kinds) > 0:
 		return fmt.Errorf("client: proposals of kind %d have no place in a room", commit.kinds[0])
 	case commit.foreign:
-		return errors.New("client: only the committer may add or change the room's settings, and only the roster")
+		return errors.New("client: only the committer may add, remove others or change the room's settings, and only the roster")
 	case commit.external:
 		if err := authorizeExternal(before, commit); err != nil {
 			return err
@@ -73,8 +73,10 @@ func Authorize(before roomState, commit change) error {
 			return err
 		}
 	}
-	if err := authorizeRequests(commit); err != nil {
-		return err
+	for _, l := range commit.requested {
+		if err := authorizeRequest(before, commit, l); err != nil {
+			return err
+		}
 	}
 	return checkRoom(commit.after, j.added, commit.enrolled)
 }
@@ -120,20 +122,13 @@ func isRequested(commit change, l leaf) bool {
 	return false
 }
 
-// authorizeRequests lets devices in on their own word only where their account was a member all along.
-func authorizeRequests(commit change) error {
-	for _, l := range commit.requested {
-		if !commit.after.roster.has(l.account) {
-			return errors.New("client: a device asks to be let in whose account is no member")
-		}
-	}
-	return nil
-}
-
 // checkRoom says what is wrong with a room by itself: after a commit, and for who joins. Each device is there once, its
 // account is on the roster, and it was enrolled when the account's chain was as long as the roster says. Each account
 // that has just come has a device.
 func checkRoom(room roomState, added []ident.AccountID, enrolled func(leaf, uint64) (bool, error)) error {
+	if len(room.leaves) > maxDevices {
+		return errors.New("client: more devices than a room has places for")
+	}
 	devices := make(map[ident.DeviceID]bool, len(room.leaves))
 	accounts := make(map[ident.AccountID]bool, len(room.roster.members))
 	for _, l := range room.leaves {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"testing"
@@ -223,9 +224,12 @@ func (w world) acts(yield func(act)) {
 					yield(a)
 					a.requested = true
 					yield(a)
-					a.remove, a.asker = d, committer
-					yield(a)
-					a.add, a.requested = -1, false
+					for a.remove = range w.leaves {
+						if a.asker = committer; a.remove == d || !external {
+							yield(a)
+						}
+					}
+					a.remove, a.add, a.requested = d, -1, false
 					for a.asker = range w.leaves {
 						yield(a)
 					}
@@ -379,7 +383,7 @@ func (a act) wrong(before, after world) string {
 	case after.adds == roleReader || after.edits == roleReader:
 		return "readers may do something"
 	}
-	if wrong := a.wrongInvite(before, after); wrong != "" {
+	if wrong := cmp.Or(a.wrongInvite(before, after), a.wrongRequest(before, after)); wrong != "" {
 		return wrong
 	}
 	owners := 0
@@ -406,6 +410,27 @@ func (a act) wrong(before, after world) string {
 		case stays && enrolled && !last:
 			return "an enrolled device of a member is put out"
 		}
+	}
+	return ""
+}
+
+// wrongRequest is wrong for a device that comes on its own word.
+func (a act) wrongRequest(before, after world) string {
+	if a.add < 0 || !a.requested {
+		return ""
+	}
+	office := func(i int) bool { return before.roles[i] != 0 && before.roles[i] <= roleAdmin }
+	vacant := true
+	for i := range before.roles {
+		vacant = vacant && (i == a.add/2 || !office(i))
+	}
+	switch {
+	case before.roles[a.add/2] == 0 || after.roles[a.add/2] == 0:
+		return "a stranger comes on its own word"
+	case a.committer == a.add || a.external:
+		return "a device lets itself in"
+	case a.committer/2 != a.add/2 && !office(a.committer/2) && !vacant:
+		return "a device is let in by who may not"
 	}
 	return ""
 }

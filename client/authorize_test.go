@@ -110,9 +110,16 @@ func TestAuthorize(t *testing.T) {
 		{"a device that is not revoked", change{committer: carol, after: with(nil, nil), removals: by(bob, carol)}, false},
 		{"a device revoked later than the room knows", change{committer: carol, after: chain(bob, 3), removals: by(second, carol)}, false},
 		{"a revoked device", change{committer: carol, after: chain(bob, 4), removals: by(second, carol)}, true},
-		{"a device that asks to be let in anew", change{committer: carol, after: with(nil, nil), removals: by(bob, carol), requested: []leaf{bob}}, true},
-		{"another device than the one that asks", change{committer: carol, after: with(nil, nil), removals: by(owner, carol), requested: []leaf{bob}}, false},
-		{"a stranger that asks", change{committer: carol, after: with2(with(nil, nil), dave), requested: []leaf{dave}}, false},
+		{"owner lets a device in anew", change{committer: owner, after: with(nil, nil), removals: by(bob, owner), requested: []leaf{bob}}, true},
+		{"admin lets the owner in anew", change{committer: admin, after: with(nil, nil), removals: by(owner, admin), requested: []leaf{owner}}, true},
+		{"member lets a device in anew", change{committer: carol, after: with(nil, nil), removals: by(bob, carol), requested: []leaf{bob}}, false},
+		{"member lets the owner in, where there is an admin", change{committer: carol, after: with(nil, nil), removals: by(owner, carol), requested: []leaf{owner}}, false},
+		{"another device than the one that asks", change{committer: owner, after: with(nil, nil), removals: by(carol, owner), requested: []leaf{bob}}, false},
+		{"a stranger that asks", change{committer: owner, after: with2(with(nil, nil), dave), requested: []leaf{dave}}, false},
+		{"a stranger that asks and is added", change{committer: owner, after: with([]leaf{dave}, nil), requested: []leaf{dave}}, false},
+		{"who asks is removed", change{committer: owner, after: with(nil, []leaf{bob}), removals: by(bob, owner), requested: []leaf{bob}}, false},
+		{"a revoked device that asks", change{committer: owner, after: with2(chain(bob, 4), second), requested: []leaf{second}}, false},
+		{"who asks lets itself in", change{committer: owner, after: with(nil, nil), requested: []leaf{owner}}, false},
 		{"a device comes back from outside", change{committer: bob, external: true, after: with(nil, nil), removals: by(bob, bob)}, true},
 		{"from outside in another's place", change{committer: bob, external: true, after: with(nil, nil), removals: by(carol, bob)}, false},
 		{"from outside with settings", change{committer: owner, external: true, after: set(settings)}, false},
@@ -169,6 +176,38 @@ func TestAuthorize(t *testing.T) {
 		}
 		if err := Authorize(before, row.commit); (err == nil) != row.allowed {
 			t.Errorf("%s: got %v, want allowed=%v", row.name, err, row.allowed)
+		}
+	}
+}
+
+// TestAuthorizeRequest has who may let a device in anew, in rooms where that is nobody's office.
+func TestAuthorizeRequest(t *testing.T) {
+	owner, bob, carol := who(1), who(2), who(3)
+	phone := leaf{index: 8, account: owner.account, device: ident.DeviceID{88}}
+	three := newRoster("room", false, owner.account, 2).with([]ident.AccountID{bob.account, carol.account}, nil)
+	two := newRoster("", true, owner.account, 2).with([]ident.AccountID{bob.account}, nil)
+	for _, row := range []struct {
+		name       string
+		roster     roster
+		leaves     []leaf
+		committer  leaf
+		asks       leaf
+		wantLetsIn bool
+	}{
+		{"the only owner, by a member", three, []leaf{owner, bob, carol}, bob, owner, true},
+		{"the only owner beside its other device, by a member", three, []leaf{owner, phone, bob, carol}, bob, owner, true},
+		{"by one's own other device", three, []leaf{owner, phone, bob, carol}, phone, owner, true},
+		{"a member, by a member", three, []leaf{owner, bob, carol}, bob, carol, false},
+		{"in a 1:1 room, the owner", two, []leaf{owner, bob}, bob, owner, true},
+		{"in a 1:1 room, the other", two, []leaf{owner, bob}, owner, bob, true},
+		{"in a 1:1 room, beside one's own other device", two, []leaf{owner, phone, bob}, bob, owner, true},
+		{"by a stranger", three, []leaf{owner, bob, carol}, who(9), owner, false},
+	} {
+		before := roomState{row.roster, row.leaves}
+		commit := change{committer: row.committer, after: before, requested: []leaf{row.asks}, removals: []removal{{row.asks, row.committer}},
+			enrolled: func(leaf, uint64) (bool, error) { return true, nil }}
+		if err := Authorize(before, commit); (err == nil) != row.wantLetsIn {
+			t.Errorf("%s: got %v, want allowed=%v", row.name, err, row.wantLetsIn)
 		}
 	}
 }

@@ -96,6 +96,6 @@ func (c *Core) mayWrite(r *room) *Error {
 		handle := c.handle(r.direct)
 		return refuse(Refused, "snug unblock @"+handle, "you have blocked @%s", handle)
 	}
-	c.admit(r)
+	c.acceptRoom(r)
 	return nil
 }

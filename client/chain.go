@@ -35,8 +35,10 @@ func (c *Core) handle(account ident.AccountID) string {
 }
 
 // learnChain takes a chain that the server has shown. It may only continue the one that was seen before: an older or a
-// forked one is evidence against the server, or against the holder of the identity key, and is refused.
-func (c *Core) learnChain(account ident.AccountID, b []byte) error {
+// forked one is evidence against the server, or against the holder of the identity key, and is refused. No evidence is the
+// beginning of a chain that was only seen to be longer after the server had spoken, which another process may have: since
+// is how many statements it can have known at least.
+func (c *Core) learnChain(account ident.AccountID, b []byte, since int) error {
 	chain, err := ident.ParseChain(b)
 	if err != nil {
 		return err
@@ -46,6 +48,9 @@ func (c *Core) learnChain(account ident.AccountID, b []byte) error {
 	}
 	old := c.chain(account)
 	if old != nil {
+		if chain.Len() < old.Len() && chain.Len() >= since && old.Extends(chain) == nil {
+			return nil
+		}
 		if err := chain.Extends(old); err != nil {
 			c.accuse(account, err)
 			return err
@@ -99,10 +104,11 @@ func conflictWord(err error) string {
 	return "not to be verified"
 }
 
-func (c *Core) receivedChain(account, chain []byte) {
+// receivedChain takes a chain that the server has told of; since is learnChain's.
+func (c *Core) receivedChain(account, chain []byte, since int) {
 	id, err := ident.AccountIDFromBytes(account)
 	if err == nil {
-		err = c.learnChain(id, chain)
+		err = c.learnChain(id, chain, since)
 	}
 	if err != nil {
 		c.cfg.log.Warn("refused a chain", "account", id, "error", err)
@@ -114,13 +120,17 @@ func (c *Core) receivedChain(account, chain []byte) {
 func (c *Core) fetchChains(name string, accounts []ident.AccountID, then func(c *Core)) {
 	page := accounts[:min(len(accounts), wire.MaxAccounts)]
 	body := new(wire.GetChains)
+	known := make(map[ident.AccountID]int, len(page))
 	for _, account := range page {
 		body.Accounts = append(body.Accounts, account.Bytes())
+		if chain := c.chain(account); chain != nil {
+			known[account] = chain.Len()
+		}
 	}
 	c.ask(request{name: name, needs: ready, sticky: true,
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_GetChains{GetChains: body}},
 		then: func(c *Core, reply *wire.ServerFrame) {
-			rest := c.learnChains(reply.GetChains(), accounts)
+			rest := c.learnChains(reply.GetChains(), accounts, known)
 			if len(rest) > 0 && len(rest) < len(accounts) {
 				c.fetchChains(name, rest, then)
 				return
@@ -131,13 +141,14 @@ func (c *Core) fetchChains(name string, accounts []ident.AccountID, then func(c 
 }
 
 // learnChains takes an answer and gives the accounts that come after the last one in it: the answer may be cut short,
-// and leaves out accounts that do not exist.
-func (c *Core) learnChains(chains *wire.Chains, asked []ident.AccountID) (rest []ident.AccountID) {
+// and leaves out accounts that do not exist. known is how long the chains were when this device asked.
+func (c *Core) learnChains(chains *wire.Chains, asked []ident.AccountID, known map[ident.AccountID]int) (rest []ident.AccountID) {
 	if chains == nil || len(chains.Chains) == 0 {
 		return nil
 	}
 	for _, ac := range chains.Chains {
-		c.receivedChain(ac.Account, ac.Chain)
+		id, _ := ident.AccountIDFromBytes(ac.Account)
+		c.receivedChain(ac.Account, ac.Chain, known[id])
 		if c.mem.account == nil {
 			return nil
 		}

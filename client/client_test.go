@@ -103,6 +103,9 @@ func (p *person) send(room ident.RoomID, text string) client.Sent {
 	return sent
 }
 
+// notYet is the row of what was before a device came into a room.
+const notYet = "gap: this device was not in the room yet"
+
 // texts gives what is said in a room, as "from: text", after catching up.
 func (p *person) texts(room ident.RoomID) []string {
 	p.t.Helper()

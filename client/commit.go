@@ -43,9 +43,14 @@ func (c *Core) loadPending() {
 		id, err := ident.ParseRoomID(strings.TrimPrefix(record.Key, keyPending))
 		p, pendingErr := decodePending(record.Value)
 		r := c.mem.rooms[id]
-		if err != nil || pendingErr != nil || r == nil {
-			c.fail(failed("reading a pending commit", errors.Join(err, pendingErr, errRecord)))
-			return
+		if err != nil || r == nil {
+			continue
+		}
+		if pendingErr != nil {
+			// It may have won, and could not be merged.
+			c.delete(record.Key)
+			c.startRejoin(r, causeDamaged)
+			continue
 		}
 		r.pending = p
 	}
@@ -61,15 +66,13 @@ func (c *Core) dropPending(r *room) {
 // startCommit makes the planned commit and stores it. It is sent once it is durable.
 func (c *Core) startCommit(r *room, p *plan) {
 	group := c.group(r)
-	options := mls.CommitOptions{Now: c.now, Pending: c.leavesOnly(group, p)}
-	envelope := new(wire.CommitEnvelope)
+	options := mls.CommitOptions{Now: c.now, Pending: c.chosen(group, p)}
 	for _, l := range p.add {
 		keyPackage, err := mls.ParseKeyPackage(c.vol.packages[l.device].keyPackage)
 		if err != nil {
 			continue
 		}
 		options.ByValue = append(options.ByValue, &mls.Add{KeyPackage: keyPackage})
-		envelope.Added = append(envelope.Added, &wire.DeviceRef{Account: l.account.Bytes(), Device: l.device.Bytes()})
 	}
 	for _, l := range p.remove {
 		options.ByValue = append(options.ByValue, &mls.Remove{Removed: l.index})
@@ -82,25 +85,33 @@ func (c *Core) startCommit(r *room, p *plan) {
 	options.AuthenticatedData = id.Bytes()
 	staged, err := group.Commit(options)
 	if err != nil {
+		c.ignoreRequests(r)
 		c.retryCommit(r, "it cannot be done: "+err.Error())
 		return
 	}
-	for _, m := range staged.Removed() {
-		l := leafOf(m)
-		envelope.Removed = append(envelope.Removed, &wire.DeviceRef{Account: l.account.Bytes(), Device: l.device.Bytes()})
-	}
-	envelope.Welcome = staged.Welcome()
+	envelope := &wire.CommitEnvelope{Added: refsOf(staged.Added()), Removed: refsOf(staged.Removed()), Welcome: staged.Welcome()}
 	for _, l := range p.add {
 		delete(c.vol.packages, l.device)
 	}
 	c.savePending(r, id, staged, envelope)
 }
 
-// leavesOnly chooses the pending proposals by which the plan's accounts go. Two devices of one account may have asked for
-// the same removal.
-func (c *Core) leavesOnly(group *mls.Group, p *plan) func(*mls.ReceivedProposal) bool {
+func refsOf(members []mls.Member) (refs []*wire.DeviceRef) {
+	for _, m := range members {
+		l := leafOf(m)
+		refs = append(refs, &wire.DeviceRef{Account: l.account.Bytes(), Device: l.device.Bytes()})
+	}
+	return refs
+}
+
+// chosen gives the pending proposals that the plan carries out: its requests, and those by which its accounts go. Two
+// devices of one account may have asked for the same removal.
+func (c *Core) chosen(group *mls.Group, p *plan) func(*mls.ReceivedProposal) bool {
 	taken := make(map[mls.LeafIndex]*mls.ReceivedProposal)
 	return func(proposal *mls.ReceivedProposal) bool {
+		if proposal.From == mls.SenderNewMemberProposal {
+			return p.requests[leafOf(proposal.Sender).device] == proposal.Proposal
+		}
 		account, ok := c.leaveProposal(group, proposal)
 		if !ok || !slices.Contains(p.leaving, account) {
 			return false
@@ -123,6 +134,7 @@ func (c *Core) savePending(r *room, id ident.MessageID, staged *mls.StagedCommit
 		return
 	}
 	if len(b) > wire.MaxCommit {
+		c.ignoreRequests(r)
 		c.retryCommit(r, "the room is too large for this change")
 		return
 	}
@@ -165,6 +177,7 @@ func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Erro
 	case e.Code == wire.ErrorCode_ERROR_CODE_EPOCH:
 		c.grew(room, e.Seq)
 		c.dropPending(r)
+		c.lostRace(r)
 		r.replan = true
 		if e.Seq <= r.seq && c.caughtUp(r) && c.elsewhere(r, e.Epoch) {
 			c.halt(r, "the server is at another state of the room than its history leads to")
@@ -173,6 +186,7 @@ func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Erro
 		c.vol.submitAt[room] = c.now.Add(retryAfter(e))
 	default:
 		c.dropPending(r)
+		c.ignoreRequests(r)
 		c.retryCommit(r, e.Message)
 	}
 }
@@ -182,9 +196,6 @@ func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Erro
 func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 	m.Kind = Notice
 	group := c.group(r)
-	if group == nil {
-		return errors.New("this device has no keys of the room")
-	}
 	staged, err := c.stagedOf(r, group, entry, m)
 	if err != nil {
 		return fmt.Errorf("a change of the room cannot be carried out: %w", err)
@@ -195,16 +206,26 @@ func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 		return err
 	}
 	m.Text = c.noticeOf(before, after, staged)
+	if r.pending != nil && !staged.Own() {
+		c.lostRace(r)
+	}
 	c.dropPending(r)
 	r.replan, r.dirty = true, true
 	if staged.RemovesSelf() {
-		c.removedFrom(r)
+		if slices.ContainsFunc(staged.Added(), func(m mls.Member) bool { return leafOf(m).device == c.mem.account.me.Device }) {
+			c.startRejoin(r, causeAnew)
+		} else {
+			c.removedFrom(r)
+		}
 		return nil
 	}
 	if err := group.Merge(staged); err != nil {
 		return fmt.Errorf("a change of the room cannot be carried out: %w", err)
 	}
 	r.cachedRoster = &after
+	if !after.equal(before) {
+		c.keepRoster(r)
+	}
 	c.settleWants(r, after)
 	if staged.Own() {
 		c.healed(r)
@@ -235,12 +256,19 @@ func (c *Core) stagedOf(r *room, group *mls.Group, entry *wire.Entry, m *Message
 	return staged, nil
 }
 
+// causeAnew is why a device that could follow the room is let in anew all the same: it has asked earlier, and its store was
+// put back since.
+const causeAnew = "this device was let in anew"
+
 // removedFrom ends the room for this device.
 func (c *Core) removedFrom(r *room) {
+	if group := c.group(r); group != nil {
+		c.put(keyPastEpoch(r.id), encodePast(group.Epoch()))
+	}
 	r.status, r.wanted = left, nil
 	c.dropGroup(r)
 	for _, w := range slices.Clone(r.rows) {
-		if w.kind == rowProposal {
+		if w.kind != rowText {
 			c.finishRow(r, w.id)
 		} else if w.state != rowFailed {
 			c.failRow(r, w, "you are no longer in this room")

@@ -120,6 +120,7 @@ func (c *Core) wantsConnection() bool {
 func (c *Core) connected() {
 	k := &c.vol.connection
 	k.phase, k.draining, k.listed = greeting, false, false
+	c.missedRenewals()
 	hello := &wire.Hello{Versions: []uint32{wire.Version}, Agent: c.cfg.agent}
 	c.ask(request{name: "hello", needs: greeting, frame: &wire.ClientFrame{Body: &wire.ClientFrame_Hello{Hello: hello}},
 		then: (*Core).greeted, refused: func(c *Core, e *wire.Error) { c.connectionRefused(serverError(e)) }})
@@ -263,7 +264,7 @@ func (c *Core) received(b []byte) {
 	case *wire.ServerFrame_Welcome:
 		c.receivedWelcome(body.Welcome)
 	case *wire.ServerFrame_Chain:
-		c.receivedChain(body.Chain.Account, body.Chain.Chain)
+		c.receivedChain(body.Chain.Account, body.Chain.Chain, 0)
 	case *wire.ServerFrame_AccountsChanged:
 		c.emit(AccountsChanged{})
 	case *wire.ServerFrame_RoomChanged:
@@ -315,6 +316,9 @@ func (c *Core) nextWake() time.Time {
 	}
 	for _, t := range c.vol.submitAt {
 		sooner(t)
+	}
+	for _, planned := range c.vol.renewals {
+		sooner(planned.at)
 	}
 	return wake
 }

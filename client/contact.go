@@ -98,7 +98,7 @@ func (c *Core) contact(account ident.AccountID) (Contact, error) {
 	case account == c.mem.account.me.Account:
 		return Contact{}, refuse(Usage, "the number is for you and somebody else", "there is no safety number with oneself")
 	case theirs == nil:
-		return Contact{}, refuse(NotFound, "snug users lists the people", "this device does not know that account")
+		return Contact{}, refuse(NotFound, "look whether it is written right", "this device does not know that account").run("snug users")
 	}
 	contact := Contact{Account: account, Handle: theirs.Handle().String(), SafetyNumber: ident.NewSafetyNumber(ours, theirs)}
 	contact.VerifiedAt = c.verifiedAt(account)
@@ -208,8 +208,9 @@ func (c *Core) refuseStranger(r *room) {
 }
 
 func errStranger(handle string) *Error {
-	return refuse(Refused, "compare safety numbers: snug verify @"+handle+"; or go on without: snug verify @"+handle+" --accept",
-		"@%s is another account than the one that you have verified: its keys are others", handle)
+	return refuse(Refused, "compare safety numbers with them, or go on without",
+		"@%s is another account than the one that you have verified: its keys are others", handle).
+		run("snug verify @" + handle + ", or snug verify @" + handle + " --accept")
 }
 
 // verified is the record of an account that was verified.

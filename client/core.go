@@ -81,10 +81,14 @@ type volatile struct {
 	welcomes map[ident.RoomID]*wire.WelcomeEvent
 	// packages are claimed key packages by device; an empty one says that the device had none.
 	packages map[ident.DeviceID]claimed
+	// differing are the rooms of which a member has last shown another history.
+	differing map[ident.RoomID]differing
 	// commitAt and submitAt are the earliest times of the room's next commit and next Submit.
 	commitAt, submitAt map[ident.RoomID]time.Time
 	// knocks are letters of who asks to be let into this device's rooms.
 	knocks []heardKnock
+	// renewals are when this device renews its keys of a room by itself.
+	renewals map[ident.RoomID]renewal
 	// begun says that the store was read once: from then on, what appears in it is news.
 	begun bool
 	// link is the device being linked, from either end; nil where none is. It is never changed in place.
@@ -99,6 +103,8 @@ func newVolatile() volatile {
 		logs: make(map[ident.RoomID]serverLog), blocked: make(map[ident.RoomID]blocked),
 		welcomes: make(map[ident.RoomID]*wire.WelcomeEvent), packages: make(map[ident.DeviceID]claimed),
 		commitAt: make(map[ident.RoomID]time.Time), submitAt: make(map[ident.RoomID]time.Time),
+		renewals:  make(map[ident.RoomID]renewal),
+		differing: make(map[ident.RoomID]differing),
 	}
 }
 
@@ -114,6 +120,8 @@ func (v volatile) clone() volatile {
 	v.packages = maps.Clone(v.packages)
 	v.commitAt = maps.Clone(v.commitAt)
 	v.submitAt = maps.Clone(v.submitAt)
+	v.renewals = maps.Clone(v.renewals)
+	v.differing = maps.Clone(v.differing)
 	return v
 }
 

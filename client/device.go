@@ -70,7 +70,7 @@ func (c *Core) renamed(device ident.DeviceID, name string) {
 // every room takes it out. It keeps what it has read. For this device there is Logout.
 func (c *Client) RevokeDevice(ctx context.Context, device ident.DeviceID) error {
 	if me, ok := c.Me(); ok && me.Device == device {
-		return refuse(Usage, "snug logout signs this device out", "this is the device that you are using")
+		return refuse(Usage, "sign out instead", "this is the device that you are using").run("snug logout")
 	}
 	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) {
 		c.extendChain(chainChange{call: call, statement: ident.Revoke{Device: device}, frame: revokeFrame, done: func(*Core) {}}, maxLoginTries)
@@ -87,7 +87,7 @@ func revokeFrame(chain []byte) *wire.ClientFrame {
 func (c *Client) Logout(ctx context.Context) error {
 	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) { c.logout(call, maxLoginTries) })
 	if e, ok := err.(*Error); ok && e.Code == Unreachable {
-		return &Error{Code: Unreachable, Message: e.Message, Hint: "try again later, or snug logout --forget leaves without the server", cause: e.cause}
+		return &Error{Code: Unreachable, Message: e.Message, Hint: "try again later, or leave without the server", Command: "snug logout --forget", cause: e.cause}
 	}
 	return err
 }
@@ -138,7 +138,7 @@ func (c *Core) extendChain(change chainChange, tries int) {
 			change.done(c)
 			// The server's own word of it may have come before, or that of a device which was quicker still.
 			if c.mem.account != nil && c.chain(account).Extends(chain) != nil {
-				c.receivedChain(account[:], chain.Marshal())
+				c.receivedChain(account[:], chain.Marshal(), chain.Len())
 			}
 		},
 		refused: func(c *Core, e *wire.Error) {
@@ -170,11 +170,11 @@ func statementError(chain *ident.Chain, s ident.Statement, err error) error {
 	case ident.Revoke:
 		device = s.Device
 	}
-	const hint = "snug devices lists the devices"
+	const hint = "look at the list of your devices"
 	if d, ok := chain.EverEnrolled(device); !ok {
-		return refuse(NotFound, hint, "this account has no such device")
+		return refuse(NotFound, hint, "this account has no such device").run("snug devices")
 	} else if d.Revoked {
-		return refuse(Refused, hint, "that device is revoked already")
+		return refuse(Refused, hint, "that device is revoked already").run("snug devices")
 	}
 	return failed("adding to the account's chain", err)
 }

@@ -355,7 +355,8 @@ func call[T any](ctx context.Context, c *Client, begin func(c *Core, call uint64
 	return value.(T), nil
 }
 
-var errSignedOut = refuse(Refused, "snug register makes an account, snug login signs in", "nobody is signed in on this device")
+var errSignedOut = refuse(Refused, "sign in, or make an account", "nobody is signed in on this device").
+	run("snug login HANDLE, or snug register HANDLE")
 
 // do steps begin and waits for the answer, signed in or not.
 func (c *Client) do(ctx context.Context, begin func(c *Core, call uint64)) (any, error) {

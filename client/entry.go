@@ -69,6 +69,10 @@ func (c *Core) receivedEntries(entries *wire.Entries) {
 			return
 		}
 		c.grew(id, entry.Seq)
+		if entry.Seq == r.seq && string(entry.Head) != string(r.head[:]) {
+			c.halt(r, fmt.Sprintf("the server's history has another message %d than it had", entry.Seq))
+			return
+		}
 		if entry.Seq <= r.seq {
 			continue
 		}
@@ -80,11 +84,17 @@ func (c *Core) receivedEntries(entries *wire.Entries) {
 
 // processEntry takes the next entry of a log; false: the log does not go on for now.
 func (c *Core) processEntry(r *room, entry *wire.Entry) bool {
-	if entry.Seq != r.seq+1 {
+	head, err := entryHead(r.id, r.head, entry)
+	switch {
+	case entry.Seq > r.seq+1 && r.rejoin != nil:
+		// Since a Welcome that this device did not believe, or has not got yet, it is not handed what came before that.
+		head, err = ident.HashFromBytes(entry.Head)
+		c.passStretch(r, entry.Seq)
+		r.since = entry.Seq - 1
+	case entry.Seq != r.seq+1:
 		c.halt(r, fmt.Sprintf("the server left out messages: %d follows %d", entry.Seq, r.seq))
 		return false
 	}
-	head, err := entryHead(r.id, r.head, entry)
 	if err != nil || string(entry.Head) != string(head[:]) {
 		c.halt(r, fmt.Sprintf("the server's history does not add up at message %d", entry.Seq))
 		return false
@@ -103,10 +113,22 @@ func (c *Core) processEntry(r *room, entry *wire.Entry) bool {
 		return false
 	}
 	r.seq, r.head, r.dirty = entry.Seq, head, true
-	r.setProblem("")
+	if r.rejoin == nil {
+		r.setProblem("")
+	}
+	c.reached(r.id, epochAfter(entry))
 	delete(c.vol.blocked, r.id)
+	c.keepHead(r)
 	c.keep(r, message)
 	return true
+}
+
+// epochAfter is the epoch of a sealed room after an entry.
+func epochAfter(entry *wire.Entry) uint64 {
+	if entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT {
+		return entry.Epoch + 1
+	}
+	return entry.Epoch
 }
 
 // entryHead computes the head after an entry.
@@ -168,11 +190,13 @@ func (c *Core) block(r *room, seq uint64) bool {
 func (c *Core) interpret(r *room, entry *wire.Entry) (*Message, error) {
 	m := c.envelope(r, entry)
 	switch {
+	case c.keyless(r):
+		c.passEntry(r, entry, m)
 	case r.kind == OpenToAll && entry.Kind == wire.EntryKind_ENTRY_KIND_OPEN:
 		c.openEntry(r, entry, m)
 		// The signature is good at any place of the log, so that it counts once.
 		if m.Kind == Text && c.get(keySaidMessage(r.id, m.Device, m.ID)) != nil {
-			m.gap(saidBefore)
+			m.gap(gapSaidBefore)
 		}
 	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_SEALED:
 		c.sealedEntry(r, entry, m)
@@ -181,7 +205,7 @@ func (c *Core) interpret(r *room, entry *wire.Entry) (*Message, error) {
 	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT:
 		return m, c.commitEntry(r, entry, m)
 	default:
-		m.gap("of a kind that does not belong in this room")
+		m.gap(gapForeign)
 	}
 	return m, nil
 }
@@ -195,13 +219,8 @@ func (c *Core) envelope(r *room, entry *wire.Entry) *Message {
 	return m
 }
 
-func (m *Message) gap(cause string) { m.Kind, m.Gap, m.Text = Gap, cause, "" }
-
 // own reports whether this device is said to have sent the entry.
 func (c *Core) own(m *Message) bool { return m.Device == c.mem.account.me.Device }
-
-// saidBefore is why a signed message is not shown a second time.
-const saidBefore = "it was said before, and the server shows it again"
 
 // openEntry verifies a signed entry of an open room.
 func (c *Core) openEntry(r *room, entry *wire.Entry, m *Message) {
@@ -226,23 +245,24 @@ func (c *Core) openEntry(r *room, entry *wire.Entry, m *Message) {
 	m.content(payload.Content)
 }
 
-// content reads what somebody says.
-func (m *Message) content(b []byte) {
+// content reads what somebody says; nil where it cannot be shown.
+func (m *Message) content(b []byte) *wire.Content {
 	content := new(wire.Content)
 	if content.UnmarshalVT(b) != nil {
 		m.gap("its content does not parse")
-		return
+		return nil
 	}
 	text, ok := content.Body.(*wire.Content_Text)
 	if !ok {
-		m.gap("of a kind that this version does not know")
-		return
+		m.gap(gapUnknown)
+		return nil
 	}
 	if CheckText(text.Text) != nil {
 		m.gap("its text is malformed")
-		return
+		return nil
 	}
 	m.Kind, m.Text = Text, text.Text
+	return content
 }
 
 // sealedEntry opens a message of a sealed room. This device's own are known from the outbox.
@@ -251,12 +271,7 @@ func (c *Core) sealedEntry(r *room, entry *wire.Entry, m *Message) {
 		c.ownEntry(r, entry, m)
 		return
 	}
-	group := c.group(r)
-	if group == nil {
-		m.gap("this device has no keys for it")
-		return
-	}
-	result, err := group.Process(entry.Payload)
+	result, err := c.group(r).Process(entry.Payload)
 	if err != nil {
 		m.gap("not decryptable: " + reason(err))
 		return
@@ -267,14 +282,16 @@ func (c *Core) sealedEntry(r *room, entry *wire.Entry, m *Message) {
 		return
 	}
 	if l := leafOf(opened.Sender); l.device != m.Device || l.account != m.Account || string(opened.AuthenticatedData) != string(entry.Id) {
-		m.gap("it was written by another device, or as another message, than the server says")
+		m.gap(gapImpostor)
 		return
 	}
 	if rank, _ := c.roster(r).role(m.Account); rank == roleReader {
-		m.gap("its sender may only read in this room")
+		m.gap(gapReader)
 		return
 	}
-	m.content(opened.Data)
+	if content := m.content(opened.Data); content != nil {
+		c.compare(r, m, content)
+	}
 }
 
 // ownEntry takes a message of this device from its outbox row.
@@ -294,21 +311,21 @@ func (c *Core) ownEntry(r *room, entry *wire.Entry, m *Message) {
 // proposalEntry takes a proposal, which waits for a commit.
 func (c *Core) proposalEntry(r *room, entry *wire.Entry, m *Message) {
 	m.Kind = Notice // hidden: what it leads to is shown
-	group := c.group(r)
-	if group == nil {
-		m.gap("this device has no keys for it")
-		return
-	}
-	if c.own(m) {
+	if c.own(m) && r.row(m.ID) != nil {
 		return // pending since it was made
 	}
-	result, err := group.Process(entry.Payload)
+	c.proposer = leaf{account: m.Account, device: m.Device}
+	result, err := c.group(r).Process(entry.Payload)
+	c.proposer = leaf{}
+	if errors.Is(err, errNotAdmitted) || err != nil && c.own(m) {
+		return // nobody takes it in
+	}
 	if err != nil {
-		m.gap("not decryptable: " + reason(err))
+		m.gap(gapProposal + reason(err))
 		return
 	}
 	if _, ok := result.(*mls.ReceivedProposal); !ok {
-		m.gap("it is not what the server says it is")
+		m.gap(gapProposal + "it is not what the server says it is")
 		return
 	}
 	r.replan = true

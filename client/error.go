@@ -24,8 +24,10 @@ type Error struct {
 	Code Code
 	// Message says what failed: lower case, no stop.
 	Message string
-	// Hint says what to do about it. May be empty.
+	// Hint says what to do about it, wherever one is. May be empty.
 	Hint string
+	// Command is the command line that does it, for who sits at a terminal: others have buttons. May be empty.
+	Command string
 
 	cause error
 }
@@ -38,6 +40,12 @@ func (e *Error) Unwrap() error { return e.cause }
 // refuse makes an error of code.
 func refuse(code Code, hint, format string, args ...any) *Error {
 	return &Error{Code: code, Message: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// run names the command line that helps.
+func (e *Error) run(command string) *Error {
+	e.Command = command
+	return e
 }
 
 // failed wraps a failure of the machinery.

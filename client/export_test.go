@@ -18,6 +18,17 @@ func (c *Client) StretchCheaply() {
 	c.params = func() ident.PassphraseParams { return cheap }
 }
 
+// StretchInName stretches as cheaply, and says that it did what a real server insists upon.
+func (c *Client) StretchInName() {
+	c.params = ident.DefaultPassphraseParams
+	c.stretch = func(passphrase string, salt []byte, _ ident.PassphraseParams) (ident.AuthKey, ident.WrapKey, error) {
+		return ident.DerivePassphraseKeysInsecure(passphrase, salt, cheap)
+	}
+}
+
+// StretchTruly stretches as people's clients do.
+func (c *Client) StretchTruly() { c.stretch = ident.DerivePassphraseKeys }
+
 var cheap = ident.PassphraseParams{MemoryKiB: 8, Passes: 1, Lanes: 1}
 
 // Stepper drives a core by hand. Output is what its last step asked for.
@@ -64,6 +75,14 @@ func (s *Stepper) Disconnected() StepFunc      { return s.of(inputDisconnected{i
 func (s *Stepper) Frame(frame []byte) StepFunc { return s.of(inputFrame{frame}) }
 func (s *Stepper) Rollback()                   { s.core.rollback() }
 func (s *Stepper) Key() ident.PublicKey        { return s.core.mem.key.Public() }
+func (s *Stepper) Device() ident.DeviceID      { return s.me().Device }
+func (s *Stepper) Account() ident.AccountID    { return s.me().Account }
+func (s *Stepper) me() Me {
+	if s.core.mem == nil || s.core.mem.account == nil {
+		return Me{}
+	}
+	return s.core.mem.account.me
+}
 func (s *Stepper) verb(call uint64, begin func(c *Core)) StepFunc {
 	return s.of(inputCall{call, func(c *Core, _ uint64) { begin(c) }})
 }
@@ -73,4 +92,15 @@ func LimitRooms(t interface{ Cleanup(func()) }, devices int) {
 	was := roomLimit
 	roomLimit = devices
 	t.Cleanup(func() { roomLimit = was })
+}
+
+// KeyPackageAt makes a key package as this device would have done at another time.
+func (c *Client) KeyPackageAt(ctx context.Context, at time.Time) ([]byte, error) {
+	return call[[]byte](ctx, c, func(c *Core, call uint64) {
+		now, me := c.now, c.mem.account.me
+		c.now = at
+		packages, _ := c.newKeyPackages(c.chain(me.Account), me.Device, 1)
+		c.now = now
+		c.reply(call, packages[0], nil)
+	})
 }

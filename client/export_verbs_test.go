@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"snug/internal/ident"
+	"snug/mls"
 )
 
 func (s *Stepper) Register(call uint64, handle string) StepFunc {
@@ -43,6 +44,11 @@ func (s *Stepper) RenameSelf(call uint64, name string) StepFunc {
 
 func (s *Stepper) Send(call uint64, room ident.RoomID, text string) StepFunc {
 	return s.verb(call, func(c *Core) { c.send(call, room, text) })
+}
+
+// History answers with what this device has stored of a room.
+func (s *Stepper) History(call uint64, room ident.RoomID, options HistoryOptions) StepFunc {
+	return s.verb(call, func(c *Core) { c.reply(call, c.local(c.mem.rooms[room], options), nil) })
 }
 
 func (s *Stepper) Leave(call uint64, room ident.RoomID) StepFunc {
@@ -95,16 +101,44 @@ func (c *Client) SendUnchecked(room ident.RoomID, text string) {
 	})
 }
 
+// OwnAdd makes the proposal of this device to be added to a room in an epoch, whatever that is good for.
+func (c *Client) OwnAdd(room ident.RoomID, epoch uint64) []byte {
+	payload, err := call[[]byte](context.Background(), c, func(c *Core, call uint64) {
+		me := c.mem.account.me
+		kp := c.newKeyPackage(c.chain(me.Account), me.Device, false)
+		payload, err := mls.ProposeOwnAdd(mls.Place{Suite: kp.Suite, GroupID: room.Bytes(), Epoch: epoch}, kp, c.mem.key.Signer())
+		c.reply(call, payload, err)
+	})
+	if err != nil {
+		panic(err)
+	}
+	return payload
+}
+
+// AskedWith gives the key package with which a store's device asks to be let into a room anew.
+func AskedWith(records map[string][]byte, room ident.RoomID) []byte {
+	j, err := decodeRejoin(records[keyRejoin(room)])
+	if err != nil {
+		return nil
+	}
+	return j.keyPackage
+}
+
 // View gives what the core knows of its rooms; between steps only.
 type View struct {
 	ID       ident.RoomID
 	Joined   bool
+	Keyless  bool
+	Refusals uint64
+	// Waits are the accounts that may let this device in anew, as far as it knows.
+	Waits    []ident.AccountID
 	Seq      uint64
 	Since    uint64
 	Problem  string
 	Epoch    uint64
 	Roster   string
 	Leaves   int
+	Pending  int
 	Undone   int // outbox rows, wishes, a pending commit
 	Debug    string
 	Messages []Message
@@ -114,8 +148,19 @@ func (s *Stepper) Rooms() (views []View) { return s.core.views() }
 
 func (c *Core) views() (views []View) {
 	for _, id := range c.mem.order {
-		r := c.mem.rooms[id]
+		r, rejoins := c.mem.rooms[id], ""
 		v := View{ID: id, Joined: r.status == joined, Seq: r.seq, Since: r.since, Problem: r.problem, Undone: len(r.wanted)}
+		if r.rejoin != nil {
+			v.Keyless, v.Refusals = true, r.rejoin.refusals
+			debug := *r.rejoin
+			debug.keyPackage, debug.ref = nil, ""
+			for _, m := range known(r).members {
+				if mayLetIn(known(r), m.account, c.mem.account.me.Account) {
+					v.Waits = append(v.Waits, m.account)
+				}
+			}
+			rejoins = fmt.Sprintf("; rejoin %+v", debug)
+		}
 		for _, w := range r.rows {
 			if w.state != rowFailed {
 				v.Undone++
@@ -126,11 +171,13 @@ func (c *Core) views() (views []View) {
 		}
 		v.Debug = fmt.Sprintf("pending %v, wanted %v, leaving %v asked %d, log %+v, commitAt %v, submitAt %v, replan %v", r.pending != nil, r.wanted,
 			r.leaving, r.leaveAsked, c.vol.logs[id], c.vol.commitAt[id], c.vol.submitAt[id], r.replan)
+		v.Debug += rejoins
 		for _, w := range r.rows {
 			v.Debug += fmt.Sprintf("; row kind %d state %d epoch %d", w.kind, w.state, w.epoch)
 		}
 		if r.group != nil {
 			v.Epoch = r.group.Epoch()
+			v.Pending = len(r.group.Pending())
 			v.Roster = string(c.roster(r).encode())
 			for range r.group.Members() {
 				v.Leaves++
@@ -139,6 +186,13 @@ func (c *Core) views() (views []View) {
 		views = append(views, v)
 	}
 	return views
+}
+
+func known(r *room) roster {
+	if r.cachedRoster == nil {
+		return roster{}
+	}
+	return *r.cachedRoster
 }
 
 // ReadMessages decodes what a store holds of a room.
@@ -151,4 +205,11 @@ func ReadMessages(records map[string][]byte, room ident.RoomID, upTo uint64) (me
 		}
 	}
 	return messages
+}
+
+// Hidden reports whether a store holds an entry of a room of which there is nothing to show.
+func Hidden(records map[string][]byte, room ident.RoomID, seq uint64) bool {
+	b, ok := records[keyMessage(room, seq)]
+	m, err := decodeMessage(room, seq, b)
+	return ok && err == nil && m.hidden()
 }

@@ -13,12 +13,16 @@ import (
 
 // group gives the room's MLS group, loaded when it is first needed; nil where the room has none.
 func (c *Core) group(r *room) *mls.Group {
-	if r.group != nil || r.kind != Sealed || r.status == left {
+	if r.group != nil || r.kind != Sealed || r.status != joined || r.rejoin != nil {
 		return r.group
 	}
 	prefix := keyGroup(r.id)
 	records := c.scan(ScanOptions{Prefix: prefix})
+	if c.err != nil {
+		return nil // nothing is known
+	}
 	if len(records) == 0 {
+		c.startRejoin(r, causeLost)
 		return nil
 	}
 	var all iter.Seq2[string, []byte] = func(yield func(string, []byte) bool) {
@@ -29,13 +33,23 @@ func (c *Core) group(r *room) *mls.Group {
 		}
 	}
 	group, err := mls.LoadGroup(c.groupConfig(r.id), all)
+	if err == nil {
+		_, err = rosterOf(group.Extensions())
+	}
 	if err != nil {
-		c.fail(failed("reading the keys of room "+r.id.String(), err))
+		c.cfg.log.Error("the keys of a room cannot be read", "room", r.id, "error", err)
+		c.startRejoin(r, causeDamaged)
 		return nil
 	}
 	r.group = group
+	if _, err := decodeRoster(c.get(keyRoster(r.id))); err != nil { // damaged, or of before rosters were kept
+		c.keepRoster(r)
+	}
 	return group
 }
+
+// keepRoster stores what the members agree upon apart from the group, for when that is lost.
+func (c *Core) keepRoster(r *room) { c.put(keyRoster(r.id), c.roster(r).encode()) }
 
 // elsewhere reports whether the server is at another epoch than this device's group; never where there is none.
 func (c *Core) elsewhere(r *room, epoch uint64) bool {
@@ -47,7 +61,10 @@ func (c *Core) elsewhere(r *room, epoch uint64) bool {
 func (c *Core) dropGroup(r *room) {
 	r.group, r.cachedRoster = nil, nil
 	c.erase(keyGroup(r.id))
+	c.delete(keyRoster(r.id))
 	c.dropPending(r)
+	c.endRejoin(r)
+	delete(c.vol.renewals, r.id)
 }
 
 func (c *Core) groupConfig(room ident.RoomID) mls.Config {
@@ -55,6 +72,7 @@ func (c *Core) groupConfig(room ident.RoomID) mls.Config {
 		Verifier: &memberVerifier{core: c, room: room},
 		Policy:   mls.PolicyFunc(func(commit *mls.CommitContext) error { return c.judge(room, commit) }),
 		Signer:   c.mem.key.Signer(),
+		Admit:    func(p *mls.ReceivedProposal) error { return c.admit(room, p) },
 	}
 }
 
@@ -150,8 +168,13 @@ func (c *Core) judge(room ident.RoomID, commit *mls.CommitContext) error {
 	for _, p := range commit.Proposals {
 		switch proposal := p.Proposal.(type) {
 		case *mls.Add:
-			judged.added = append(judged.added, leafOf(proposal.KeyPackage.Member()))
-			judged.foreign = judged.foreign || p.ByReference
+			l := leafOf(proposal.KeyPackage.Member())
+			judged.added = append(judged.added, l)
+			if p.From == mls.SenderNewMemberProposal {
+				judged.requested = append(judged.requested, l)
+			} else {
+				judged.foreign = judged.foreign || p.ByReference
+			}
 		case *mls.GroupContextExtensions:
 			judged.foreign = judged.foreign || p.ByReference
 		case *mls.Remove:
@@ -159,7 +182,9 @@ func (c *Core) judge(room ident.RoomID, commit *mls.CommitContext) error {
 			if !ok {
 				return errors.New("client: nobody is at the leaf that is removed")
 			}
-			judged.removals = append(judged.removals, removal{leafOf(target), leafOf(p.Sender)})
+			r := removal{leafOf(target), leafOf(p.Sender)}
+			judged.removals = append(judged.removals, r)
+			judged.foreign = judged.foreign || p.ByReference && r.sender.account != r.target.account
 		case *mls.Update:
 		default:
 			judged.kinds = append(judged.kinds, proposal.Type())
@@ -188,18 +213,19 @@ func rosterOf(extensions mls.Extensions) (roster, error) {
 	return decodeRoster(b)
 }
 
-// roster gives what the members of a sealed room agree upon; an empty one where this device is in no group.
+// roster gives what the members of a sealed room agree upon; where this device cannot follow the room the last that it knew,
+// and an empty one where it is in no room.
 func (c *Core) roster(r *room) roster {
 	if r.cachedRoster != nil {
 		return *r.cachedRoster
 	}
-	group := c.group(r)
-	if group == nil {
+	var decoded roster
+	if group := c.group(r); group != nil {
+		decoded, _ = rosterOf(group.Extensions()) // it was read before there was a group
+	} else if r.rejoin != nil {
+		decoded, _ = decodeRoster(c.get(keyRoster(r.id)))
+	} else {
 		return roster{}
-	}
-	decoded, err := rosterOf(group.Extensions())
-	if err != nil {
-		c.fail(failed("reading the roster of room "+r.id.String(), err))
 	}
 	r.cachedRoster = &decoded
 	return decoded
@@ -235,4 +261,5 @@ func (c *Core) newGroup(r *room) {
 		return
 	}
 	r.group, r.cachedRoster = group, nil
+	c.keepRoster(r)
 }

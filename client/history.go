@@ -2,7 +2,6 @@ package client
 
 import (
 	"context"
-	"sort"
 
 	"snug/internal/ident"
 	"snug/internal/wire"
@@ -12,7 +11,8 @@ import (
 const historyLimit = 100
 
 // History gives a stretch of a room's messages, ascending by seq; those that are not yet in the log (pending, failed)
-// follow at the end where Before is 0. Of open rooms it asks the server for what is not stored here.
+// follow at the end where Before is 0. What this device cannot show is a Gap, of one place or of many. Of open rooms it asks
+// the server for what is not stored here.
 func (c *Client) History(ctx context.Context, room ident.RoomID, options HistoryOptions) ([]Message, error) {
 	if options.Limit <= 0 {
 		options.Limit = historyLimit
@@ -35,38 +35,9 @@ func (c *Client) History(ctx context.Context, room ident.RoomID, options History
 // forward reports whether the first messages of the stretch are wanted rather than the last.
 func (o HistoryOptions) forward() bool { return o.After > 0 && o.Before == 0 }
 
-// local gives what this device has stored.
+// local gives what this device has stored, and which places of the log it has nothing of.
 func (c *Core) local(r *room, options HistoryOptions) []Message {
-	var messages []Message
-	scan := ScanOptions{Prefix: keyMessagesOf(r.id), Reverse: !options.forward(), Limit: options.Limit + 16}
-	if options.forward() {
-		scan.From = keyMessage(r.id, options.After+1)
-	} else if options.Before > 0 {
-		scan.From = keyMessage(r.id, options.Before-1)
-	}
-	for len(messages) < options.Limit {
-		records := c.scan(scan)
-		more := len(records) >= scan.Limit
-		for i, record := range records {
-			seq := seqOfKey(record.Key)
-			if i == len(records)-1 && more {
-				scan.From = record.Key // comes again as the first one of the next page
-				break
-			}
-			if seq <= options.After || len(messages) >= options.Limit {
-				more = false
-				break
-			}
-			if m, err := decodeMessage(r.id, seq, record.Value); err == nil && !m.hidden() {
-				c.name(m)
-				messages = append(messages, *m)
-			}
-		}
-		if !more {
-			break
-		}
-	}
-	sort.Slice(messages, func(i, j int) bool { return messages[i].Seq < messages[j].Seq })
+	messages := c.newPassage(r, options).read()
 	if options.Before == 0 {
 		messages = append(messages, c.undelivered(r)...)
 	}
@@ -186,11 +157,11 @@ func (c *Core) readEntries(room ident.RoomID, entries []*wire.Entry, mayFetch bo
 			c.openEntry(r, entry, m)
 			key := keySaidMessage(room, m.Device, m.ID)
 			if m.Kind == Text && said[key] {
-				m.gap(saidBefore)
+				m.gap(gapSaidBefore)
 			}
 			said[key] = said[key] || m.Kind == Text
 		} else {
-			m.gap("of a kind that does not belong in this room")
+			m.gap(gapForeign)
 		}
 		c.name(m)
 		messages = append(messages, *m)

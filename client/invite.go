@@ -17,8 +17,6 @@ const (
 	// inviteFor and maxInviteFor are how long an invite is good.
 	inviteFor    = 7 * 24 * time.Hour
 	maxInviteFor = 30 * 24 * time.Hour
-	// maxDevices is when a room is full.
-	maxDevices = 1000
 )
 
 // invite is what a room's members agree upon about a link that lets people in. It gives nobody a right: whoever carries

@@ -24,27 +24,35 @@ func (c *Core) packageLifetime() mls.Lifetime {
 // before the server has the public ones.
 func (c *Core) newKeyPackages(chain *ident.Chain, device ident.DeviceID, n int) (packages [][]byte, lastResort []byte) {
 	for i := range n + 1 {
-		options := mls.KeyPackageOptions{
-			Credential:     mls.BasicCredential(ident.Credential{Account: chain.Account(), Device: device}.Marshal()),
-			Signer:         c.mem.key.Signer(),
-			Lifetime:       c.packageLifetime(),
-			LeafExtensions: c.certificateOf(chain, device),
-			Capabilities:   mls.Capabilities{Extensions: []mls.ExtensionType{extensionRoster}},
-			LastResort:     i == n,
-		}
-		public, private, err := mls.NewKeyPackage(options)
-		if err != nil {
-			c.fail(failed("making a key package", err))
+		public := c.newKeyPackage(chain, device, i == n)
+		switch {
+		case public == nil:
 			return nil, nil
-		}
-		c.put(keyPackagePrivate(string(public.Ref())), private.Save())
-		if options.LastResort {
+		case i == n:
 			lastResort = public.Marshal()
-		} else {
+		default:
 			packages = append(packages, public.Marshal())
 		}
 	}
 	return packages, lastResort
+}
+
+// newKeyPackage makes one and stores its private half; nil if the step has failed.
+func (c *Core) newKeyPackage(chain *ident.Chain, device ident.DeviceID, lastResort bool) *mls.KeyPackage {
+	public, private, err := mls.NewKeyPackage(mls.KeyPackageOptions{
+		Credential:     mls.BasicCredential(ident.Credential{Account: chain.Account(), Device: device}.Marshal()),
+		Signer:         c.mem.key.Signer(),
+		Lifetime:       c.packageLifetime(),
+		LeafExtensions: c.certificateOf(chain, device),
+		Capabilities:   mls.Capabilities{Extensions: []mls.ExtensionType{extensionRoster}},
+		LastResort:     lastResort,
+	})
+	if err != nil {
+		c.fail(failed("making a key package", err))
+		return nil
+	}
+	c.put(keyPackagePrivate(string(public.Ref())), private.Save())
+	return public
 }
 
 // countKeyPackages asks how many key packages the server has left, and brings more when they run low.
@@ -92,7 +100,7 @@ func (c *Core) unreachableWants(r *room, p *plan) bool {
 	gaveUp := false
 	for i := range r.wanted {
 		w := &r.wanted[i]
-		if w.kind != wantAdd && w.kind != wantLetIn || w.problem != "" {
+		if w.kind != wantAdd && w.kind != wantLetIn || w.problem != "" || !p.after.has(w.account) {
 			continue
 		}
 		found := c.roster(r).has(w.account)

@@ -68,12 +68,12 @@ func (c *Client) ConfirmLink(ctx context.Context) (Device, error) {
 // JoinLink begins on the new device, and returns when both show digits.
 func (c *Client) JoinLink(ctx context.Context, options JoinLinkOptions) (LinkMatch, error) {
 	if me, ok := c.Me(); ok {
-		return LinkMatch{}, refuse(Refused, "snug logout signs out", "@%s is signed in on this device already", me.Handle)
+		return LinkMatch{}, refuse(Refused, "sign out first", "@%s is signed in on this device already", me.Handle).run("snug logout")
 	}
 	code, err := ident.ParseLinkCode(options.Code)
 	if err != nil {
-		return LinkMatch{}, refuse(Usage, "it begins with snug-link- and is shown by: snug device link, or the page's settings, on a device that is signed in",
-			"that is no link code")
+		return LinkMatch{}, refuse(Usage, "it begins with snug-link-, and a device that is signed in shows it",
+			"that is no link code").run("snug device link, on that device")
 	}
 	if err := ident.CheckDeviceName(options.DeviceName); err != nil {
 		return LinkMatch{}, refuse(Usage, "", "the device's name: %v", err)
@@ -122,7 +122,7 @@ func (c *Client) CancelLink(ctx context.Context) error {
 }
 
 var (
-	errNoLink        = refuse(Refused, "begin on the old device: snug device link", "no device is being linked")
+	errNoLink        = refuse(Refused, "begin on the old device", "no device is being linked").run("snug device link")
 	errLinkCancelled = refuse(Refused, "nothing was handed over", "the link was stopped")
 	errLinkReplaced  = refuse(Refused, "go on with that one", "another link was begun on this device")
 	errLinkBroken    = refuse(Refused, "show a new code on the old device; if it happens again, somebody may be interfering", "the two devices do not agree: the link was stopped")
@@ -361,7 +361,7 @@ func (c *Core) confirmLink(call uint64) {
 	if l.err == nil && !l.confirmed {
 		key, err := ident.VaultKeyFromSecret(c.get(keyVaultKey))
 		if err != nil {
-			c.reply(call, nil, refuse(Refused, "snug logout, then snug login, with the passphrase", "this device does not hold the vault's key"))
+			c.reply(call, nil, errNoVaultKey)
 			return
 		}
 		me := c.mem.account.me.Account

@@ -81,8 +81,9 @@ func (c *Core) login(call uint64, l login) {
 func (c *Core) loggedIn(call uint64, l login, answer *wire.LoggedIn) {
 	n, err := openAccount(l, answer)
 	if errors.Is(err, ident.ErrVault) {
-		c.reply(call, nil, refuse(Refused, "nothing is lost while a device is signed in: there, snug passphrase --repair, or link this one by a code",
-			"the passphrase is right, but the vault that the server has does not open with it"))
+		c.reply(call, nil, refuse(Refused, "nothing is lost while another device is signed in: change the passphrase there, or let this one in by a code",
+			"the passphrase is right, but the vault that the server has does not open with it").
+			run("snug passphrase --repair, or snug device link, on that device"))
 		return
 	}
 	if err != nil {

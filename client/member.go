@@ -69,15 +69,12 @@ func (c *Core) wantChecked(call uint64, room ident.RoomID, wants []want) {
 		if err == nil && !(w.kind > wantRole && w.fulfilled(c.roster(r))) {
 			err = c.mayChange(c.roster(r), w)
 		}
-		if err == nil && w.kind == wantAdd && !w.fulfilled(c.roster(r)) && c.full(r, w.account) {
-			err = refuse(Refused, "remove somebody first", "the room is full: it has place for %d devices", maxDevices)
-		}
 	}
 	if err != nil {
 		c.reply(call, nil, err)
 		return
 	}
-	c.admit(r) // who manages a room has accepted it
+	c.acceptRoom(r) // who manages a room has accepted it
 	c.want(call, r, wants)
 }
 
@@ -91,8 +88,8 @@ func (c *Core) changeable(room ident.RoomID) (*room, error) {
 		return nil, refuse(Refused, "everybody joins and leaves it by themselves", "nobody manages an open room")
 	case !r.direct.IsZero():
 		return nil, refuse(Refused, "make another room", "the members of a 1:1 room stay the same")
-	case c.group(r) == nil:
-		return nil, errKeyless
+	case c.keyless(r):
+		return nil, errKeyless(r)
 	}
 	return r, nil
 }

@@ -80,11 +80,12 @@ func (c *Core) load() {
 	for _, record := range c.scan(ScanOptions{Prefix: keyRooms}) {
 		room, err := decodeRoom(record.Value)
 		if err != nil {
-			c.fail(failed("reading room "+strings.TrimPrefix(record.Key, keyRooms), err))
-			return
+			c.salvageRoom(record.Key)
+			continue
 		}
 		c.adopt(room)
 	}
+	c.loadRejoins()
 	c.loadOutbox()
 	c.loadPending()
 	c.loadKnocks()
@@ -95,6 +96,31 @@ func (c *Core) load() {
 			c.mem.strangers[account] = string(record.Value)
 		}
 	}
+}
+
+// salvageRoom takes a room's record that does not parse for lost. A room of which there is a roster is one that this device
+// cannot follow now; any other is over, with its messages, or open, and then the server's list brings it back.
+func (c *Core) salvageRoom(key string) {
+	id, err := ident.ParseRoomID(strings.TrimPrefix(key, keyRooms))
+	c.cfg.log.Error("a room's record is damaged", "room", id)
+	if err != nil || c.mem.account == nil {
+		c.delete(key)
+		return
+	}
+	r := c.newRoom(id, Sealed, left)
+	for _, record := range c.scan(ScanOptions{Prefix: keyMessagesOf(id), Reverse: true, Limit: 1}) {
+		r.seq = seqOfKey(record.Key)
+		r.read, r.lastSeq = r.seq, r.seq
+	}
+	last, err := decodeRoster(c.get(keyRoster(id)))
+	if err != nil {
+		return
+	}
+	r.status, r.head = joined, ident.Hash{} // the server will say
+	if last.direct {
+		r.direct = otherMember(last, c.mem.account.me.Account)
+	}
+	c.startRejoin(r, causeDamaged)
 }
 
 func (c *Core) loadKey() {

@@ -17,7 +17,7 @@ const (
 	Text MessageKind = "text"
 	// Notice is something that happened to the room: who came, who went.
 	Notice MessageKind = "notice"
-	// Gap is an entry that cannot be shown; Message.Gap says why.
+	// Gap is an entry that cannot be shown, or a stretch of them; Message.Gap says why.
 	Gap MessageKind = "gap"
 )
 
@@ -50,10 +50,12 @@ type Message struct {
 	Kind MessageKind
 	// Text is what was said, or the notice's text.
 	Text string
-	// Gap is why a gap cannot be shown.
-	Gap     string
-	State   MessageState
-	Problem string
+	// Gap is why a gap cannot be shown, Until its last place, and Try what a person can do about it. Where the sender can be
+	// asked to say it again, Ask is what to say to them.
+	Gap, Try, Ask string
+	Until         uint64
+	State         MessageState
+	Problem       string
 	// Own is of this account, by whichever device.
 	Own bool
 	// Blocked says that its sender is blocked on this device: it is not to be shown unasked.
@@ -127,16 +129,21 @@ func (c *Core) name(m *Message) {
 	if a := c.mem.account; a != nil {
 		m.Own = m.Account == a.me.Account
 	}
-	if m.Account.IsZero() {
-		return
-	}
-	m.From, m.Blocked = c.handle(m.Account), c.isBlocked(m.Account)
-	if chain := c.chain(m.Account); chain != nil {
-		if d, ok := chain.EverEnrolled(m.Device); ok {
-			m.DeviceName = d.Name
+	if !m.Account.IsZero() {
+		m.From, m.Blocked = c.handle(m.Account), c.isBlocked(m.Account)
+		if chain := c.chain(m.Account); chain != nil {
+			if d, ok := chain.EverEnrolled(m.Device); ok {
+				m.DeviceName = d.Name
+			}
 		}
 	}
+	if m.Kind == Gap {
+		c.explainGap(m)
+	}
 }
+
+// End is the last place of the log that the message stands for.
+func (m Message) End() uint64 { return max(m.Seq, m.Until) }
 
 // keep stores what stands at the log's next place and tells of it.
 func (c *Core) keep(r *room, m *Message) {

@@ -17,6 +17,8 @@ type rowKind uint64
 const (
 	rowText rowKind = iota + 1
 	rowProposal
+	// rowRequest is the proposal of a device that cannot follow the room to be let in anew.
+	rowRequest
 )
 
 // rowState is how far an outbox row has come. Queued and failed rows have no payload; a sealed one has been, or may have
@@ -77,10 +79,12 @@ func (c *Core) loadOutbox() {
 		w, rowErr := decodeRow(record.Value)
 		r := c.mem.rooms[id]
 		if err != nil || rowErr != nil || r == nil {
-			c.fail(failed("reading the outbox", errors.Join(err, rowErr, errRecord)))
-			return
+			c.cfg.log.Error("what was on its way cannot be read", "room", id, "error", errors.Join(err, rowErr))
+			c.delete(record.Key)
+			continue
 		}
 		r.rows = append(r.rows, w)
+		r.nextOrder = max(r.nextOrder, w.order+1)
 	}
 }
 
@@ -126,6 +130,14 @@ func (c *Core) queue(r *room, text string) *row {
 	c.saveRow(r, w)
 	c.showRow(r, w)
 	return w
+}
+
+// propose puts a proposal on its way.
+func (c *Core) propose(r *room, kind rowKind, epoch uint64, payload []byte) {
+	w := &row{order: r.nextOrder, id: c.messageID(), kind: kind, at: c.now, state: rowSealed, epoch: epoch, payload: payload}
+	r.nextOrder++
+	r.rows, r.dirty = append(r.rows, w), true
+	c.saveRow(r, w)
 }
 
 func (c *Core) showRow(r *room, w *row) {
@@ -197,7 +209,11 @@ func (c *Core) sealedElsewhere(r *room) bool {
 
 // seal makes a row's payload. It becomes durable together with the used-up key, before it is sent.
 func (c *Core) seal(r *room, w *row) bool {
-	content, err := (&wire.Content{Body: &wire.Content_Text{Text: w.text}}).MarshalVT()
+	said := &wire.Content{Body: &wire.Content_Text{Text: w.text}}
+	if r.kind == Sealed {
+		said.SeenSeq, said.SeenHead = r.seq, r.head.Bytes()
+	}
+	content, err := said.MarshalVT()
 	if err != nil {
 		c.fail(failed("encoding a message", err))
 		return false
@@ -233,7 +249,7 @@ func (c *Core) submitRow(r *room, w *row) {
 	switch {
 	case r.kind == OpenToAll:
 		kind = wire.EntryKind_ENTRY_KIND_OPEN
-	case w.kind == rowProposal:
+	case w.kind != rowText:
 		kind = wire.EntryKind_ENTRY_KIND_PROPOSAL
 	}
 	submit := &wire.Submit{Room: r.id.Bytes(), Kind: kind, Id: w.id.Bytes(), Epoch: w.epoch, Payload: w.payload}
@@ -259,8 +275,38 @@ func (c *Core) rowAcked(room ident.RoomID, id ident.MessageID, ack *wire.Ack) {
 	if w == nil || w.state != rowSealed {
 		return
 	}
+	if w.kind == rowRequest {
+		c.finishRow(r, id) // nothing is lost where the server lies
+		return
+	}
+	if r.since < ack.Seq && ack.Seq <= r.seq { // what stands there is known, and is not this row
+		c.halt(r, "the server acknowledged another history than it showed")
+		return
+	}
 	w.state, w.seq, w.head = rowAcked, ack.Seq, head
 	c.saveRow(r, w)
+	if ack.Seq > r.seq {
+		return
+	}
+	// It stands where this device does not read any more: it was out of the room, or could not follow it.
+	if m, err := c.message(room, ack.Seq); err == nil && m != nil && m.Kind != Gap {
+		c.halt(r, "the server acknowledged another history than it showed")
+		return
+	}
+	c.arrived(r, w)
+}
+
+// arrived takes a row that is known to be in the log, at a place of which the log shows nothing else.
+func (c *Core) arrived(r *room, w *row) {
+	if w.kind != rowText {
+		c.finishRow(r, w.id)
+		return
+	}
+	m := c.viewRow(r, w)
+	m.Seq, m.State = w.seq, Delivered
+	last := r.lastSeq
+	c.keep(r, &m)
+	r.lastSeq = max(last, r.lastSeq)
 }
 
 // matchesAck reports whether an entry is the one that the server has acknowledged at its place.
@@ -292,11 +338,15 @@ func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, payload []byte,
 	switch {
 	case e.Code == wire.ErrorCode_ERROR_CODE_EPOCH:
 		c.grew(room, e.Seq)
+		c.reached(room, e.Epoch)
 		if e.Seq <= r.seq && c.caughtUp(r) && r.kind == Sealed && c.elsewhere(r, e.Epoch) {
 			c.halt(r, "the server is at another state of the room than its history leads to")
 			return
 		}
-		if w.kind == rowProposal {
+		if w.kind == rowRequest {
+			c.requestLate(r, e)
+		}
+		if w.kind != rowText {
 			c.finishRow(r, id)
 			return
 		}
@@ -304,11 +354,17 @@ func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, payload []byte,
 		c.saveRow(r, w)
 	case transient(e.Code) || e.Code == wire.ErrorCode_ERROR_CODE_RATE_LIMITED:
 		c.vol.submitAt[room] = c.now.Add(retryAfter(e))
+	case w.kind == rowRequest:
+		c.finishRow(r, id)
+		c.requestRefused(r, e)
 	case w.kind == rowProposal:
 		c.finishRow(r, id)
 		r.leaving, r.dirty = false, true
 	default:
 		c.failRow(r, w, e.Message)
+		if r.kind == Sealed && r.status == joined && e.Code == wire.ErrorCode_ERROR_CODE_FORBIDDEN {
+			r.setProblem("the server takes this device for none of the room's, though no member has removed it: " + e.Message)
+		}
 	}
 }
 

@@ -150,12 +150,15 @@ func (c *Core) askVault(call uint64, s stretched, tries int) {
 		}})
 }
 
+var errNoVaultKey = refuse(Refused, "sign out and in again, with the passphrase of now", "this device does not hold the vault's key").
+	run("snug logout, then snug login")
+
 // nextVault puts the vault that the server has under another wrap key, if it is the account's and no older than the one
 // that this device has seen; or this device's own copy, to repair it.
 func (c *Core) nextVault(s stretched, answer *wire.Vault) ([]byte, error) {
 	key, err := ident.VaultKeyFromSecret(c.get(keyVaultKey))
 	if err != nil {
-		return nil, refuse(Refused, "snug logout, then snug login, with the passphrase of now", "this device does not hold the vault's key")
+		return nil, errNoVaultKey
 	}
 	seen, err := ident.ParseVault(c.get(keyVault))
 	if err != nil {
@@ -163,8 +166,8 @@ func (c *Core) nextVault(s stretched, answer *wire.Vault) ([]byte, error) {
 	}
 	shown, problem := c.judgeVault(key, seen, answer)
 	if problem != "" && !s.repair {
-		return nil, refuse(Refused, "the server may be false, damaged, or brought back from an old copy; to put this device's copy in its place: "+
-			"snug passphrase --repair", "%s", problem)
+		return nil, refuse(Refused, "the server may be false, damaged, or brought back from an old copy; this device's copy can take its place",
+			"%s", problem).run("snug passphrase --repair")
 	}
 	source, revision := seen, uint32(0) // of a vault that is none
 	if shown != nil {

@@ -17,6 +17,8 @@ type plan struct {
 	remove []leaf
 	// leaving are accounts that asked to go.
 	leaving []ident.AccountID
+	// requests are devices that asked to be let in anew; their leaves are among those to remove.
+	requests map[ident.DeviceID]mls.Proposal
 	// wanted says that this device was asked for the change; renew that the keys are to be renewed in any case.
 	wanted, renew bool
 }
@@ -47,24 +49,24 @@ func (c *Core) makePlan(r *room) *plan {
 		}
 		p.wanted = true
 	}
-	if !c.silent(r) {
-		p.leaving = c.accountsLeaving(group)
-	}
+	p.leaving = c.accountsLeaving(group)
 	for _, account := range p.leaving {
 		if !slices.Contains(removed, account) {
 			removed = append(removed, account)
 		}
 	}
-	p.after = before.with(added, removed)
+	p.after = before.with(c.givePlaces(r, added, removed), removed)
 	for _, w := range r.wanted {
 		if w.problem == "" {
 			p.after = w.applied(p.after)
 		}
 	}
+	c.planRequests(r, p)
 	c.planDevices(r, p)
+	c.fit(r, p)
 	c.planChains(p)
 	queued := r.hasRows(rowQueued)
-	p.renew = queued && (c.healDue(r) || len(group.Pending()) > 0)
+	p.renew = c.healDue(r, queued) || queued && len(group.Pending()) > 0
 	p.wanted = p.wanted || queued && p.needed(before)
 	return p
 }
@@ -94,7 +96,7 @@ func (c *Core) leaveProposal(group *mls.Group, p *mls.ReceivedProposal) (ident.A
 	return sender.account, true
 }
 
-// planDevices fills in the devices to add and the leaves to remove: in a room that nobody has accepted, this account's own.
+// planDevices fills in the devices to add and the leaves to remove.
 func (c *Core) planDevices(r *room, p *plan) {
 	group := c.group(r)
 	asked := make(map[mls.LeafIndex]bool)
@@ -103,14 +105,14 @@ func (c *Core) planDevices(r *room, p *plan) {
 			asked[proposal.Proposal.(*mls.Remove).Removed] = true
 		}
 	}
-	me, silent := c.mem.account.me, c.silent(r)
+	me := c.mem.account.me
 	alone := r.leaving && len(p.after.members) == 1
 	present := make(map[ident.DeviceID]bool)
 	for m := range group.Members() {
 		l := leafOf(m)
 		present[l.device] = true
-		gone := !p.after.has(l.account) || c.revokedNow(l) || alone && l.account == me.Account
-		if gone && !asked[l.index] && l.device != me.Device && (!silent || l.account == me.Account) {
+		gone := !p.after.has(l.account) || c.revokedNow(l) || p.requests[l.device] != nil || alone && l.account == me.Account
+		if gone && !asked[l.index] && l.device != me.Device {
 			p.remove = append(p.remove, l)
 		}
 	}
@@ -119,7 +121,7 @@ func (c *Core) planDevices(r *room, p *plan) {
 	}
 	for _, m := range p.after.members {
 		chain := c.chain(m.account)
-		if chain == nil || silent && m.account != me.Account {
+		if chain == nil {
 			continue
 		}
 		for _, d := range chain.Devices() {
@@ -157,7 +159,8 @@ func (c *Core) revokedNow(l leaf) bool {
 func (c *Core) advanceCommit(r *room) bool {
 	queued := r.hasRows(rowQueued)
 	at, set := c.vol.commitAt[r.id]
-	if !r.replan && !queued && !(set && !c.now.Before(at)) {
+	c.planRenewal(r)
+	if !r.replan && !queued && !(set && !c.now.Before(at)) && !c.healDue(r, false) {
 		return false
 	}
 	p := c.makePlan(r)
@@ -170,8 +173,8 @@ func (c *Core) advanceCommit(r *room) bool {
 		at = c.now.Add(c.jitter(commitJitter))
 		c.vol.commitAt[r.id] = at
 	}
-	// Who has asked to go leaves commits to the others, unless all of them have asked as well.
-	asked := r.leaveAsked == c.group(r).Epoch()+1 && len(p.leaving)+1 < len(c.roster(r).members)
+	// Who has asked to go leaves commits to the others, unless all of them have asked as well, or may have lost their keys.
+	asked := r.leaveAsked == c.group(r).Epoch()+1 && len(p.leaving)+1 < len(c.roster(r).members) && len(p.requests) == 0
 	if asked || !p.wanted && c.now.Before(at) {
 		return false
 	}

@@ -21,11 +21,16 @@ import (
 //	verified/<account>      the identity key that was verified, and when
 //	room/<room>             the room: how far the log is processed, what is wanted
 //	group/<room>/<key>      the room's MLS group, in mls's own records
+//	roster/<room>           the room's roster as this device last knew it
+//	rejoin/<room>           that this device cannot follow the room, and asks to be let in anew
 //	message/<room>/<seq>    what stands at seq, 16 hex digits
+//	head/<room>/<seq>       the head after an entry of a sealed room, of the last keptHeads
+//	hole/<room>/<seq>       why nothing is known of the entries up to seq, and where that begins
 //	own/<room>/<message>    the seq of a message that this device sent
 //	said/<room>/<device>/<message>
 //	                        the seq of a message of an open room, which the server could show a second time
 //	outbox/<room>/<order>   what is on its way, 16 hex digits
+//	past/<room>             the epoch in which this device was when it went out of the room
 //	pending/<room>          this device's commit that has not won or lost yet
 //	invite/<room>/<invite>  the code of an invite that this device has made
 //	knock/<room>            the invite by which this device asks to be let in, and what was answered
@@ -45,10 +50,15 @@ const (
 	keyVerifies   = "verified/"
 	keyRooms      = "room/"
 	keyGroups     = "group/"
+	keyRosters    = "roster/"
+	keyRejoins    = "rejoin/"
 	keyMessages   = "message/"
+	keyHeads      = "head/"
+	keyHoles      = "hole/"
 	keyOwn        = "own/"
 	keySaid       = "said/"
 	keyOutbox     = "outbox/"
+	keyPast       = "past/"
 	keyPending    = "pending/"
 	keyInvites    = "invite/"
 	keyKnocks     = "knock/"
@@ -69,10 +79,18 @@ func keyRoom(room ident.RoomID) string { return keyRooms + room.String() }
 
 func keyGroup(room ident.RoomID) string { return keyGroups + room.String() + "/" }
 
+func keyRoster(room ident.RoomID) string { return keyRosters + room.String() }
+
+func keyRejoin(room ident.RoomID) string { return keyRejoins + room.String() }
+
 func keyMessagesOf(room ident.RoomID) string { return keyMessages + room.String() + "/" }
 
 func keyMessage(room ident.RoomID, seq uint64) string {
 	return fmt.Sprintf("%s%016x", keyMessagesOf(room), seq)
+}
+
+func keyHead(room ident.RoomID, seq uint64) string {
+	return fmt.Sprintf("%s%s/%016x", keyHeads, room.String(), seq)
 }
 
 func keyOwnMessage(room ident.RoomID, id ident.MessageID) string {
@@ -88,6 +106,8 @@ func keyOutboxOf(room ident.RoomID) string { return keyOutbox + room.String() + 
 func keyOutboxRow(room ident.RoomID, order uint64) string {
 	return fmt.Sprintf("%s%016x", keyOutboxOf(room), order)
 }
+
+func keyPastEpoch(room ident.RoomID) string { return keyPast + room.String() }
 
 func keyPendingCommit(room ident.RoomID) string { return keyPending + room.String() }
 

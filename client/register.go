@@ -31,7 +31,7 @@ func (c *Client) Register(ctx context.Context, options RegisterOptions) (Me, err
 // checkSignIn refuses what cannot be a handle or a device's name.
 func (c *Client) checkSignIn(handle, device string) (ident.Handle, error) {
 	if me, ok := c.Me(); ok {
-		return "", refuse(Refused, "snug logout signs out", "@%s is signed in on this device already", me.Handle)
+		return "", refuse(Refused, "sign out first", "@%s is signed in on this device already", me.Handle).run("snug logout")
 	}
 	parsed, err := ident.ParseHandle(handle)
 	if err != nil {

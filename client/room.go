@@ -137,7 +137,7 @@ func (c *Client) Room(ctx context.Context, room ident.RoomID) (Room, error) {
 	})
 }
 
-var errNoRoom = refuse(NotFound, "snug rooms lists the rooms", "there is no such room, or this device is not in it")
+var errNoRoom = refuse(NotFound, "look at the list of your rooms", "there is no such room, or this device is not in it").run("snug rooms")
 
 // Resolve finds a room by "@handle" (the 1:1 room, where it exists), by the text of its id, or by a name that only one
 // room has.
@@ -164,7 +164,7 @@ func (c *Core) resolve(call uint64, name string, asked bool) {
 			c.listRooms(func(c *Core) { c.resolve(call, name, true) })
 			return true, nil, errLater
 		}
-		return true, nil, refuse(NotFound, "snug rooms lists the rooms", "no room is called %q", name)
+		return true, nil, refuse(NotFound, "look at the list of your rooms", "no room is called %q", name).run("snug rooms")
 	})
 }
 
@@ -331,9 +331,6 @@ func (c *Core) leave(call uint64, room ident.RoomID) {
 	case !r.direct.IsZero():
 		c.reply(call, nil, refuse(Refused, "", "a 1:1 room cannot be left"))
 		return
-	case c.keyless(r):
-		c.reply(call, nil, errKeyless)
-		return
 	case r.kind == OpenToAll:
 		c.leaveOnServer(room)
 	}
@@ -351,9 +348,9 @@ func (c *Core) hasLeft(room ident.RoomID) (bool, any, error) {
 		return true, nil, refuse(Refused, "", "the server refused: %s", r.problem)
 	}
 	switch {
-	case c.keyless(r):
-		return true, nil, errKeyless
-	case r.kind == OpenToAll || r.leaveAsked != c.group(r).Epoch()+1:
+	case c.keyless(r) && !c.lonely(r):
+		return true, nil, refuse(Failed, "it leaves as soon as a member's client has let it in anew", "%s", r.rejoin.cause)
+	case r.kind == OpenToAll || c.keyless(r) || r.leaveAsked != c.group(r).Epoch()+1:
 		return false, nil, nil
 	}
 	for _, w := range r.rows {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"fmt"
 	"time"
 
 	"snug/internal/ident"
@@ -50,7 +51,11 @@ type room struct {
 	cachedRoster *roster
 	rows         []*row
 	pending      *pendingCommit
-	dirty        bool
+	// rejoin is not nil while this device cannot follow the room.
+	rejoin *rejoin
+	dirty  bool
+	// leftOut is how many devices of members the full room has no place for.
+	leftOut int
 	// replan says that the group, a chain or a wish has changed since plan last found nothing to do.
 	replan bool
 }
@@ -154,6 +159,8 @@ type serverLog struct {
 	direct  ident.AccountID
 	members int
 	head    ident.Hash
+	// epoch is the room's, as the server and its log say.
+	epoch   uint64
 	follow  follow
 	knocked knockState
 }
@@ -177,6 +184,17 @@ func (c *Core) grew(id ident.RoomID, seq uint64) {
 	}
 }
 
+// placeless rooms have lost their record; where their log goes on is the server's to say.
+func (r *room) placeless() bool { return r.rejoin != nil && r.head == ident.Hash{} }
+
+// reached notes that a sealed room is at least at this epoch.
+func (c *Core) reached(id ident.RoomID, epoch uint64) {
+	if log := c.vol.logs[id]; epoch > log.epoch {
+		log.epoch = epoch
+		c.vol.logs[id] = log
+	}
+}
+
 // caughtUp reports whether everything that the server is known to have in the room is processed.
 func (c *Core) caughtUp(r *room) bool {
 	log := c.vol.logs[r.id]
@@ -185,11 +203,13 @@ func (c *Core) caughtUp(r *room) bool {
 
 // listRooms asks for the rooms of this account and the open ones, and goes on with then, which may be nil.
 func (c *Core) listRooms(then func(c *Core)) {
+	ends := c.logEnds()
 	c.ask(request{needs: ready, sticky: then != nil,
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}},
 		then: func(c *Core, reply *wire.ServerFrame) {
 			for _, listed := range reply.GetRooms().GetRooms() {
 				c.listedRoom(listed)
+				c.checkEnd(listed, ends)
 			}
 			k := &c.vol.connection
 			k.listed, k.settleBy = true, c.now.Add(settleTime)
@@ -197,6 +217,41 @@ func (c *Core) listRooms(then func(c *Core)) {
 				then(c)
 			}
 		}})
+}
+
+// logEnd is a place of a log with the head there.
+type logEnd struct {
+	seq  uint64
+	head ident.Hash
+}
+
+// logEnds gives how far this device has come in each room. Whatever a server answers to what is asked after that must
+// reach as far.
+func (c *Core) logEnds() map[ident.RoomID]logEnd {
+	ends := make(map[ident.RoomID]logEnd, len(c.mem.order))
+	for _, id := range c.mem.order {
+		if r := c.mem.rooms[id]; r.status == joined {
+			ends[id] = logEnd{r.seq, r.head}
+		}
+	}
+	return ends
+}
+
+// checkEnd halts a room whose log does not reach any more to where this device had come, or has another entry there: the
+// server goes by an old copy of its database, or tells different people different things. New entries would take the
+// places of those that are known, and never be seen.
+func (c *Core) checkEnd(listed *wire.Room, ends map[ident.RoomID]logEnd) {
+	id, err := ident.RoomIDFromBytes(listed.GetRoom())
+	r, end := c.mem.rooms[id], ends[id]
+	if err != nil || r == nil || r.status != joined || r.seq < end.seq || end.seq <= r.since {
+		return
+	}
+	switch {
+	case listed.Seq < end.seq:
+		c.halt(r, fmt.Sprintf("the server's history has become shorter: it ends at %d, and %d was there already", listed.Seq, end.seq))
+	case listed.Seq == end.seq && string(listed.Head) != string(end.head[:]):
+		c.halt(r, fmt.Sprintf("the server's history has another message %d than it had", end.seq))
+	}
 }
 
 // listedRoom takes what the server says of a room. It is trusted for open rooms' names and for what exists, no further.
@@ -217,6 +272,7 @@ func (c *Core) listedRoom(listed *wire.Room) {
 	}
 	c.vol.logs[id] = log
 	c.grew(id, listed.Seq)
+	c.reached(id, listed.Epoch)
 	r := c.mem.rooms[id]
 	switch {
 	case log.kind == OpenToAll && listed.Joined && (r == nil || r.status != joined):
@@ -225,6 +281,9 @@ func (c *Core) listedRoom(listed *wire.Room) {
 		if log.kind == OpenToAll {
 			c.emit(RoomChanged{c.viewListed(id, log)})
 		}
+	case r.placeless() && listed.Joined && listed.Seq >= r.seq:
+		c.passStretch(r, listed.Seq+1)
+		r.seq, r.since, r.head, r.dirty = listed.Seq, listed.Seq, log.head, true
 	case log.kind == OpenToAll && r.status == joined && (r.name != log.name || r.members != log.members):
 		r.name, r.members, r.dirty = log.name, log.members, true
 	}

@@ -53,7 +53,7 @@ func (c *Core) knownAs(handle ident.Handle) (ident.AccountID, error) {
 	}
 	account, err := decodeKnown(c.get(keyKnown(handle.String())))
 	if err != nil {
-		return ident.AccountID{}, refuse(NotFound, "snug verify @"+handle.String(), "this device knows nobody as @%s", handle)
+		return ident.AccountID{}, refuse(NotFound, "", "this device knows nobody as @%s", handle).run("snug verify @" + handle.String())
 	}
 	return account, nil
 }
@@ -66,10 +66,10 @@ func (c *Core) verifiedKeys(account ident.AccountID, handle ident.Handle) ([]ide
 	chain := c.chain(account)
 	switch {
 	case chain == nil || chain.Handle() != handle:
-		return nil, refuse(NotFound, "snug users lists the people", "the account that this device knows as @%s is not called so any more", handle)
+		return nil, refuse(NotFound, "", "the account that this device knows as @%s is not called so any more", handle).run("snug users")
 	case account != c.mem.account.me.Account && c.verifiedAt(account).IsZero():
-		return nil, refuse(Refused, "compare safety numbers: snug verify @"+handle.String(),
-			"@%s was not verified on this device: who it is, only the server says", handle)
+		return nil, refuse(Refused, "compare safety numbers first",
+			"@%s was not verified on this device: who it is, only the server says", handle).run("snug verify @" + handle.String())
 	}
 	var keys []ident.PublicKey
 	for _, d := range chain.Devices() {

@@ -47,7 +47,9 @@ type step struct {
 	erased  []string // prefixes
 	// missing are the accounts whose chains said too little, since it was last emptied.
 	missing []ident.AccountID
-	err     error // the first failure of the store; it voids the step
+	// proposer is the device that has sent the proposal which is being processed, as the server says.
+	proposer leaf
+	err      error // the first failure of the store; it voids the step
 }
 
 func newStep(ctx context.Context, store reader, now time.Time) *step {

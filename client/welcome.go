@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"slices"
 
 	"snug/internal/ident"
 	"snug/internal/wire"
@@ -28,7 +29,7 @@ func (c *Core) tryWelcome(id ident.RoomID) {
 	if event == nil || !c.online() {
 		return
 	}
-	if r != nil && (r.status == joined || r.status == left) && r.seq >= event.Seq {
+	if r != nil && (r.status == joined && r.rejoin == nil || r.status == left) && r.seq >= event.Seq {
 		// It was dealt with, by this process or by another one.
 		c.takeWelcome(id, event.Seq)
 		return
@@ -42,15 +43,19 @@ func (c *Core) tryWelcome(id ident.RoomID) {
 		r = c.newRoom(id, Sealed, refused)
 	}
 	if err == nil {
-		err = c.checkReturn(r, group)
+		err = c.checkReturn(r, group, event, used)
 	}
-	if err != nil {
+	switch {
+	case err != nil && r.rejoin != nil:
+		c.cfg.log.Warn("refused an answer", "room", id, "error", err)
+		c.answerRefused(r, used, err)
+	case err != nil:
 		c.cfg.log.Warn("refused a welcome", "room", id, "error", err)
 		if r.status != joined && r.status != making {
 			r.status = refused
 		}
 		r.setProblem("this device was let into a room that does not stand up to the checks: " + err.Error())
-	} else {
+	default:
 		c.enter(r, group, event, used)
 	}
 	c.takeWelcome(id, event.Seq)
@@ -115,15 +120,15 @@ func (c *Core) join(id ident.RoomID, event *wire.WelcomeEvent) (group *mls.Group
 // been removed and added again then, which the log does not show it; or a server lets a group of somebody else's pass for
 // the room. Only who could have done the former is believed: an owner or admin of the room as it was, and never in a room
 // of two, which nobody is removed from, or in one that nobody else can have heard of.
-func (c *Core) checkReturn(r *room, group *mls.Group) error {
+func (c *Core) checkReturn(r *room, group *mls.Group, event *wire.WelcomeEvent, used *mls.KeyPackagePrivate) error {
 	if r.status == making {
 		return errors.New("client: let into a room that this device is making")
 	}
 	if r.status != joined {
-		return nil
+		return c.checkPast(r, group)
 	}
-	if c.group(r) == nil {
-		return errors.New("client: without the keys of the room there is no telling who could have done so")
+	if c.keyless(r) {
+		return c.checkAnswer(r, group, event, used)
 	}
 	inviter, known := group.Inviter()
 	rank, member := c.roster(r).role(leafOf(inviter).account)
@@ -136,6 +141,34 @@ func (c *Core) checkReturn(r *room, group *mls.Group) error {
 		return errors.New("client: let into a known room by somebody who could not have done so")
 	}
 	return nil
+}
+
+// checkPast refuses a Welcome into a state of the room that this device has been in or past. A last-resort key package opens
+// its Welcomes for as long as it lives: a server could let a device that went out into the room as it was then.
+func (c *Core) checkPast(r *room, group *mls.Group) error {
+	b := c.get(keyPastEpoch(r.id))
+	if b == nil {
+		return nil
+	}
+	past, err := decodePast(b)
+	if err == nil && group.Epoch() <= past {
+		err = errors.New("client: the room was further when this device went out of it")
+	}
+	return err
+}
+
+const pastVersion = 1
+
+func encodePast(epoch uint64) []byte {
+	e := newEncoder(pastVersion)
+	e.uint(epoch)
+	return e.b
+}
+
+func decodePast(b []byte) (uint64, error) {
+	d := newDecoder(b, pastVersion)
+	epoch := d.uint()
+	return epoch, d.end()
 }
 
 // checkJoined says what is wrong with a roster for who is about to join by it.
@@ -168,23 +201,43 @@ func otherMember(roster roster, me ident.AccountID) ident.AccountID {
 	return ident.AccountID{}
 }
 
-// enter makes this device a member. Where it was one already it has been out of the room in between, of which the log
-// shows it nothing.
+// enter makes this device a member. Where it was one already it has been out of the room in between, or could not follow
+// it. What it was asked to do there stays to be done.
 func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *mls.KeyPackagePrivate) {
 	head, err := ident.HashFromBytes(event.Head)
 	if err != nil {
 		head = ident.EmptyHead(r.id) // the next entry will tell that the server is wrong
 	}
 	was := r.status
+	m := &Message{Room: r.id, Seq: event.Seq, At: c.now, Kind: Notice, State: Delivered}
+	// Who has signed the Welcome, whatever the server says who it was.
+	if inviter, known := group.Inviter(); known {
+		by := leafOf(inviter)
+		m.Account, m.Device = by.account, by.device
+	}
+	m.Text = "@" + c.handle(m.Account) + " added you" + c.strangeTo(m.Account)
+	switch {
+	case r.rejoin != nil:
+		m.Text = "@" + c.handle(m.Account) + " let this device in anew"
+		c.passStretch(r, event.Seq)
+	case m.Account == c.mem.account.me.Account:
+		m.Text = "this device was added"
+		fallthrough
+	default:
+		c.noteAbsence(r, event.Seq)
+		r.leaving, r.wanted = false, nil
+	}
 	c.dropGroup(r)
 	r.kind, r.status, r.group = Sealed, joined, group
+	c.keepRoster(r)
 	log := c.vol.logs[r.id]
 	log.follow = unfollowed
 	c.vol.logs[r.id] = log
 	r.seq, r.since, r.head, r.problem = event.Seq, event.Seq, head, ""
-	r.leaving, r.leaveAsked, r.wanted, r.replan, r.dirty = false, 0, nil, true, true
+	r.leaveAsked, r.replan, r.dirty = 0, true, true
 	r.heal = heal{due: true, at: c.now}
 	roster := c.roster(r)
+	c.settleWants(r, roster)
 	r.direct = ident.AccountID{}
 	if roster.direct {
 		r.direct = otherMember(roster, c.mem.account.me.Account)
@@ -194,20 +247,24 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 		c.delete(keyPackagePrivate(string(used.KeyPackage().Ref())))
 		c.countKeyPackages()
 	}
-	m := &Message{Room: r.id, Seq: event.Seq, At: c.now, Kind: Notice, State: Delivered}
-	m.Account, _ = ident.AccountIDFromBytes(event.Account)
-	m.Device, _ = ident.DeviceIDFromBytes(event.Device)
-	m.Text = "@" + c.handle(m.Account) + " added you" + c.strangeTo(m.Account)
-	if m.Account == c.mem.account.me.Account {
-		m.Text = "this device was added"
-	}
 	if c.letIn(r) {
 		m.Text = "you came by an invite"
-		c.admit(r)
+		c.acceptRoom(r)
 	} else {
 		c.admits(r, was)
 	}
 	c.keep(r, m)
+}
+
+// passStretch accounts for the entries between the last one that this device has processed and end: they are not handed
+// out to it any more. Its own messages among them it knows by their acknowledgements.
+func (c *Core) passStretch(r *room, end uint64) {
+	c.noteAbsence(r, end)
+	for _, w := range slices.Clone(r.rows) {
+		if w.state == rowAcked && w.seq < end {
+			c.arrived(r, w)
+		}
+	}
 }
 
 // takeWelcome tells the server that the Welcome is dealt with, once that is durable.

@@ -100,12 +100,13 @@ func (l *LeafNode) verify(s *suite, groupID []byte, i LeafIndex) error {
 // member returns what the leaf says, at this place.
 func (l *LeafNode) member(i LeafIndex) Member {
 	return Member{
-		Index:        i,
-		Credential:   l.Credential,
-		SignatureKey: l.SignatureKey,
-		Extensions:   l.Extensions,
-		Capabilities: l.Capabilities,
-		Lifetime:     l.Lifetime,
+		Index:         i,
+		Credential:    l.Credential,
+		SignatureKey:  l.SignatureKey,
+		EncryptionKey: l.EncryptionKey,
+		Extensions:    l.Extensions,
+		Capabilities:  l.Capabilities,
+		Lifetime:      l.Lifetime,
 	}
 }
 

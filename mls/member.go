@@ -11,8 +11,10 @@ type Member struct {
 	Index        LeafIndex
 	Credential   Credential
 	SignatureKey []byte
-	Extensions   Extensions
-	Capabilities Capabilities
+	// EncryptionKey changes with each update of the leaf: two leaves with the same one are the same key package's.
+	EncryptionKey []byte
+	Extensions    Extensions
+	Capabilities  Capabilities
 	// Lifetime is that of the key package from which the member was added; zero once it has updated its leaf.
 	Lifetime Lifetime
 }

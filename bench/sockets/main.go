@@ -14,12 +14,14 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
 // A plan is how much is measured.
 type plan struct {
 	rounds int
+	work   []string
 	// bulk is how many bytes go through in a sample, all streams together.
 	bulk    int64
 	streams []int
@@ -31,16 +33,34 @@ type plan struct {
 }
 
 var (
-	wholePlan = plan{rounds: 5, bulk: 1 << 30, streams: []int{1, 8}, span: 2 * time.Second, concurrent: 64, idle: 2000, settle: 6 * time.Second}
-	quickPlan = plan{rounds: 1, bulk: 16 << 20, streams: []int{1, 2}, span: 100 * time.Millisecond, concurrent: 8, idle: 32, settle: 500 * time.Millisecond}
+	wholePlan = plan{rounds: 5, work: allWork, bulk: 1 << 30, streams: []int{1, 8}, span: 2 * time.Second, concurrent: 64, idle: 2000, settle: 6 * time.Second}
+	quickPlan = plan{rounds: 1, work: allWork, bulk: 16 << 20, streams: []int{1, 2}, span: 100 * time.Millisecond, concurrent: 8, idle: 32, settle: 500 * time.Millisecond}
 )
 
+// The kinds of work.
+const (
+	workBulk        = "bulk"
+	workConnections = "connections"
+	workPing        = "ping"
+	workIdle        = "idle"
+)
+
+var allWork = []string{workBulk, workConnections, workPing, workIdle}
+
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	if len(os.Args) > 1 && os.Args[1] == bareVerb {
+		if err := bareEnd(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: "+err.Error())
+			os.Exit(1)
+		}
+		return
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	quick := flag.Bool("quick", false, "seconds: does it work? The figures say nothing")
 	binary := flag.String("snug", "", "measure this binary instead of building one")
 	only := flag.String("only", "", "measure these programs, separated by commas")
+	work := flag.String("work", strings.Join(allWork, ","), "do these kinds of work, separated by commas")
 	rounds := flag.Int("rounds", 0, "rounds; 5 where it is not given")
 	flag.Parse()
 	p := wholePlan
@@ -50,15 +70,38 @@ func main() {
 	if *rounds > 0 {
 		p.rounds = *rounds
 	}
+	p.work = strings.Split(*work, ",")
 	var wanted []string
 	if *only != "" {
 		wanted = strings.Split(*only, ",")
+	}
+	if err := p.check(wanted); err != nil {
+		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
+		os.Exit(2)
 	}
 	if err := measure(ctx, p, *binary, wanted, os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "bench: "+err.Error())
 		os.Exit(1)
 	}
 }
+
+// check refuses names that nothing has.
+func (p plan) check(wanted []string) error {
+	for _, name := range wanted {
+		if kindOf(name).name == "" {
+			return fmt.Errorf("no program is called %q", name)
+		}
+	}
+	for _, work := range p.work {
+		if !slices.Contains(allWork, work) {
+			return fmt.Errorf("no work is called %q: %s", work, strings.Join(allWork, ", "))
+		}
+	}
+	return nil
+}
+
+// does reports whether a kind of work is to be done.
+func (p plan) does(work string) bool { return slices.Contains(p.work, work) }
 
 // measure runs all programs through all rounds and prints the report.
 func measure(ctx context.Context, p plan, binary string, wanted []string, out, log io.Writer) error {
@@ -81,6 +124,7 @@ func measure(ctx context.Context, p plan, binary string, wanted []string, out, l
 	}
 	defer m.backend.close()
 	r := newReport(p)
+	m.lookAll(ctx, wanted, r)
 	running, err := m.startAll(wanted, r)
 	defer func() {
 		for _, t := range running {
@@ -97,7 +141,9 @@ func measure(ctx context.Context, p plan, binary string, wanted []string, out, l
 		t.stop()
 	}
 	running = nil
-	m.idleAll(ctx, p, wanted, r)
+	if p.does(workIdle) {
+		m.idleAll(ctx, p, wanted, r)
+	}
 	r.print(out)
 	return r.broken()
 }
@@ -130,6 +176,20 @@ func build(ctx context.Context, directory string) (string, error) {
 	return binary, nil
 }
 
+// lookAll notes what each pair agrees on.
+func (m *machine) lookAll(ctx context.Context, wanted []string, r *report) {
+	for _, k := range kinds {
+		if k.lines == nil || k.program != "" && which(k.program) == "" || len(wanted) > 0 && !slices.Contains(wanted, k.name) || ctx.Err() != nil {
+			continue
+		}
+		terms, err := m.look(k)
+		if err != nil {
+			terms = err.Error()
+		}
+		r.terms[k.name] = terms
+	}
+}
+
 // startAll starts what is there.
 func (m *machine) startAll(wanted []string, r *report) (running []*tool, err error) {
 	for _, k := range kinds {
@@ -155,31 +215,65 @@ func (m *machine) startAll(wanted []string, r *report) (running []*tool, err err
 
 // sample takes every kind of figure once, but for memory.
 func (m *machine) sample(ctx context.Context, p plan, t *tool, r *report) error {
-	for _, n := range p.streams {
-		rate, err := bulk(ctx, t.address, n, p.bulk)
-		if err != nil {
-			return fmt.Errorf("bulk: %w", err)
+	if p.does(workBulk) {
+		for _, n := range p.streams {
+			what := fmt.Sprintf("bulk %d", n)
+			y, err := t.metered(r, what, func() (yield, error) { return bulk(t.address, n, p.bulk) })
+			if err != nil {
+				return fmt.Errorf("bulk: %w", err)
+			}
+			r.add(t.name, what, y.rate())
 		}
-		r.add(t.name, fmt.Sprintf("bulk %d", n), rate)
 	}
-	rate, err := connections(ctx, t.address, p.concurrent, p.span)
-	if err != nil {
-		return fmt.Errorf("connections: %w", err)
+	if p.does(workConnections) {
+		y, err := t.metered(r, "connections", func() (yield, error) { return connections(ctx, t.address, p.concurrent, p.span) })
+		if err != nil {
+			return fmt.Errorf("connections: %w", err)
+		}
+		r.add(t.name, "connections", y.rate())
 	}
-	r.add(t.name, "connections", rate)
-	half, worst, err := ping(t.address, p.span)
-	if err != nil {
-		return fmt.Errorf("ping: %w", err)
+	if p.does(workPing) {
+		var half, worst float64
+		_, err := t.metered(r, "ping", func() (y yield, err error) {
+			y, half, worst, err = ping(t.address, p.span)
+			return y, err
+		})
+		if err != nil {
+			return fmt.Errorf("ping: %w", err)
+		}
+		r.add(t.name, "ping p50", half)
+		r.add(t.name, "ping p99", worst)
 	}
-	r.add(t.name, "ping p50", half)
-	r.add(t.name, "ping p99", worst)
 	return nil
+}
+
+// metered does some work, and notes the processor time that it took for each unit: of both ends, and of this process.
+func (t *tool) metered(r *report, what string, work func() (yield, error)) (yield, error) {
+	ends, err := t.spent()
+	if err != nil {
+		return yield{}, err
+	}
+	ours := ourSpent()
+	y, err := work()
+	if err != nil {
+		return yield{}, err
+	}
+	ours = ourSpent() - ours
+	after, err := t.spent()
+	if err != nil {
+		return yield{}, err
+	}
+	if t.processes != nil {
+		r.add(t.name, endsCost+what, (after-ends).Seconds()*1e6/y.units)
+	}
+	r.add(t.name, generatorCost+what, ours.Seconds()*1e6/y.units)
+	return y, nil
 }
 
 // idleAll measures memory, of one program after the other, started anew.
 func (m *machine) idleAll(ctx context.Context, p plan, wanted []string, r *report) {
 	for _, k := range kinds {
-		if k.start == nil || k.forks || len(wanted) > 0 && !slices.Contains(wanted, k.name) || k.program != "" && which(k.program) == "" {
+		if k.lines == nil || k.forks || len(wanted) > 0 && !slices.Contains(wanted, k.name) || k.program != "" && which(k.program) == "" {
 			continue
 		}
 		t, err := m.start(k)

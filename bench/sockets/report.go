@@ -14,13 +14,14 @@ import (
 type report struct {
 	plan    plan
 	samples map[string]map[string][]float64 // by program, and by what was measured
+	terms   map[string]string               // by program: what its two ends agree on
 	skipped []string
 	failed  []string
 	ours    bool // something of ours failed
 }
 
 func newReport(p plan) *report {
-	return &report{plan: p, samples: make(map[string]map[string][]float64)}
+	return &report{plan: p, samples: make(map[string]map[string][]float64), terms: make(map[string]string)}
 }
 
 func (r *report) add(name, what string, v float64) {
@@ -57,13 +58,21 @@ func (r *report) median(name, what string) (float64, bool) {
 	return s[len(s)/2], true
 }
 
+// Names of samples of processor time for each unit of a work, in microseconds.
+const (
+	endsCost      = "cost of "
+	generatorCost = "generator's cost of "
+)
+
 // A column is a kind of figure.
 type column struct {
 	what, title string
 	digits      int
-	less        bool // less is better
+	less        bool    // less is better
+	scale       float64 // of samples to what is printed; 0 is 1
 }
 
+// columns are the figures of the work, as one sees them from outside.
 func (r *report) columns() []column {
 	var all []column
 	for _, n := range r.plan.streams {
@@ -76,12 +85,56 @@ func (r *report) columns() []column {
 		column{what: "idle", title: "idle KiB", digits: 1, less: true})
 }
 
+// costs are the processor time that the same work takes, of both ends or of generator and backend.
+func (r *report) costs(of string) []column {
+	var all []column
+	for _, n := range r.plan.streams {
+		// Samples are microseconds for a MiB.
+		all = append(all, column{what: of + fmt.Sprintf("bulk %d", n), title: fmt.Sprintf("bulk ×%d ms/GiB", n), less: true, scale: 1024.0 / 1000})
+	}
+	return append(all,
+		column{what: of + "connections", title: "µs/conn", less: true},
+		column{what: of + "ping", title: "µs/ping", digits: 1, less: true})
+}
+
 // print writes medians, and ratios to the best peer and to plain loopback.
 func (r *report) print(out io.Writer) {
 	fmt.Fprintf(out, "%s, %d processors, medians of %d rounds", runtime.Version(), runtime.NumCPU(), r.plan.rounds)
 	fmt.Fprintf(out, "; connections by %d at a time; idle with %d connections, both ends\n\n", r.plan.concurrent, r.plan.idle)
+	r.table(out, r.columns(), true)
+	fmt.Fprint(out, "\nProcessor time, user and system, of both ends:\n\n")
+	r.table(out, r.costs(endsCost), true)
+	fmt.Fprint(out, "\nThe same of generator and backend, which share the processors with them:\n\n")
+	r.table(out, r.costs(generatorCost), false)
+	fmt.Fprintln(out)
+	for _, c := range slices.Concat(r.columns(), r.costs(endsCost)) {
+		if name, v := r.best(c); name != "" {
+			fmt.Fprintf(out, "best peer, %s: %s with %.*f\n", c.title, name, c.digits, v)
+		}
+	}
+	if len(r.terms) > 0 {
+		fmt.Fprint(out, "\nWhat the two ends agree on, as their ServerHello says; all keys are of P-256, which sign by ecdsa_secp256r1_sha256 and nothing else in TLS 1.3:\n\n")
+	}
+	for _, k := range kinds {
+		if terms := r.terms[k.name]; terms != "" {
+			fmt.Fprintf(out, "%s: %s\n", k.name, terms)
+		}
+	}
+	for _, line := range r.skipped {
+		fmt.Fprintln(out, "not measured: "+line)
+	}
+	for _, line := range r.failed {
+		fmt.Fprintln(out, "failed: "+line)
+	}
+}
+
+// table writes the columns of which there is anything.
+func (r *report) table(out io.Writer, columns []column, ratios bool) {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	columns := r.columns()
+	defer w.Flush()
+	columns = slices.DeleteFunc(columns, func(c column) bool {
+		return !slices.ContainsFunc(kinds, func(k kind) bool { return len(r.samples[k.name][c.what]) > 0 })
+	})
 	head := "\t"
 	for _, c := range columns {
 		head += c.title + "\t"
@@ -94,7 +147,7 @@ func (r *report) print(out io.Writer) {
 		line := k.name + "\t"
 		for _, c := range columns {
 			text := "-"
-			if v, ok := r.median(k.name, c.what); ok {
+			if v, ok := r.figure(k.name, c); ok {
 				text = fmt.Sprintf("%.*f", c.digits, v)
 			}
 			line += text + "\t"
@@ -102,22 +155,9 @@ func (r *report) print(out io.Writer) {
 		fmt.Fprintln(w, line)
 	}
 	for _, k := range kinds {
-		if k.ours {
+		if k.ours && ratios {
 			r.ratios(w, k.name, columns)
 		}
-	}
-	w.Flush()
-	fmt.Fprintln(out)
-	for _, c := range columns {
-		if name, v := r.best(c); name != "" {
-			fmt.Fprintf(out, "best peer, %s: %s with %.*f\n", c.title, name, c.digits, v)
-		}
-	}
-	for _, line := range r.skipped {
-		fmt.Fprintln(out, "not measured: "+line)
-	}
-	for _, line := range r.failed {
-		fmt.Fprintln(out, "failed: "+line)
 	}
 }
 
@@ -128,9 +168,9 @@ func (r *report) ratios(w io.Writer, name string, columns []column) {
 	}
 	toBest, toPlain := name+" ÷ best peer\t", name+" ÷ plain\t"
 	for _, c := range columns {
-		ours, _ := r.median(name, c.what)
+		ours, _ := r.figure(name, c)
 		_, best := r.best(c)
-		plain, _ := r.median(plainName, c.what)
+		plain, _ := r.figure(plainName, c)
 		toBest += ratio(ours, best, c.less) + "\t"
 		toPlain += ratio(ours, plain, c.less) + "\t"
 	}
@@ -138,11 +178,20 @@ func (r *report) ratios(w io.Writer, name string, columns []column) {
 	fmt.Fprintln(w, toPlain)
 }
 
+// figure gives what is printed of a column.
+func (r *report) figure(name string, c column) (float64, bool) {
+	v, ok := r.median(name, c.what)
+	if c.scale != 0 {
+		v *= c.scale
+	}
+	return v, ok
+}
+
 // best gives the best of the others.
 func (r *report) best(c column) (name string, best float64) {
 	for _, k := range kinds {
-		v, ok := r.median(k.name, c.what)
-		if !ok || k.ours || k.name == plainName {
+		v, ok := r.figure(k.name, c)
+		if !ok || k.ours || k.bound {
 			continue
 		}
 		if name == "" || c.less && v < best || !c.less && v > best {

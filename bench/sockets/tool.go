@@ -1,14 +1,12 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -35,22 +33,30 @@ type kind struct {
 	program string // to be found on the machine; empty for ours
 	ours    bool
 	forks   bool // a process for each connection: its memory is not compared
-	// start gives the command lines of both ends: far listens on far and leads to back, near listens on near.
-	start func(m *machine, near, far, back string) (lines [][]string, err error)
+	bound   bool // neither ours nor a peer: what there is to reach
+	env     []string
+	// lines gives the command lines of both ends, the accepting one first.
+	lines func(m *machine, w way) ([][]string, error)
 }
 
 const plainName = "plain loopback"
 
+// asOld leaves the hybrid out of what a Go program offers, for the key exchange that programs with OpenSSL 3.0 have.
+var asOld = []string{"GODEBUG=tlsmlkem=0"}
+
 var kinds = []kind{
-	{name: plainName},
-	{name: "snug", ours: true, start: snugLines(nil)},
-	{name: "snug without reuse", ours: true, start: snugLines([]string{"--carriers", "0"})},
-	{name: "nginx", program: "nginx", start: nginxLines},
-	{name: "haproxy", program: "haproxy", start: haproxyLines},
-	{name: "stunnel", program: "stunnel", start: stunnelLines},
-	{name: "ghostunnel", program: "ghostunnel", start: ghostunnelLines},
-	{name: "spiped", program: "spiped", start: spipedLines},
-	{name: "socat", program: "socat", forks: true, start: socatLines},
+	{name: plainName, bound: true},
+	{name: "snug", ours: true, lines: snugLines()},
+	{name: "snug without reuse", ours: true, lines: snugLines("--carriers", "0")},
+	{name: "snug without reuse (X25519)", ours: true, env: asOld, lines: snugLines("--carriers", "0")},
+	{name: "bare Go pair", bound: true, lines: bareLines},
+	{name: "bare Go pair (X25519)", bound: true, env: asOld, lines: bareLines},
+	{name: "nginx", program: "nginx", lines: nginxLines},
+	{name: "haproxy", program: "haproxy", lines: haproxyLines},
+	{name: "stunnel", program: "stunnel", lines: stunnelLines},
+	{name: "ghostunnel", program: "ghostunnel", lines: ghostunnelLines},
+	{name: "spiped", program: "spiped", lines: spipedLines},
+	{name: "socat", program: "socat", forks: true, lines: socatLines},
 }
 
 func kindOf(name string) kind {
@@ -80,46 +86,78 @@ func which(program string) string {
 // start runs both ends and waits until an echo comes through.
 func (m *machine) start(k kind) (*tool, error) {
 	t := &tool{name: k.name, address: m.backend.Addr().String()}
-	if k.start == nil {
+	if k.lines == nil {
 		return t, nil
 	}
-	near, far := freePort(), freePort()
-	lines, err := k.start(m, near, far, t.address)
+	far := freePort()
+	return t, m.run(t, k, way{near: freePort(), far: far, through: far, back: t.address})
+}
+
+// look starts both ends with an onlooker between them, and gives what they agree on. It looks at the second connection,
+// which may have learned from the first.
+func (m *machine) look(k kind) (string, error) {
+	t := &tool{name: k.name}
+	far := freePort()
+	o, err := newOnlooker(far)
 	if err != nil {
-		return nil, err
+		return "", err
 	}
-	t.address = near
+	defer o.running.Wait()
+	defer o.Close()
+	defer t.stop()
+	if err := m.run(t, k, way{near: freePort(), far: far, through: o.Addr().String(), back: m.backend.Addr().String()}); err != nil {
+		return "", err
+	}
+	if err := echo(t.address); err != nil {
+		return "", err
+	}
+	return o.terms()
+}
+
+// run starts the ends of a tool.
+func (m *machine) run(t *tool, k kind, w way) error {
+	lines, err := k.lines(m, w)
+	if err != nil {
+		return err
+	}
+	t.address = w.near
 	log, err := os.Create(m.path(strings.ReplaceAll(k.name, " ", "-") + ".log"))
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer log.Close()
 	for _, line := range lines {
 		cmd := exec.Command(line[0], line[1:]...)
 		cmd.Stdout, cmd.Stderr, cmd.Dir = log, log, m.directory
+		cmd.Env = append(os.Environ(), k.env...)
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 		if err := cmd.Start(); err != nil {
 			t.stop()
-			return nil, err
+			return err
 		}
 		t.processes = append(t.processes, cmd)
 	}
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := begin(near, doEcho)
-		if err == nil {
-			conn.SetDeadline(time.Now().Add(2 * time.Second))
-			err = answer(conn)
-			conn.Close()
-		}
-		if err == nil {
-			return t, nil
+		if err = echo(t.address); err == nil {
+			return nil
 		}
 		if time.Now().After(deadline) {
 			t.stop()
 			said, _ := os.ReadFile(log.Name())
-			return nil, fmt.Errorf("no echo came through: %w; it says: %s", err, strings.TrimSpace(string(said[max(0, len(said)-400):])))
+			return fmt.Errorf("no echo came through: %w; it says: %s", err, strings.TrimSpace(string(said[max(0, len(said)-400):])))
 		}
 	}
+}
+
+// echo sees whether one comes through.
+func echo(address string) error {
+	conn, err := begin(address, doEcho)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(2 * time.Second))
+	return answer(conn)
 }
 
 // stop ends both ends, with all that they have started.
@@ -136,36 +174,6 @@ func (t *tool) stop() {
 		}
 	}
 	t.processes = nil
-}
-
-// resident gives the bytes of resident memory of both ends, with all that they have started.
-func (t *tool) resident() (int64, error) {
-	groups := make(map[int]bool)
-	for _, cmd := range t.processes {
-		groups[cmd.Process.Pid] = true
-	}
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil || len(stats) == 0 {
-		return 0, errors.New("no /proc to read memory from")
-	}
-	var pages int64
-	for _, path := range stats {
-		text, err := os.ReadFile(path)
-		if err != nil {
-			continue // it has ended
-		}
-		// Behind the name, which may have anything in it: state, parent, group, …; pages are the 22nd.
-		_, rest, _ := strings.Cut(string(text[strings.LastIndexByte(string(text), ')'):]), " ")
-		fields := strings.Fields(rest)
-		if len(fields) < 22 {
-			continue
-		}
-		if group, _ := strconv.Atoi(fields[2]); groups[group] {
-			n, _ := strconv.ParseInt(fields[21], 10, 64)
-			pages += n
-		}
-	}
-	return pages * int64(os.Getpagesize()), nil
 }
 
 // freePort gives an address of loopback that was free a moment ago.

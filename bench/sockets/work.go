@@ -113,14 +113,22 @@ func answer(conn net.Conn) error {
 	return err
 }
 
-// bulk gives MiB per second, over n streams at once. The streams are open before the clock starts.
-func bulk(ctx context.Context, address string, n int, total int64) (float64, error) {
+// A yield is what a piece of work came to: how many units in how long.
+type yield struct {
+	units float64
+	took  time.Duration
+}
+
+func (y yield) rate() float64 { return y.units / y.took.Seconds() }
+
+// bulk counts MiB, over n streams at once. The streams are open before the clock starts.
+func bulk(address string, n int, total int64) (yield, error) {
 	each := total / int64(n)
 	conns := make([]net.Conn, n)
 	for i := range conns {
 		conn, err := begin(address, binary.BigEndian.AppendUint64([]byte{doSink}, uint64(each))...)
 		if err != nil {
-			return 0, err
+			return yield{}, err
 		}
 		defer conn.Close()
 		conns[i] = conn
@@ -144,11 +152,11 @@ func bulk(ctx context.Context, address string, n int, total int64) (float64, err
 	for range conns {
 		err = errors.Join(err, <-failed)
 	}
-	return float64(each*int64(n)) / (1 << 20) / time.Since(start).Seconds(), err
+	return yield{float64(each*int64(n)) / (1 << 20), time.Since(start)}, err
 }
 
-// connections gives new connections per second, each of which has had an answer from the backend, by so many at a time.
-func connections(ctx context.Context, address string, concurrent int, span time.Duration) (float64, error) {
+// connections counts new connections, each of which has had an answer from the backend, by so many at a time.
+func connections(ctx context.Context, address string, concurrent int, span time.Duration) (yield, error) {
 	var done, failed atomic.Int64
 	var first atomic.Pointer[error]
 	var running sync.WaitGroup
@@ -172,36 +180,38 @@ func connections(ctx context.Context, address string, concurrent int, span time.
 	}
 	running.Wait()
 	if failed.Load() > done.Load()/100 {
-		return 0, fmt.Errorf("%d of %d failed, the first with: %w", failed.Load(), failed.Load()+done.Load(), *first.Load())
+		return yield{}, fmt.Errorf("%d of %d failed, the first with: %w", failed.Load(), failed.Load()+done.Load(), *first.Load())
 	}
-	return float64(done.Load()) / time.Since(start).Seconds(), nil
+	return yield{float64(done.Load()), time.Since(start)}, nil
 }
 
-// ping gives the median and the 99th percentile of a round trip of 64 bytes, in microseconds.
-func ping(address string, span time.Duration) (half, worst float64, err error) {
+// ping counts round trips of 64 bytes, and gives their median and 99th percentile in microseconds.
+func ping(address string, span time.Duration) (y yield, half, worst float64, err error) {
 	conn, err := begin(address, doEcho)
 	if err != nil {
-		return 0, 0, err
+		return y, 0, 0, err
 	}
 	defer conn.Close()
 	if err := answer(conn); err != nil {
-		return 0, 0, err
+		return y, 0, 0, err
 	}
 	buffer := make([]byte, 64)
 	var took []time.Duration
-	for begun := time.Now(); time.Since(begun) < span; {
+	begun := time.Now()
+	for time.Since(begun) < span {
 		start := time.Now()
 		if _, err := conn.Write(buffer); err != nil {
-			return 0, 0, err
+			return y, 0, 0, err
 		}
 		if _, err := io.ReadFull(conn, buffer); err != nil {
-			return 0, 0, err
+			return y, 0, 0, err
 		}
 		took = append(took, time.Since(start))
 	}
+	y = yield{float64(len(took)), time.Since(begun)}
 	slices.Sort(took)
 	micro := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1000 }
-	return micro(took[len(took)/2]), micro(took[len(took)*99/100]), nil
+	return y, micro(took[len(took)/2]), micro(took[len(took)*99/100]), nil
 }
 
 // idle gives KiB of resident memory for each of many connections that have said something once, both ends together.

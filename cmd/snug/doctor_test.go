@@ -9,7 +9,7 @@ import (
 	"snug/client/sqlite"
 )
 
-// TestDoctorRooms: whose rooms are well hears nothing; a store that has lost its keys is told of with what helps.
+// TestDoctorRooms: whose rooms are well hears nothing; of a store that has lost its keys is told what it waits for, and that helps.
 func TestDoctorRooms(t *testing.T) {
 	s := serve(t)
 	people := everybody(t, s, "alice", "bob")
@@ -26,13 +26,19 @@ func TestDoctorRooms(t *testing.T) {
 		t.Fatalf("doctor: exit %d, %v, %q, want exit 1 and one room", o.status, o.objects, o.stderr)
 	}
 	got := o.objects[0]
-	if got["room"] != room || got["problem"] != "this device has lost the keys of the room" || !strings.Contains(got["try"].(string), "sign out") {
-		t.Errorf("the doctor says %v, want room %s, the keys, and to sign out", got, room)
+	if got["room"] != room || got["problem"] != "this device has lost the keys of the room" || !strings.Contains(got["try"].(string), "as soon as @alice") {
+		t.Errorf("the doctor says %v, want room %s, the keys, and for whom it waits", got, room)
 	}
-	bob.must("logout")
-	bob.must("login", "bob", "--server", s.address(), "--passphrase-file", bob.passphraseFile)
-	if got := bob.must("doctor"); len(got) != 0 {
-		t.Errorf("after signing in anew the doctor says %v, want nothing", got)
+	// Each command is online for a moment only: the request, the answer and the Welcome are one's each.
+	for tries := 0; bob.try("", "doctor").status != 0; tries++ {
+		if tries == 20 {
+			t.Fatal("bob is not let in anew")
+		}
+		alice.must("send", "@bob", "after")
+	}
+	alice.must("send", "@bob", "last")
+	if got := bob.must("tail", "@alice", "--once"); len(got) == 0 || got[len(got)-1]["text"] != "last" {
+		t.Errorf("bob reads %v, want what alice said last", got)
 	}
 }
 

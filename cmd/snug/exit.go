@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"snug/client"
 )
@@ -68,6 +69,8 @@ func hintOf(err error) string {
 	switch {
 	case errors.As(err, &usage):
 		return usage.hint
+	case errors.As(err, &refusal) && refusal.Command != "":
+		return strings.TrimPrefix(refusal.Hint+"; try: "+refusal.Command, "; ")
 	case errors.As(err, &refusal):
 		return refusal.Hint
 	}

@@ -42,7 +42,7 @@ func messageVerbs() []*verb {
 }
 
 // messageObject is how scripts see an entry of a room: with Text it is a message, with Notice something that happened
-// to the room, with Gap an entry that cannot be shown, and why.
+// to the room, with Gap an entry that cannot be shown, or all up to Until: why, and what to try.
 type messageObject struct {
 	Room   string  `json:"room"`
 	Seq    uint64  `json:"seq"`
@@ -55,6 +55,8 @@ type messageObject struct {
 	Blocked bool   `json:"blocked,omitempty"`
 	Notice  string `json:"notice,omitempty"`
 	Gap     string `json:"gap,omitempty"`
+	Until   uint64 `json:"until,omitempty"`
+	Try     string `json:"try,omitempty"`
 	State   string `json:"state,omitempty"`
 }
 
@@ -64,8 +66,8 @@ func (c *call) printMessage(m client.Message, room string) error {
 	line := ""
 	switch m.Kind {
 	case client.Gap:
-		object.Gap = m.Gap
-		line = c.style(faint, fmt.Sprintf("— %d cannot be shown: %s", m.Seq, safe(m.Gap)))
+		object.Gap, object.Until, object.Try = m.Gap, m.End(), m.Try
+		line = c.style(faint, fmt.Sprintf("— %s cannot be shown: %s; %s", places(m), safe(m.Gap), safe(m.Try)))
 	case client.Notice:
 		object.Notice = m.Text
 		line = c.style(faint, "— "+safe(m.Text))
@@ -84,6 +86,14 @@ func (c *call) printMessage(m client.Message, room string) error {
 		line = c.style(faint, "["+safe(room)+"]") + " " + line
 	}
 	return c.print(object, "%s %s", c.style(faint, m.At.Local().Format("15:04")), line)
+}
+
+// places says where in the log a gap is.
+func places(m client.Message) string {
+	if m.End() == m.Seq {
+		return fmt.Sprint(m.Seq)
+	}
+	return fmt.Sprintf("%d to %d", m.Seq, m.End())
 }
 
 // findRoom is the room that an argument names. A 1:1 room is made where make is set and there is none.
@@ -187,7 +197,7 @@ func printLast(ctx context.Context, c *call, d *device, room ident.RoomID, limit
 		if err := c.printMessage(m, ""); err != nil {
 			return 0, err
 		}
-		last = max(last, m.Seq)
+		last = max(last, m.End())
 	}
 	return last, nil
 }

@@ -192,7 +192,11 @@ func (t *tail) print(ctx context.Context, room client.Room) error {
 		name = room.Name
 	}
 	for room.Seq > after {
-		messages, err := t.d.History(ctx, room.ID, client.HistoryOptions{After: after, Limit: tailPage})
+		options := client.HistoryOptions{After: after, Limit: tailPage}
+		if after == 0 {
+			options.Before = tailPage + 1 // without After it would be the last ones
+		}
+		messages, err := t.d.History(ctx, room.ID, options)
 		if err != nil {
 			return err
 		}
@@ -203,10 +207,13 @@ func (t *tail) print(ctx context.Context, room client.Room) error {
 			if err := t.c.printMessage(m, name); err != nil {
 				return err
 			}
-			after = m.Seq
+			after = m.End()
 			t.printed[room.ID] = after
 		}
-		if len(messages) < tailPage {
+		if options.Before > 0 {
+			after = min(max(after, tailPage), room.Seq)
+			t.printed[room.ID] = after
+		} else if len(messages) < tailPage {
 			break
 		}
 	}

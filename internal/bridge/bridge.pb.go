@@ -3163,8 +3163,12 @@ type Message struct {
 	// Why it failed.
 	Problem string `protobuf:"bytes,13,opt,name=problem,proto3" json:"problem,omitempty"`
 	Own     bool   `protobuf:"varint,14,opt,name=own,proto3" json:"own,omitempty"`
+	// The last place of a gap, what can be done about it, and where the sender can be asked to say it again, the words.
+	Until uint64 `protobuf:"varint,15,opt,name=until,proto3" json:"until,omitempty"`
+	Try   string `protobuf:"bytes,16,opt,name=try,proto3" json:"try,omitempty"`
+	Ask   string `protobuf:"bytes,17,opt,name=ask,proto3" json:"ask,omitempty"`
 	// The sender is blocked: it is shown only when somebody asks for it.
-	Blocked bool `protobuf:"varint,15,opt,name=blocked,proto3" json:"blocked,omitempty"`
+	Blocked bool `protobuf:"varint,18,opt,name=blocked,proto3" json:"blocked,omitempty"`
 }
 
 func (x *Message) Reset() {
@@ -3269,6 +3273,27 @@ func (x *Message) GetOwn() bool {
 		return x.Own
 	}
 	return false
+}
+
+func (x *Message) GetUntil() uint64 {
+	if x != nil {
+		return x.Until
+	}
+	return 0
+}
+
+func (x *Message) GetTry() string {
+	if x != nil {
+		return x.Try
+	}
+	return ""
+}
+
+func (x *Message) GetAsk() string {
+	if x != nil {
+		return x.Ask
+	}
+	return ""
 }
 
 func (x *Message) GetBlocked() bool {
@@ -6969,6 +6994,15 @@ func (this *Message) EqualVT(that *Message) bool {
 		return false
 	}
 	if this.Own != that.Own {
+		return false
+	}
+	if this.Until != that.Until {
+		return false
+	}
+	if this.Try != that.Try {
+		return false
+	}
+	if this.Ask != that.Ask {
 		return false
 	}
 	if this.Blocked != that.Blocked {
@@ -12471,6 +12505,31 @@ func (m *Message) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 			dAtA[i] = 0
 		}
 		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x90
+	}
+	if len(m.Ask) > 0 {
+		i -= len(m.Ask)
+		copy(dAtA[i:], m.Ask)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Ask)))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x8a
+	}
+	if len(m.Try) > 0 {
+		i -= len(m.Try)
+		copy(dAtA[i:], m.Try)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Try)))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x82
+	}
+	if m.Until != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Until))
+		i--
 		dAtA[i] = 0x78
 	}
 	if m.Own {
@@ -15181,8 +15240,19 @@ func (m *Message) SizeVT() (n int) {
 	if m.Own {
 		n += 2
 	}
+	if m.Until != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Until))
+	}
+	l = len(m.Try)
+	if l > 0 {
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Ask)
+	if l > 0 {
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
 	if m.Blocked {
-		n += 2
+		n += 3
 	}
 	n += len(m.unknownFields)
 	return n
@@ -23668,6 +23738,59 @@ func (m *Message) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Own = bool(v != 0)
 		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Until", wireType)
+			}
+			m.Until = 0
+			m.Until, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 16:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Try", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Try = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 17:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ask", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Ask = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 18:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Blocked", wireType)
 			}

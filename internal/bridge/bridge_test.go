@@ -46,6 +46,10 @@ func (c *core) Accounts(ctx context.Context) ([]client.Account, error) {
 	return []client.Account{{Handle: "alice", Online: true}, {Handle: "bob", SeenAt: time.UnixMilli(5)}}, nil
 }
 
+func (c *core) CreateRoom(context.Context, client.CreateRoomOptions) (client.Room, error) {
+	return client.Room{Kind: client.Sealed, Problem: "the keys are lost", Try: "it waits for @bob"}, nil
+}
+
 // port is the page's end.
 type port struct {
 	calls   chan []byte
@@ -159,6 +163,15 @@ func TestASlowCallHoldsUpNobody(t *testing.T) {
 			t.Errorf("first answer is %v, want that of call 2, signed out", packet)
 		}
 	})
+}
+
+// TestRoomsSayWhatHelps: the page shows a room's problem as it gets it, so that what becomes of it is in there.
+func TestRoomsSayWhatHelps(t *testing.T) {
+	p := serve(t, &core{})
+	p.call(t, &bridge.Call{Id: 1, Body: &bridge.Call_CreateRoom{CreateRoom: &bridge.CreateRoom{Name: "garden"}}})
+	if got := p.packet(t).GetRoom().GetProblem(); got != "the keys are lost; it waits for @bob" {
+		t.Errorf("the room's problem is %q, want the cause and what it waits for", got)
+	}
 }
 
 func TestRefusals(t *testing.T) {

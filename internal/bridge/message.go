@@ -41,7 +41,8 @@ func toMessage(m client.Message) *Message {
 	return &Message{
 		Room: m.Room.String(), Seq: m.Seq, Id: m.ID.String(), From: m.From, Account: m.Account.String(),
 		Device: m.Device.String(), DeviceName: m.DeviceName, At: milliseconds(m.At), Kind: kinds[m.Kind], Text: m.Text,
-		Gap: m.Gap, State: states[m.State], Problem: m.Problem, Own: m.Own, Blocked: m.Blocked,
+		Gap: m.Gap, State: states[m.State], Problem: m.Problem, Own: m.Own,
+		Until: m.Until, Try: m.Try, Ask: m.Ask, Blocked: m.Blocked,
 	}
 }
 

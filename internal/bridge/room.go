@@ -62,17 +62,22 @@ func (s *Server) listMembers(ctx context.Context, room string) (isPacket_Body, e
 	return &Packet_Members{Members: answer}, nil
 }
 
+// explain says why a room does not go on and what becomes of that, for the page to show as it is.
+func explain(r client.Room) string {
+	if r.Problem == "" || r.Try == "" {
+		return r.Problem
+	}
+	return r.Problem + "; " + r.Try
+}
+
 func toRoom(r client.Room) *Room {
 	room := &Room{
 		Room: r.ID.String(), Name: r.Name, Direct: r.Direct, Joined: r.Joined, Members: uint32(r.Members),
-		Seq: r.Seq, ServerSeq: r.ServerSeq, Unread: uint32(r.Unread), Problem: r.Problem,
+		Seq: r.Seq, ServerSeq: r.ServerSeq, Unread: uint32(r.Unread), Problem: explain(r),
 		Topic: r.Topic, Role: r.Role, Adds: r.Adds, Edits: r.Edits, Waiting: r.Waiting, Gone: r.Gone,
 	}
 	if r.Request {
 		room.Request = r.Inviter
-	}
-	if !r.Joined && r.Try != "" {
-		room.Problem += ": " + r.Try // what to do is all that there is to say
 	}
 	switch r.Kind {
 	case client.Sealed:

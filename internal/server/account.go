@@ -152,7 +152,7 @@ func (a *NewAccount) parseInvite(code string) error {
 	}
 	invite, err := ident.ParseInvite(code)
 	if err != nil {
-		return ErrInviteInvalid
+		return ErrInviteUnknown
 	}
 	a.Invite, a.UseInvite = ident.HashInvite(invite), true
 	return nil
@@ -205,7 +205,7 @@ func (s *Server) mayRegister(a *NewAccount) error {
 	}
 	a.OwnerOnly = true
 	if !a.UseInvite {
-		return &Refusal{Code: wire.ErrorCode_ERROR_CODE_REGISTRATION_CLOSED, Message: "this server takes no new accounts"}
+		return ErrClosed
 	}
 	return nil
 }

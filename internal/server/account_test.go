@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -150,6 +151,9 @@ func TestLogin(t *testing.T) {
 	p.refused(noAuth, &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}})
 	for range 20 {
 		if e := p.ask(login("alice", make([]byte, 32))).GetError(); e.GetCode() == rateLimited && e.RetryAfterMs > 0 {
+			if !strings.HasPrefix(e.Hint, "wait ") {
+				t.Errorf("the hint is %q, want how long to wait", e.Hint)
+			}
 			return
 		}
 	}

@@ -39,7 +39,7 @@ var (
 	errHandle = badRequest("a handle has 3 to 32 of a-z, 0-9, '.', '_' and '-', and begins and ends with a letter or digit")
 	// errCredentials does not say which of the two was wrong.
 	errCredentials = &Refusal{Code: wire.ErrorCode_ERROR_CODE_CREDENTIALS, Message: "unknown handle or wrong passphrase",
-		Hint: "check both; passphrases are compared as typed"}
+		Hint: "check both: passphrases are compared as typed; a device that is signed in can let this one in by a code"}
 	errAuthKey = badRequest("an auth key has 32 bytes")
 )
 

@@ -108,7 +108,7 @@ func checkSubmit(m *wire.Submit) error {
 	case commit != (m.Commit != nil):
 		return badRequest("a commit has an envelope, and nothing else has")
 	case commit && len(m.Payload)+len(m.Commit.Welcome) > wire.MaxCommit:
-		return &Refusal{Code: wire.ErrorCode_ERROR_CODE_TOO_LARGE, Message: "a commit has at most 1 MiB with its welcome",
+		return &Refusal{Code: wire.ErrorCode_ERROR_CODE_TOO_LARGE, Message: "a commit has at most 5 MiB with its welcome",
 			Hint: "add fewer devices at once"}
 	case !commit && len(m.Payload) > wire.MaxPayload:
 		return &Refusal{Code: wire.ErrorCode_ERROR_CODE_TOO_LARGE, Message: "a message has at most 60 KiB", Hint: "send it in parts"}

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"fmt"
 	"net/netip"
 	"sync"
 	"time"
@@ -91,8 +92,8 @@ func (r *rate[K]) takeN(key K, n int) error {
 	}
 	full = full.Add(time.Duration(min(n, r.burst)) * r.interval)
 	if wait := full.Sub(now) - time.Duration(r.burst)*r.interval; wait > 0 {
-		return &Refusal{Code: wire.ErrorCode_ERROR_CODE_RATE_LIMITED, Message: "too many of these requests",
-			Hint: "wait a little", RetryAfter: wait}
+		return &Refusal{Code: wire.ErrorCode_ERROR_CODE_RATE_LIMITED, Message: "too many tries in a short time",
+			Hint: fmt.Sprintf("wait %d s, then try again", int64((wait+time.Second-1)/time.Second)), RetryAfter: wait}
 	}
 	r.mu.full[key] = full
 	return nil

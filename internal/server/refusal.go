@@ -47,9 +47,16 @@ var (
 	ErrDeviceNotFound  = Refuse(wire.ErrorCode_ERROR_CODE_NOT_FOUND, "no such device")
 	ErrStorageFull     = &Refusal{Code: wire.ErrorCode_ERROR_CODE_STORAGE_FULL, Message: "the server's disk is full",
 		Hint: "nothing was lost; try again when its operator has made room"}
-	ErrHandleTaken   = &Refusal{Code: wire.ErrorCode_ERROR_CODE_HANDLE_TAKEN, Message: "that handle is taken", Hint: "choose another"}
-	ErrInviteInvalid = &Refusal{Code: wire.ErrorCode_ERROR_CODE_INVITE_INVALID, Message: "that invite is not valid or was used",
-		Hint: "ask for a new one"}
+	ErrHandleTaken = &Refusal{Code: wire.ErrorCode_ERROR_CODE_HANDLE_TAKEN, Message: "that handle is taken", Hint: "choose another"}
+	// What is wrong with an invite is told to whoever has it: it is not to be guessed.
+	ErrInviteUnknown = &Refusal{Code: wire.ErrorCode_ERROR_CODE_INVITE_INVALID, Message: "there is no such invite here",
+		Hint: "look whether all of it was copied, or ask for a new one"}
+	ErrInviteUsed = &Refusal{Code: wire.ErrorCode_ERROR_CODE_INVITE_INVALID, Message: "that invite was used before: it makes one account",
+		Hint: "if it was you, sign in with your handle and passphrase; if not, ask for a new one"}
+	ErrInviteExpired = &Refusal{Code: wire.ErrorCode_ERROR_CODE_INVITE_INVALID, Message: "that invite has expired",
+		Hint: "ask whoever sent it for a new one"}
+	ErrClosed = &Refusal{Code: wire.ErrorCode_ERROR_CODE_REGISTRATION_CLOSED, Message: "this server takes no new accounts",
+		Hint: "ask whoever runs it; who has an account here signs in with handle and passphrase"}
 	ErrChainGrown = &Refusal{Code: wire.ErrorCode_ERROR_CODE_CONFLICT, Message: "the account's chain has changed meanwhile",
 		Hint: "log in again"}
 )

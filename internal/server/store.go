@@ -45,9 +45,9 @@ type Store interface {
 type AccountStore interface {
 	// CreateAccount makes an account and its first device, uses the invite up, and
 	// makes the account a member of every open room that has Everyone set. Refusals:
-	// HANDLE_TAKEN; INVITE_INVALID (unknown, used or expired at n.At); CONFLICT (the
-	// account exists, or the key is another device's). owner reports whether the
-	// invite was an owner's.
+	// HANDLE_TAKEN; ErrInviteUnknown, ErrInviteUsed, ErrInviteExpired (at n.At), ErrClosed
+	// (n.OwnerOnly, and the invite is not an owner's); CONFLICT (the account exists,
+	// or the key is another device's). owner reports whether the invite was an owner's.
 	CreateAccount(ctx context.Context, n NewAccount) (owner bool, err error)
 	// Account gives an account by id, NOT_FOUND.
 	Account(ctx context.Context, id ident.AccountID) (Account, error)

@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"fmt"
 	"slices"
 
 	"snug/internal/ident"
@@ -26,6 +27,22 @@ func (m *Model) Forget(room ident.RoomID) {
 	m.rooms = slices.DeleteFunc(m.rooms, func(r *modelRoom) bool { return r.id == room })
 }
 
+// HiddenRoom is one that the server acts as if it had never been.
+type HiddenRoom struct{ room *modelRoom }
+
+// Hide is Forget for a while.
+func (m *Model) Hide(room ident.RoomID) *HiddenRoom {
+	hidden := &HiddenRoom{m.room(room[:])}
+	m.Forget(room)
+	return hidden
+}
+
+// Unhide puts the room back, in the place of one that was made under its id.
+func (m *Model) Unhide(hidden *HiddenRoom) {
+	m.Forget(hidden.room.id)
+	m.rooms = append(m.rooms, hidden.room)
+}
+
 // LetIn hands a room's whole log to the devices of an account that were ever in it.
 func (m *Model) LetIn(room ident.RoomID, handle string) {
 	r, a := m.room(room[:]), m.accountOf(handle)
@@ -34,6 +51,22 @@ func (m *Model) LetIn(room ident.RoomID, handle string) {
 			member.until = 0
 		}
 	}
+}
+
+// Forge puts an entry into a sealed room's log that a device is said to have sent in the room's epoch.
+func (m *Model) Forge(room ident.RoomID, account ident.AccountID, device ident.DeviceID, kind wire.EntryKind, payload []byte) {
+	r := m.room(room[:])
+	s := &Session{model: m, account: m.accountByID(account[:]), device: device}
+	s.append(r, &wire.Submit{Kind: kind, Id: fmt.Appendf(nil, "forged entry %03d", r.seq())[:16], Epoch: r.epoch, Payload: payload})
+	m.deliver()
+}
+
+// Epoch gives a sealed room's epoch.
+func (m *Model) Epoch(room ident.RoomID) uint64 { return m.room(room[:]).epoch }
+
+// Entry gives what stands at seq.
+func (m *Model) Entry(room ident.RoomID, seq uint64) *wire.Entry {
+	return m.room(room[:]).entries[seq-1]
 }
 
 // Expel makes the server act as if an account had never been, so that somebody else can have its handle. Its devices'
@@ -47,4 +80,12 @@ func (m *Model) Expel(handle string) {
 func (m *Model) SpoilVault(handle string, spoil func(vault []byte) []byte) {
 	a := m.accountOf(handle)
 	a.vault = spoil(slices.Clone(a.vault))
+}
+
+// Settle registers an account whose devices, with one key package each, never connect.
+func (m *Model) Settle(chain *ident.Chain, packages map[ident.DeviceID][]byte) {
+	m.accounts = append(m.accounts, &modelAccount{chain: chain})
+	for device, keyPackage := range packages {
+		m.packages[device] = &modelPackages{lastResort: keyPackage}
+	}
 }

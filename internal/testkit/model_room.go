@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 
 	"snug/internal/ident"
@@ -155,12 +156,9 @@ func (s *Session) leaveRoom(l *wire.LeaveRoom) *wire.ServerFrame {
 	if r == nil || r.member(s) == nil {
 		return fault(wire.ErrorCode_ERROR_CODE_NOT_FOUND, "no such room")
 	}
-	for i, m := range r.members {
-		if m == r.member(s) {
-			r.members = append(r.members[:i:i], r.members[i+1:]...)
-			break
-		}
-	}
+	r.members = slices.DeleteFunc(r.members, func(m *modelMember) bool {
+		return m.account == s.account && (r.kind == wire.RoomKind_ROOM_KIND_OPEN || m.device == s.device)
+	})
 	return modelDone()
 }
 
@@ -178,6 +176,16 @@ func (s *Session) listMembers(l *wire.ListMembers) *wire.ServerFrame {
 	return &wire.ServerFrame{Body: &wire.ServerFrame_Members{Members: members}}
 }
 
+// Devices gives the devices that are in a sealed room.
+func (m *Model) Devices(room ident.RoomID) (devices []ident.DeviceID) {
+	for _, member := range m.room(room[:]).members {
+		if member.until == 0 {
+			devices = append(devices, member.device)
+		}
+	}
+	return devices
+}
+
 // Rooms gives the ids of all rooms.
 func (m *Model) Rooms() (ids []ident.RoomID) {
 	for _, r := range m.rooms {
@@ -185,3 +193,6 @@ func (m *Model) Rooms() (ids []ident.RoomID) {
 	}
 	return ids
 }
+
+// Log gives what the server has of a room.
+func (m *Model) Log(room ident.RoomID) []*wire.Entry { return m.room(room[:]).entries }

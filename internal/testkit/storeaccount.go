@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"sync/atomic"
@@ -60,17 +61,28 @@ func testInvites(f *fixture) {
 	}
 	former := invite(1, true, 0)
 	owners := invite(2, true, 0)
+	// refused wants this very refusal: each says another thing to do.
+	refused := func(want *server.Refusal, err error) {
+		f.Helper()
+		if got, ok := errors.AsType[*server.Refusal](err); !ok || *got != *want {
+			f.Errorf("refused with %v, want %v", err, want)
+		}
+	}
 	_, err := join("eve", former)
-	f.refused(inviteInvalid, err)
+	refused(server.ErrInviteUnknown, err)
 	owner, err := join("alice", owners)
 	f.must(err)
 	if has, err := f.HasOwner(ctx); !owner || !has || err != nil {
 		f.Errorf("owner %v, has owner %v, %v", owner, has, err)
 	}
 	_, err = join("eve", owners)
-	f.refused(inviteInvalid, err)
+	refused(server.ErrInviteUsed, err)
 	_, err = join("eve", invite(3, false, 1000)) // accounts are made at 1000
-	f.refused(inviteInvalid, err)
+	refused(server.ErrInviteExpired, err)
+	n := NewAccount(f.T, "eve")
+	n.Invite, n.UseInvite, n.OwnerOnly = invite(5, false, 1001), true, true
+	_, err = f.CreateAccount(ctx, n)
+	refused(server.ErrClosed, err)
 	_, err = join("alice", invite(4, false, 1001))
 	f.refused(handleTaken, err)
 	f.again()

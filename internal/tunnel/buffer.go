@@ -27,6 +27,8 @@ type source struct {
 	conn    net.Conn
 	raw     syscall.RawConn // nil where the connection has none
 	attempt func(fd uintptr) bool
+	// streak is how many reads have found something since one found nothing.
+	streak int
 
 	// of the attempt under way
 	at, limit int
@@ -73,11 +75,60 @@ func (s *source) read(at, limit int) (b *buffer, n int, err error) {
 // try reads once, without waiting. It reports whether that was something: bytes, the end or an error.
 func (s *source) try(fd uintptr) bool {
 	s.buffer = takeBuffer()
-	s.n, s.err = readNow(fd, s.buffer[s.at:s.at+s.limit])
+	s.streak++
+	s.n, s.err = readNow(fd, s.buffer[s.at:s.at+s.limit], s.streak%maxStreak == 0)
 	if s.err == errNothing {
 		giveBuffer(s.buffer)
-		s.buffer, s.err = nil, nil
+		s.buffer, s.err, s.streak = nil, nil, 0
 		return false
+	}
+	return true
+}
+
+// A drain writes to a connection. One writer at a time.
+type drain struct {
+	conn    net.Conn
+	raw     syscall.RawConn // nil where the connection has none
+	attempt func(fd uintptr) bool
+
+	// of the write under way
+	left []byte
+	err  error
+}
+
+func newDrain(s *source) *drain {
+	d := &drain{conn: s.conn, raw: s.raw}
+	d.attempt = d.try
+	return d
+}
+
+// Write is io.Writer's. After an error the count is of what the system took.
+func (d *drain) Write(b []byte) (int, error) {
+	if d.raw == nil {
+		return d.conn.Write(b)
+	}
+	d.left, d.err = b, nil
+	err := d.raw.Write(d.attempt)
+	if err == nil {
+		err = d.err
+	}
+	n := len(b) - len(d.left)
+	d.left = nil
+	return n, err
+}
+
+// try writes what there is room for. It reports whether that was all, or the end of it.
+func (d *drain) try(fd uintptr) bool {
+	for len(d.left) > 0 {
+		n, err := writeNow(fd, d.left)
+		if err == errNothing {
+			return false
+		}
+		if err != nil {
+			d.err = err
+			return true
+		}
+		d.left = d.left[n:]
 	}
 	return true
 }

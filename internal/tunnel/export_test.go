@@ -64,3 +64,13 @@ func JudgeTarget(r Route, a netip.Addr) error { return newTarget(&r).judge(a) }
 func NewLimiter(rate int64) func(n int, now time.Time) time.Duration { return newLimiter(rate).take }
 
 func OfTLV(t TLV) (byte, string) { return t.kind, string(t.value) }
+
+// Idle counts the carriers that wait for a stream.
+func (t *Tunnel) Idle(route string) int {
+	t.at.Lock()
+	defer t.at.Unlock()
+	c := &t.at.routes[route].idle.carriers
+	c.Lock()
+	defer c.Unlock()
+	return len(c.idle)
+}

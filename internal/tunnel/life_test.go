@@ -351,6 +351,7 @@ func TestMetrics(t *testing.T) {
 	if _, err := askAt(nearEnd.addr(), strings.Repeat("x", 5000)); err != nil {
 		t.Fatal(err)
 	}
+	until(t, "its carrier waits for another stream", func() bool { return nearEnd.Idle("main") == 1 })
 	opened(t, nearEnd.addr())
 	until(t, "the first stream has ended, and all is counted", func() bool {
 		row := farEnd.row("main")

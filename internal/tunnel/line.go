@@ -15,6 +15,7 @@ import (
 type line struct {
 	net.Conn
 	source *source
+	drain  *drain
 
 	// owned by the reader
 	in     *buffer
@@ -43,7 +44,10 @@ func (laterError) Error() string   { return "tunnel: nothing to read" }
 func (laterError) Timeout() bool   { return true }
 func (laterError) Temporary() bool { return true }
 
-func newLine(conn net.Conn) *line { return &line{Conn: conn, source: newSource(conn)} }
+func newLine(conn net.Conn) *line {
+	s := newSource(conn)
+	return &line{Conn: conn, source: s, drain: newDrain(s)}
+}
 
 // fill waits until there is something to read.
 func (l *line) fill() error {
@@ -103,7 +107,7 @@ func (l *line) Write(p []byte) (int, error) {
 	l.out.Lock()
 	defer l.out.Unlock()
 	if l.out.gather == nil {
-		return l.Conn.Write(p)
+		return l.drain.Write(p)
 	}
 	if l.out.n+len(p) > len(l.out.gather) {
 		if err := l.send(); err != nil {
@@ -111,7 +115,7 @@ func (l *line) Write(p []byte) (int, error) {
 		}
 	}
 	if len(p) > len(l.out.gather) {
-		return l.Conn.Write(p)
+		return l.drain.Write(p)
 	}
 	l.out.n += copy(l.out.gather[l.out.n:], p)
 	return len(p), nil
@@ -138,7 +142,7 @@ func (l *line) send() error {
 	if l.out.n == 0 {
 		return nil
 	}
-	_, err := l.Conn.Write(l.out.gather[:l.out.n])
+	_, err := l.drain.Write(l.out.gather[:l.out.n])
 	l.out.n = 0
 	return err
 }

@@ -88,7 +88,7 @@ func TestQuietStreams(t *testing.T) {
 	if _, err := clients[0].Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("got %v, want the end", err)
 	}
-	until(t, "the stream has ended", func() bool { return p.near.row("main").Ended == 1 && p.far.row("main").Ended == 1 })
+	until(t, "the stream has ended, and its carrier waits for another", func() bool { return p.near.Idle("main") == 1 && p.far.row("main").Ended == 1 })
 	// Ones that break on either side.
 	for i, broken := range []*net.TCPConn{clients[1], services[2]} {
 		other := []*net.TCPConn{services[1], clients[2]}[i]

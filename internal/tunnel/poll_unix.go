@@ -7,16 +7,29 @@ import (
 	"syscall"
 )
 
-// canPoll says that a socket can be read without waiting.
+// canPoll says that a socket can be read and written without waiting.
 const canPoll = true
 
-// errNothing says that nothing has come yet.
-var errNothing = errors.New("tunnel: nothing to read")
+// errNothing says that nothing has come yet, or that there is no room for what is to go.
+var errNothing = errors.New("tunnel: nothing to read, or no room to write")
 
-// readNow reads what there is, and never waits: the runtime has made the descriptor non-blocking.
-func readNow(fd uintptr, b []byte) (int, error) {
+// readNow reads what there is, and never waits: the runtime has made the descriptor non-blocking. known says whether the
+// runtime is to know of it.
+func readNow(fd uintptr, b []byte, known bool) (int, error) {
+	if known {
+		return now(knownRead, fd, b)
+	}
+	return now(sysRead, fd, b)
+}
+
+// writeNow writes what there is room for, and never waits.
+func writeNow(fd uintptr, b []byte) (int, error) { return now(sysWrite, fd, b) }
+
+func knownRead(fd uintptr, b []byte) (int, error) { return syscall.Read(int(fd), b) }
+
+func now(call func(fd uintptr, b []byte) (int, error), fd uintptr, b []byte) (int, error) {
 	for {
-		n, err := syscall.Read(int(fd), b)
+		n, err := call(fd, b)
 		switch err {
 		case nil:
 			return n, nil

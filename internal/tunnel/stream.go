@@ -36,6 +36,7 @@ type stream struct {
 	}
 
 	source      *source
+	drain       *drain
 	idle, total time.Duration
 	began       int64
 	last        atomic.Int64 // when something went either way
@@ -70,6 +71,7 @@ var errQuiet = errors.New("tunnel: quiet")
 // in the end, once; start does not wait for it.
 func (s *stream) start(done func(error)) {
 	s.source = newSource(s.plain)
+	s.drain = newDrain(s.source)
 	s.began = s.clock.Load()
 	s.last.Store(s.began)
 	s.done = done
@@ -311,7 +313,7 @@ func (s *stream) truncated(err error) error {
 func (s *stream) deliver(b []byte) error {
 	s.last.Store(s.clock.Load())
 	s.presence.received.Add(int64(len(b)))
-	if _, err := s.plain.Write(b); err != nil {
+	if _, err := s.drain.Write(b); err != nil {
 		return fmt.Errorf("%w: %w", errPlain, err)
 	}
 	s.presence.pace(len(b))

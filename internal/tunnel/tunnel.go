@@ -14,7 +14,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -34,12 +33,9 @@ type Tunnel struct {
 	passed *Passed
 	now    func() time.Time
 	clock  atomic.Int64
-	// sweeping is held by Sweep, and guards the routes' watches and order, which is tidy's: the handshakes when it last tidied up and looked, and the collections to come.
-	sweeping sync.Mutex
-	order    struct {
-		tidied, seen int64
-		left         int
-	}
+	// sweeping is held by Sweep, and guards the routes' watches and collecting.
+	sweeping   sync.Mutex
+	collecting collecting
 
 	metrics *metrics
 	parker  *parker
@@ -143,31 +139,14 @@ func (t *Tunnel) Sweep() {
 	for _, r := range t.all() {
 		r.sweep(now)
 	}
-	t.tidy()
-}
-
-// tidy collects what a rush of handshakes has left once it is over, and gives the memory back: the runtime would not for
-// minutes. A stack that has grown in a handshake is halved by each collection, so there are several.
-func (t *Tunnel) tidy() {
 	var handshakes int64
+	handshaking := 0
 	for _, r := range t.all() {
 		handshakes += r.shaken()
+		handshaking += len(r.handshaking)
 	}
-	o := &t.order
-	const rush = 50 // at about 20 KiB each
-	switch {
-	case handshakes-o.tidied >= rush && handshakes == o.seen:
-		o.tidied, o.left = handshakes, 4
-	case handshakes-o.tidied >= 10*rush:
-		// It goes on and on: once on the way.
-		o.tidied = handshakes
-		debug.FreeOSMemory()
-	}
-	o.seen = handshakes
-	if o.left > 0 {
-		o.left--
-		debug.FreeOSMemory()
-	}
+	t.collecting.tidy(handshakes)
+	t.collecting.pace(handshaking)
 }
 
 // all gives the routes, the retired ones included, without those of them that have nothing left.

@@ -264,7 +264,9 @@ func TestStreams(t *testing.T) {
 		if err != nil || !bytes.Equal(answer, question) {
 			t.Fatalf("%d bytes: got %d back, %v", size, len(answer), err)
 		}
-		until(t, "the stream ends", func() bool { return p.near.row("main").Streams == 0 && p.far.row("main").Streams == 0 })
+		until(t, "the stream ends, and its carrier waits for another", func() bool {
+			return p.near.Idle("main") == 1 && p.far.row("main").Streams == 0
+		})
 	}
 	if got := p.far.Snapshot().Handshakes["main"]["ok"]; got != 1 {
 		t.Errorf("%d streams took %d handshakes, want 1", len(sizes), got)

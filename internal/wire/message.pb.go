@@ -344,6 +344,9 @@ type Content struct {
 	//
 	//	*Content_Text
 	Body isContent_Body `protobuf_oneof:"body"`
+	// Sealed rooms: the last entry that the sender's device had processed when it sealed this, and the head after it.
+	SeenSeq  uint64 `protobuf:"varint,2,opt,name=seen_seq,json=seenSeq,proto3" json:"seenSeq,omitempty"`
+	SeenHead []byte `protobuf:"bytes,3,opt,name=seen_head,json=seenHead,proto3" json:"seenHead,omitempty"`
 }
 
 func (x *Content) Reset() {
@@ -364,6 +367,20 @@ func (x *Content) GetText() string {
 		return x.Text
 	}
 	return ""
+}
+
+func (x *Content) GetSeenSeq() uint64 {
+	if x != nil {
+		return x.SeenSeq
+	}
+	return 0
+}
+
+func (x *Content) GetSeenHead() []byte {
+	if x != nil {
+		return x.SeenHead
+	}
+	return nil
 }
 
 type isContent_Body interface {
@@ -858,6 +875,12 @@ func (this *Content) EqualVT(that *Content) bool {
 		if !this.Body.(interface{ EqualVT(isContent_Body) bool }).EqualVT(that.Body) {
 			return false
 		}
+	}
+	if this.SeenSeq != that.SeenSeq {
+		return false
+	}
+	if string(this.SeenHead) != string(that.SeenHead) {
+		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
 }
@@ -1518,6 +1541,18 @@ func (m *Content) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		}
 		i -= size
 	}
+	if len(m.SeenHead) > 0 {
+		i -= len(m.SeenHead)
+		copy(dAtA[i:], m.SeenHead)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.SeenHead)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.SeenSeq != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.SeenSeq))
+		i--
+		dAtA[i] = 0x10
+	}
 	return len(dAtA) - i, nil
 }
 
@@ -2101,6 +2136,13 @@ func (m *Content) SizeVT() (n int) {
 	_ = l
 	if vtmsg, ok := m.Body.(interface{ SizeVT() int }); ok {
 		n += vtmsg.SizeVT()
+	}
+	if m.SeenSeq != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.SeenSeq))
+	}
+	l = len(m.SeenHead)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -3087,6 +3129,41 @@ func (m *Content) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Body = &Content_Text{Text: string(dAtA[iNdEx:postIndex])}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SeenSeq", wireType)
+			}
+			m.SeenSeq = 0
+			m.SeenSeq, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SeenHead", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.SeenHead = append(m.SeenHead[:0], dAtA[iNdEx:postIndex]...)
+			if m.SeenHead == nil {
+				m.SeenHead = []byte{}
+			}
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

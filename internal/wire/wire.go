@@ -20,8 +20,9 @@ const ALPN = "snug/1"
 const (
 	// MaxPayload bounds a message or proposal in a log, in bytes. With its envelope it fits a frame of 64 KiB.
 	MaxPayload = 60 << 10
-	// MaxCommit bounds a commit with its Welcome, in bytes: a group of 250 devices with hybrid keys fits.
-	MaxCommit = 1 << 20
+	// MaxCommit bounds a commit with its Welcome, in bytes. A group of 1,000 devices with hybrid keys fits: 3 MiB of tree in
+	// the Welcome, 1.2 of secrets for a tree in which nobody else has committed, and 0.5 for 100 devices that come.
+	MaxCommit = 5 << 20
 	// MaxFrame bounds a frame of either direction, in bytes: the largest commit and its envelope.
 	MaxFrame = MaxCommit + 64<<10
 	// MaxBatch is where the sender of many entries or chains begins the next frame, in bytes, so that one slow reader

@@ -1,6 +1,7 @@
 // Chromium for the tests, and pages in it that fail a test by anything they print as an error or refuse by policy.
 
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
@@ -72,4 +73,19 @@ const shots = process.env["SNUG_SHOTS"] ?? join(tmpdir(), "snug-shots");
 export async function shoot(page: Page, name: string): Promise<void> {
   mkdirSync(shots, { recursive: true });
   await page.screenshot({ path: join(shots, `${name}.png`) });
+}
+
+const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+
+interface Finding {
+  id: string;
+  nodes: { html: string; failureSummary?: string }[];
+}
+
+// audit runs axe-core beside the page's own scripts, where the page's policy does not reach.
+export async function audit(page: Page): Promise<string[]> {
+  // A parsed copy of the page would say nothing of its colours: axe is brought in as the debugger brings things in.
+  await page.evaluate(axeSource);
+  const findings = await page.evaluate(async () => (await (globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } }).axe.run()).violations);
+  return findings.map((finding) => `${finding.id}: ${finding.nodes.map((node) => `${node.html} ${node.failureSummary ?? ""}`).join("\n  ")}`);
 }

@@ -3,7 +3,7 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browserPresent, launch, open, shoot, type Watched } from "./browser";
+import { audit, browserPresent, launch, open, shoot, type Watched } from "./browser";
 import { serveFake, type Served } from "./serve";
 
 const script = "**/assets/dialogs-*.js";
@@ -49,10 +49,11 @@ describe.runIf(browserPresent())("what comes later", () => {
   test("says that a dialog did not come, and brings it when asked again", async () => {
     const { page, context, wrong } = await without(inside);
     await page.getByRole("button", { name: "New room" }).first().click();
-    const waiting = page.getByRole("dialog", { name: "One moment" });
+    const waiting = page.getByRole("dialog", { name: "Not there yet" });
     await waiting.getByRole("alert").getByText("This part of the page could not be loaded").waitFor();
     await isFocused(page, "Try again");
     await shoot(page, "later-failed-light");
+    expect(await audit(page)).toEqual([]);
     await Promise.all([page.waitForEvent("requestfailed"), page.keyboard.press("Enter")]);
     await waiting.getByRole("alert").waitFor();
     await page.unroute(script);
@@ -68,12 +69,13 @@ describe.runIf(browserPresent())("what comes later", () => {
     await page.getByRole("button", { name: /you, your devices/ }).click();
     await page.getByRole("alert").getByText("could not be loaded").waitFor();
     await shoot(page, "later-failed-dark");
+    expect(await audit(page)).toEqual([]);
     await page.getByRole("button", { name: "Not now" }).click();
     await page.getByRole("dialog").waitFor({ state: "detached" });
     await page.getByRole("button", { name: /you, your devices/ }).click();
-    await page.getByRole("button", { name: "Reload the page" }).waitFor();
+    await page.getByRole("button", { name: "Reload" }).waitFor();
     await page.unroute(script);
-    await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: "Reload the page" }).click()]);
+    await Promise.all([page.waitForEvent("load"), page.getByRole("button", { name: "Reload" }).click()]);
     await page.getByRole("button", { name: /you, your devices/ }).click();
     await page.getByRole("dialog", { name: "You" }).waitFor();
     await context.close();
@@ -84,6 +86,7 @@ describe.runIf(browserPresent())("what comes later", () => {
     await page.getByRole("button", { name: "Use a code from another device" }).click();
     await page.getByRole("alert").getByText("could not be loaded").waitFor();
     await shoot(page, "later-failed-outside");
+    expect(await audit(page)).toEqual([]);
     await page.getByRole("button", { name: "Not now" }).click();
     await page.getByLabel("Passphrase", { exact: true }).waitFor();
     expect(wrong).toEqual([]);

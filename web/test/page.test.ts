@@ -1,26 +1,9 @@
 // The page by itself, over the scripted core: what it shows, how it behaves, and how it looks.
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { browserPresent, launch, open, shoot, type Watched } from "./browser";
+import { audit, browserPresent, launch, open, shoot, type Watched } from "./browser";
 import { serveFake, type Served } from "./serve";
-
-const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-interface Finding {
-  id: string;
-  nodes: { html: string; failureSummary?: string }[];
-}
-
-// audit runs axe-core beside the page's own scripts, where the page's policy does not reach.
-async function audit(page: Page): Promise<string[]> {
-  // A parsed copy of the page would say nothing of its colours: axe is brought in as the debugger brings things in.
-  await page.evaluate(axeSource);
-  const findings = await page.evaluate(async () => (await (globalThis as unknown as { axe: { run(): Promise<{ violations: Finding[] }> } }).axe.run()).violations);
-  return findings.map((finding) => `${finding.id}: ${finding.nodes.map((node) => `${node.html} ${node.failureSummary ?? ""}`).join("\n  ")}`);
-}
 
 describe.runIf(browserPresent())("the page", () => {
   let browser: Browser;
@@ -183,7 +166,7 @@ describe.runIf(browserPresent())("the page", () => {
     await shoot(page, "details-light");
     expect(await audit(page)).toEqual([]);
     await page.getByLabel("Role of carol.m").selectOption("owner");
-    await page.getByText("only an owner makes owners and admins: ask the room's owner").waitFor();
+    await page.getByText("Only an owner makes owners and admins. Ask the room's owner.").waitFor();
     expect(await page.getByLabel("Role of carol.m").inputValue()).toBe("member");
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByLabel("Name", { exact: true }).fill("Reading room");
@@ -421,9 +404,11 @@ describe.runIf(browserPresent())("the page", () => {
     await page.keyboard.type("/stranger");
     await page.keyboard.press("Enter");
     await page.getByText("is not the account that you knew and had verified").waitFor();
+    // The change stands in the room, where it stays.
+    await page.getByRole("region", { name: "Messages" }).getByText("not the @bob that you knew: other keys").waitFor();
     await page.getByRole("textbox", { name: /^Message to/ }).fill("for bob alone");
     await page.keyboard.press("Enter");
-    await page.getByText("its keys are others: compare safety numbers").waitFor();
+    await page.getByText("its keys are others. Compare safety numbers.").waitFor();
     await shoot(page, "stranger-light");
     expect(await audit(page)).toEqual([]);
     // What was written is not lost.

@@ -39,12 +39,24 @@ func (w *writer) checkInvite(n server.NewAccount) (owner bool, err error) {
 	if !n.UseInvite {
 		return false, nil
 	}
-	const query = "SELECT owner FROM invite WHERE hash = ? AND used_by IS NULL AND (owner OR expires_at > ?)"
-	found, err := one(w.conn, query, func(row *sqlite.Stmt) { owner = row.ColumnBool(0) }, n.Invite[:], n.At)
-	if err == nil && (!found || n.OwnerOnly && !owner) {
-		err = server.ErrInviteInvalid
+	var used, expired bool
+	const query = "SELECT owner, used_by IS NOT NULL, NOT owner AND expires_at <= ? FROM invite WHERE hash = ?"
+	found, err := one(w.conn, query, func(row *sqlite.Stmt) {
+		owner, used, expired = row.ColumnBool(0), row.ColumnBool(1), row.ColumnBool(2)
+	}, n.At, n.Invite[:])
+	switch {
+	case err != nil:
+		return false, err
+	case !found:
+		return false, server.ErrInviteUnknown
+	case used:
+		return false, server.ErrInviteUsed
+	case expired:
+		return false, server.ErrInviteExpired
+	case n.OwnerOnly && !owner:
+		return false, server.ErrClosed
 	}
-	return owner, err
+	return owner, nil
 }
 
 func (w *writer) insertAccount(n server.NewAccount, owner bool) (row int64, err error) {

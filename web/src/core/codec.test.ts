@@ -3,7 +3,7 @@ import { Call, Packet, type Message } from "./protocol";
 
 const message: Message = {
   room: "r", seq: 7, id: "m", from: "bob", account: "a", device: "d", deviceName: "", at: 1_790_000_000_123,
-  kind: "notice", text: "grüße 🍪", gap: "", state: "sent", problem: "", own: true, blocked: false,
+  kind: "notice", text: "grüße 🍪", gap: "", state: "sent", problem: "", own: true, until: 7, try: "", ask: "", blocked: false,
 };
 
 describe("codec", () => {

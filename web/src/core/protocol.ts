@@ -934,6 +934,10 @@ export interface Message {
   // Why it failed.
   problem: string;
   own: boolean;
+  // The last place of a gap, what can be done about it, and where the sender can be asked to say it again, the words.
+  until: number;
+  try: string;
+  ask: string;
   // The sender is blocked: it is shown only when somebody asks for it.
   blocked: boolean;
 }
@@ -953,7 +957,10 @@ export const Message: Codec<Message> = codec<Message>([
   { number: 12, name: "state", kind: "enum", names: namesMessageState },
   { number: 13, name: "problem", kind: "string" },
   { number: 14, name: "own", kind: "boolean" },
-  { number: 15, name: "blocked", kind: "boolean" },
+  { number: 15, name: "until", kind: "number" },
+  { number: 16, name: "try", kind: "string" },
+  { number: 17, name: "ask", kind: "string" },
+  { number: 18, name: "blocked", kind: "boolean" },
 ]);
 
 export interface Messages {

@@ -12,8 +12,21 @@ export class CallError extends Error {
   }
 }
 
-// explain turns whatever was thrown into words for a person.
+// explain turns whatever was thrown into sentences for a person: what failed, and what to do.
 export function explain(thrown: unknown): { message: string; hint: string; code: RefusalCode } {
-  if (thrown instanceof CallError) return { message: thrown.message, hint: thrown.hint, code: thrown.code };
-  return { message: thrown instanceof Error ? thrown.message : String(thrown), hint: "", code: "failed" };
+  if (thrown instanceof CallError) return { message: sentence(thrown.message), hint: sentence(thrown.hint), code: thrown.code };
+  return { message: sentence(thrown instanceof Error ? thrown.message : String(thrown)), hint: "", code: "failed" };
+}
+
+// phrase is the same in one line, for where there is room for no more.
+export function phrase(thrown: unknown): string {
+  const { message, hint } = explain(thrown);
+  return hint === "" ? message : `${message} ${hint}`;
+}
+
+// sentence: the core speaks as it does in a terminal, without a capital and without a stop.
+export function sentence(text: string): string {
+  if (text === "") return "";
+  const begun = text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…]$/u.test(begun) ? begun : `${begun}.`;
 }

@@ -1,7 +1,7 @@
 // The whole page: who is signed in, what is open, and the core's events handed to whom they concern.
 
 import type { Core, CoreEvent } from "../core/core";
-import { explain } from "../core/refusal";
+import { explain, phrase } from "../core/refusal";
 import type { Connection, Invite, Me, Message, Progress, Room } from "../core/protocol";
 import { People } from "./account.svelte";
 import { Composer } from "./composer.svelte";
@@ -109,8 +109,7 @@ export class App {
       await act();
       return true;
     } catch (thrown) {
-      const { message, hint } = explain(thrown);
-      this.toast = hint === "" ? message : `${message}: ${hint}`;
+      this.toast = phrase(thrown);
       return false;
     }
   }

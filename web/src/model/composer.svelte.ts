@@ -1,7 +1,7 @@
 // Drafts: what was written in each room and not yet sent. They live in memory and end with the page.
 
 import { SvelteMap } from "svelte/reactivity";
-import { explain } from "../core/refusal";
+import { phrase } from "../core/refusal";
 import type { Timeline } from "./message.svelte";
 
 // As in the protocol, in bytes of UTF-8.
@@ -21,6 +21,12 @@ export class Composer {
     else this.#drafts.set(room, text);
   }
 
+  // add puts a line at the end of a draft.
+  add(room: string, text: string): void {
+    const written = this.draft(room);
+    this.write(room, written === "" ? text : `${written}\n${text}`);
+  }
+
   // send posts a room's draft, which comes back where that fails.
   async send(timeline: Timeline): Promise<void> {
     const text = this.draft(timeline.room).trim();
@@ -33,10 +39,9 @@ export class Composer {
     try {
       await timeline.post(text);
     } catch (thrown) {
-      const { message, hint } = explain(thrown);
       const written = this.draft(timeline.room);
       this.write(timeline.room, written === "" ? text : `${text}\n${written}`);
-      this.problem = hint === "" ? message : `${message}: ${hint}`;
+      this.problem = phrase(thrown);
     }
   }
 }

@@ -1,7 +1,7 @@
 // One room's timeline: what is loaded of it, what is under way, and where a reader stands.
 
 import type { Core } from "../core/core";
-import { explain } from "../core/refusal";
+import { explain, phrase } from "../core/refusal";
 import type { Message } from "../core/protocol";
 import { compare, keyOf, rowsOf, type Row } from "./row";
 
@@ -82,8 +82,7 @@ export class Timeline {
       if (placed.length < page) this.whole = true;
       this.loaded = true;
     } catch (thrown) {
-      const { message, hint } = explain(thrown);
-      this.problem = hint === "" ? message : `${message}: ${hint}`;
+      this.problem = phrase(thrown);
     } finally {
       this.loading = false;
     }

@@ -1,7 +1,7 @@
 // A new passphrase: the generated one, or one's own that is strong enough.
 
 import type { Core } from "../core/core";
-import { explain } from "../core/refusal";
+import { explain, sentence } from "../core/refusal";
 import type { Problem } from "./welcome.svelte";
 
 export class NewPassphrase {
@@ -58,11 +58,11 @@ export class NewPassphrase {
 
   // mistake says why it cannot be taken yet.
   mistake(): Problem | undefined {
-    if (this.words.trim() === "") return { message: "the passphrase is missing", hint: "" };
-    if (this.own && this.weakness !== "") return { message: "that passphrase is too weak", hint: this.weakness };
-    if (this.own && this.again !== this.words) return { message: "the two passphrases differ", hint: "write it again" };
+    if (this.words.trim() === "") return { message: "The passphrase is missing.", hint: "", field: "passphrase" };
+    if (this.own && this.weakness !== "") return { message: "That passphrase is too weak.", hint: sentence(this.weakness), field: "passphrase" };
+    if (this.own && this.again !== this.words) return { message: "The two passphrases differ.", hint: "Write it again.", field: "again" };
     if (!this.own && !this.kept) {
-      return { message: "keep your passphrase first", hint: "it is the only way back in: nobody can reset it for you" };
+      return { message: "Keep your passphrase first.", hint: "It is the only way back in: nobody can reset it for you.", field: "kept" };
     }
     return undefined;
   }

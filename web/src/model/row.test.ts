@@ -7,7 +7,7 @@ const noon = new Date(2026, 4, 4, 12).getTime();
 const minute = 60_000;
 
 function said(seq: number, from: string, at: number, more: Partial<Message> = {}): Message {
-  return { room: "r", seq, id: `m${seq}${at}`, from, account: from, device: from, deviceName: "", at, kind: "text", text: "t", gap: "", state: "sent", problem: "", own: from === "me", blocked: false, ...more };
+  return { room: "r", seq, id: `m${seq}${at}`, from, account: from, device: from, deviceName: "", at, kind: "text", text: "t", gap: "", state: "sent", problem: "", own: from === "me", until: seq, try: "", ask: "", blocked: false, ...more };
 }
 
 describe("rows", () => {
@@ -22,6 +22,12 @@ describe("rows", () => {
     const rows = rowsOf([said(1, "bob", noon), said(2, "bob", noon + minute), said(3, "bob", noon + 24 * 60 * minute)], false, 1);
     expect(rows.map((row) => row.kind)).toEqual(["day", "message", "unread", "message", "day", "message"]);
     expect(new Set(rows.map((row) => row.key)).size).toBe(rows.length);
+  });
+
+  test("put together gaps that follow one another for one cause", () => {
+    const gap = (seq: number, until: number, cause: string): Message => said(seq, "bob", noon, { kind: "gap", gap: cause, until });
+    const rows = rowsOf([gap(1, 4, "a"), gap(5, 5, "a"), gap(3, 3, "a"), gap(6, 6, "b"), gap(8, 9, "b")], false, 0);
+    expect(rows.map((row) => (row.kind === "note" ? [row.message.seq, row.message.until] : row.kind))).toEqual(["day", [1, 5], [6, 6], [8, 9]]);
   });
 
   test("order what is in the log by seq, and what is not yet after it", () => {

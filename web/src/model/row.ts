@@ -47,11 +47,21 @@ export function rowsOf(messages: readonly Message[], whole: boolean, unreadAfter
       if (first === false && before?.kind === "message") before.last = false;
       rows.push({ kind: "message", key: keyOf(message), message, first, last: true });
     } else {
-      rows.push({ kind: "note", key: keyOf(message), message });
+      const before = rows.at(-1);
+      if (before?.kind === "note" && goesOn(before.message, message)) {
+        before.message = { ...before.message, until: Math.max(before.message.until, message.until) };
+      } else {
+        rows.push({ kind: "note", key: keyOf(message), message });
+      }
     }
     previous = message;
   }
   return rows;
+}
+
+// goesOn says whether one gap follows another for the same cause, or is a part of it.
+function goesOn(gap: Message, next: Message): boolean {
+  return gap.kind === "gap" && next.kind === "gap" && gap.gap === next.gap && gap.account === next.account && next.seq <= gap.until + 1;
 }
 
 function belongs(previous: Message, message: Message): boolean {

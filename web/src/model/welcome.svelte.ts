@@ -8,6 +8,8 @@ import { NewPassphrase } from "./passphrase.svelte";
 export interface Problem {
   message: string;
   hint: string;
+  // Where it is put right, where that is known.
+  field?: "handle" | "passphrase" | "again" | "kept";
 }
 
 export class Welcome {
@@ -65,7 +67,8 @@ export class Welcome {
         ? await this.#core.call("register", { ...shared, passphrase: this.chosen.words, invite: this.invite.trim() })
         : await this.#core.call("login", { ...shared, passphrase: this.passphrase });
     } catch (thrown) {
-      this.problem = explain(thrown);
+      const problem = explain(thrown);
+      this.problem = this.mode === "in" && problem.code === "refused" ? { ...problem, field: "passphrase" } : problem;
       this.byLink = false;
       return undefined;
     } finally {
@@ -76,9 +79,9 @@ export class Welcome {
   #mistake(): Problem | undefined {
     const handle = this.handle.trim().replace(/^@/u, "");
     if (!/^[a-z0-9._-]{3,32}$/u.test(handle.toLowerCase())) {
-      return { message: "that is not a handle", hint: "use 3 to 32 of: a–z, 0–9, dot, dash, underscore" };
+      return { message: "That is not a handle.", hint: "A handle has 3 to 32 letters a–z, digits, dots, dashes and underscores.", field: "handle" };
     }
     if (this.mode === "up") return this.chosen.mistake();
-    return this.passphrase.trim() === "" ? { message: "the passphrase is missing", hint: "" } : undefined;
+    return this.passphrase.trim() === "" ? { message: "The passphrase is missing.", hint: "", field: "passphrase" } : undefined;
   }
 }

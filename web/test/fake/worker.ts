@@ -34,7 +34,7 @@ function message(room: string, from: string, at: number, text: string, more: Par
   messages.set(room, list);
   const account = accounts.find((a) => a.handle === from)?.account ?? "";
   const seq = more.seq ?? list.length + 1;
-  const said: Message = { room, seq, id: `m-${++lastId}`, from, account, device: `d-${from}`, deviceName: "Chrome", at, kind: "text", text, gap: "", state: "sent", problem: "", own: from === me.handle, blocked: false, ...more };
+  const said: Message = { room, seq, id: `m-${++lastId}`, from, account, device: `d-${from}`, deviceName: "Chrome", at, kind: "text", text, gap: "", state: "sent", problem: "", own: from === me.handle, until: seq, try: "", ask: "", blocked: false, ...more };
   list.push(said);
   return said;
 }
@@ -57,7 +57,7 @@ message("r-bob", "alice", now - 26 * 60 * minute + 2 * minute, "The red door, se
 message("r-bob", "bob", now - 42 * minute, "Perfect. I'll be there around seven, and I'm bringing the good bread.");
 message("r-bob", "bob", now - 41 * minute, "Also, a thing I wrote down for later:\n\n  1. olive oil\n  2. candles\n  3. that cheese you like, if they have it");
 message("r-bob", "alice", now - 12 * minute, "You are a treasure. Come hungry.");
-message("r-bob", "", now - 11 * minute, "", { kind: "gap", gap: "it was sent before this device joined the room" });
+message("r-bob", "", now - 11 * minute, "", { kind: "gap", gap: "not decryptable: it was changed on the way, or sealed with another key", try: "ask @bob to send it again", ask: "@bob, what you wrote on 21 November at 09:03 UTC cannot be read here. Please send it again." });
 message("r-bob", "bob", now - 3 * minute, "שלום, and this line turns around \u202Eevil\u202C without turning its neighbours. مرحبا");
 message("r-team", "carol.m", now - 25 * minute, "Minutes of Thursday are in. Could someone look over the budget line before it goes out?");
 message("r-team", "erin_the_third", now - 9 * minute, "On it.");
@@ -109,7 +109,7 @@ async function say(roomId: string, text: string, id: number): Promise<void> {
   if (text.includes("/stranger")) {
     strangers.add("a-bob");
     rooms.set(roomId, { ...(rooms.get(roomId) as Room), stranger: { account: "a-bob", handle: "bob", wasVerified: true } });
-    message(roomId, "", Date.now(), "@bob added you (not the @bob that you knew: other keys)", { kind: "notice" });
+    changed(message(roomId, "", Date.now(), "@bob added you (not the @bob that you knew: other keys)", { kind: "notice" }));
     roomChanged(roomId);
   }
   if (text.includes("/die")) scope.postMessage("the script said so");
@@ -157,6 +157,11 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
     case "login":
       post(0, { kind: "progress", value: { step: "stretching the passphrase", expectMs: 800 } });
       await pause(600);
+      if (body.kind === "register" && body.value.invite === "expired") return refuse("that invite has expired", "ask whoever sent it for a new one");
+      if (body.value.passphrase.includes("vault")) {
+        return refuse("the passphrase is right, but the vault that the server has does not open with it", "nothing is lost while another device is signed in: change the passphrase there, or let this one in by a code");
+      }
+      if (body.value.passphrase.includes("often")) return { kind: "refusal", value: { code: "unreachable", message: "too many tries in a short time", hint: "wait 6 s, then try again" } };
       if (body.value.handle === "taken") return refuse("the handle taken is taken", "choose another one");
       if (body.value.passphrase.includes("wrong")) return refuse("unknown handle or wrong passphrase", "look at both again");
       signedIn = true;
