@@ -15,6 +15,7 @@ func (c *Core) advanceRoom(r *room) {
 		c.advanceMaking(r)
 		return
 	case awaited, left, refused:
+		c.knock(r)
 		if c.vol.welcomes[r.id] != nil {
 			c.tryWelcome(r.id)
 		}
@@ -36,6 +37,7 @@ func (c *Core) advanceRoom(r *room) {
 	c.submitSealed(r)
 	c.refuseReader(r)
 	c.refuseStranger(r)
+	c.advanceKnocks(r)
 	if r.kind == Sealed && c.advanceSealed(r) {
 		return
 	}

@@ -32,7 +32,7 @@ func (j *judgement) roster(commit change) error {
 	if err := j.goings(commit); err != nil {
 		return err
 	}
-	if err := j.settings(); err != nil {
+	if err := firstError(j.settings(), j.invites()); err != nil {
 		return err
 	}
 	if err := j.after.check(); err != nil {
@@ -64,8 +64,13 @@ func (j *judgement) direct() error {
 	if j.before.name != j.after.name || j.before.topic != j.after.topic || j.before.adds != j.after.adds || j.before.edits != j.after.edits {
 		return errors.New("client: a 1:1 room has no settings")
 	}
+	if len(j.before.invites) > 0 || len(j.after.invites) > 0 {
+		return errors.New("client: nobody is invited to a 1:1 room")
+	}
 	return nil
 }
+
+var errInvites = errors.New("client: the committer may not change the invites so")
 
 func (j *judgement) comings() error {
 	if len(j.added) > 0 && j.rank > j.before.adds {

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"testing"
@@ -18,6 +19,24 @@ type world struct {
 	adds   role
 	edits  role
 	named  bool
+	invite inviteWorld
+}
+
+// inviteWorld is the one invite that the room may have, which account 1 has made.
+type inviteWorld struct {
+	limit   uint64 // 0: there is none
+	role    role
+	revoked bool
+	used    [3]bool
+}
+
+func (i inviteWorld) count() (n uint64) {
+	for _, used := range i.used {
+		if used {
+			n++
+		}
+	}
+	return n
 }
 
 const chainLength = 4
@@ -31,6 +50,16 @@ func (w world) state() roomState {
 		if r != 0 {
 			state.roster.members = append(state.roster.members, rosterMember{accountOf(2 * i), r, w.length[i]})
 		}
+	}
+	if w.invite.limit > 0 {
+		i := invite{keys: ident.RoomInviteKeys{Letter: ident.PublicKey{1}}, maker: accountOf(2), role: w.invite.role, expires: 1,
+			limit: w.invite.limit, revoked: w.invite.revoked}
+		for n, used := range w.invite.used {
+			if used {
+				i.used = append(i.used, accountOf(2*n))
+			}
+		}
+		state.roster.invites = []invite{i}
 	}
 	for d, present := range w.leaves {
 		if present {
@@ -152,6 +181,37 @@ func (w world) swaps(yield func(world)) {
 	}
 }
 
+// invites gives the rosters in which the invite is another one, or another account has come by it, and one account comes,
+// goes or stays.
+func (w world) invites(yield func(world)) {
+	changes := []inviteWorld{{}, {limit: 1, role: roleMember}, {limit: 2, role: roleReader}, {limit: 1, role: roleAdmin}}
+	for used := range 8 {
+		if w.invite.limit == 0 {
+			break
+		}
+		i := w.invite
+		i.used = [3]bool{used&1 != 0, used&2 != 0, used&4 != 0}
+		changes = append(changes, i)
+		i.revoked = !i.revoked
+		changes = append(changes, i)
+	}
+	for _, i := range changes {
+		next := w
+		next.invite = i
+		yield(next)
+		for account := range w.roles {
+			for _, r := range []role{0, roleMember, roleReader} {
+				changed := next
+				changed.roles[account], changed.length[account] = r, max(w.length[account], 3)
+				if r == 0 {
+					changed.length[account] = 0
+				}
+				yield(changed)
+			}
+		}
+	}
+}
+
 // acts gives every commit that somebody could try in a world.
 func (w world) acts(yield func(act)) {
 	try := func(after world) {
@@ -179,6 +239,7 @@ func (w world) acts(yield func(act)) {
 	}
 	w.rosters(try)
 	w.swaps(try)
+	w.invites(try)
 	for _, a := range []act{{kind: mls.ProposalPreSharedKey}, {kind: mls.ProposalReInit}, {kind: mls.ProposalExternalInit}, {kind: 0xF000}, {foreign: true}} {
 		for committer := range w.leaves {
 			a.committer, a.add, a.remove, a.after = committer, -1, -1, w
@@ -194,9 +255,9 @@ func (w world) acts(yield func(act)) {
 func TestNobodyGainsBySequence(t *testing.T) {
 	t.Parallel()
 	starts := []world{
-		{roles: [3]role{roleOwner, roleMember, 0}, length: [3]uint64{3, 3, 0}, leaves: [6]bool{true, true, true, true}, adds: roleAdmin, edits: roleAdmin},
+		{roles: [3]role{roleOwner, roleMember, 0}, length: [3]uint64{3, 3, 0}, leaves: [6]bool{true, true, true, true}, adds: roleAdmin, edits: roleAdmin, invite: inviteWorld{limit: 2, role: roleMember}},
 		{roles: [3]role{roleOwner, roleMember, roleReader}, length: [3]uint64{3, 2, 4}, leaves: [6]bool{true, false, true, false, true, false}, adds: roleOwner, edits: roleAdmin},
-		{roles: [3]role{roleAdmin, roleMember, roleOwner}, length: [3]uint64{3, 3, 3}, leaves: [6]bool{true, true, true, true, true, true}, adds: roleAdmin, edits: roleOwner},
+		{roles: [3]role{roleAdmin, roleMember, roleOwner}, length: [3]uint64{3, 3, 3}, leaves: [6]bool{true, true, true, true, true, true}, adds: roleAdmin, edits: roleOwner, invite: inviteWorld{limit: 1, role: roleReader}},
 	}
 	for _, start := range starts {
 		seen, frontier, tried, depth := map[world]bool{start: true}, []world{start}, 0, 0
@@ -238,6 +299,12 @@ func gained(start, now world) string {
 	if start.adds != now.adds || start.edits != now.edits || start.named != now.named {
 		return "the settings have changed"
 	}
+	if withdrawn := start.invite; start.invite != now.invite {
+		// With whoever made it an invite is withdrawn.
+		if withdrawn.revoked = true; now.invite != withdrawn || now.roles[1] != 0 {
+			return "an invite has changed"
+		}
+	}
 	for i, r := range now.roles {
 		switch {
 		case r != 0 && start.roles[i] == 0:
@@ -263,6 +330,9 @@ func TestEveryCommitByEverybody(t *testing.T) {
 	rooms, tried, allowed := 0, 0, 0
 	for i := range 5 * 5 * 5 {
 		w := world{roles: [3]role{role(i % 5), role(i / 5 % 5), role(i / 25)}, adds: roleAdmin, edits: roleMember}
+		if i%3 > 0 {
+			w.invite = inviteWorld{limit: 2, role: roleMember + role(i%2), revoked: i%4 == 0, used: [3]bool{i%5 == 0}}
+		}
 		if i%2 == 0 {
 			w.adds, w.edits = roleMember, roleAdmin
 		}
@@ -313,7 +383,7 @@ func (a act) wrong(before, after world) string {
 	case after.adds == roleReader || after.edits == roleReader:
 		return "readers may do something"
 	}
-	if wrong := a.wrongRequest(before, after); wrong != "" {
+	if wrong := cmp.Or(a.wrongInvite(before, after), a.wrongRequest(before, after)); wrong != "" {
 		return wrong
 	}
 	owners := 0
@@ -386,6 +456,40 @@ func (a act) wrongAccount(i int, before, after world) string {
 		return "a role grows"
 	case to != 0 && to > from && from != 0 && by != roleOwner && i != a.committer/2 && !(by == roleAdmin && from == roleMember):
 		return "somebody is demoted by who may not"
+	}
+	return ""
+}
+
+// wrongInvite is wrong for the room's invite.
+func (a act) wrongInvite(before, after world) string {
+	old, now, may := before.invite, after.invite, before.roles[a.committer/2] <= before.adds
+	switch {
+	case old == now && (now.revoked || now.limit == 0 || before.roles[1] == 0 || after.roles[1] != 0):
+		return ""
+	case old == now:
+		return "an invite outlives the membership of its maker"
+	case old.limit == 0:
+		if !may || a.committer/2 != 1 || now.revoked || now.count() > 0 || now.role < roleMember {
+			return "an invite is made that may not be"
+		}
+		return ""
+	case now.limit == 0:
+		if !may {
+			return "an invite is taken away by who may not"
+		}
+		return ""
+	case old.limit != now.limit || old.role != now.role || old.revoked && !now.revoked || now.count() > now.limit:
+		return "an invite is changed"
+	case now.revoked && !old.revoked && !may && (before.roles[1] == 0 || after.roles[1] != 0):
+		return "an invite is withdrawn by who may not"
+	}
+	for i := range now.used {
+		switch {
+		case old.used[i] && !now.used[i]:
+			return "somebody may come by an invite again"
+		case now.used[i] && !old.used[i] && (!may || old.revoked || before.roles[i] != 0 || after.roles[i] != now.role):
+			return "somebody counts as come by an invite who has not"
+		}
 	}
 	return ""
 }

@@ -60,6 +60,25 @@ func TestAuthorize(t *testing.T) {
 	handedOver := role(admin, roleOwner)
 	handedOver.roster = handedOver.roster.change(owner.account, func(m *rosterMember) { m.role = roleMember })
 	settings := func(now *roster) { now.name, now.topic = "other", "about" }
+	fresh := invite{keys: ident.RoomInviteKeys{Letter: ident.PublicKey{1}}, maker: admin.account, role: roleReader, expires: 1, limit: 1}
+	before.roster = before.roster.withInvite(fresh)
+	inviting := func(how func(*invite)) roomState {
+		return set(func(now *roster) {
+			i := invite{keys: ident.RoomInviteKeys{Letter: ident.PublicKey{2}}, maker: admin.account, role: roleMember, expires: 1, limit: 1}
+			how(&i)
+			*now = now.withInvite(i)
+		})
+	}
+	cameBy := with([]leaf{dave}, nil)
+	cameBy.roster = cameBy.roster.cameBy(fresh.id(), dave.account)
+	promoted := with([]leaf{dave}, nil)
+	promoted.roster.invites = cameBy.roster.invites
+	nobodyCame := set(func(now *roster) { now.invites = cameBy.roster.invites })
+	outlived := with(nil, []leaf{admin})
+	outlived.roster.invites = before.roster.invites
+	altered := func(how func(*invite)) roomState {
+		return set(func(now *roster) { *now = now.changeInvites(named(fresh.id()), how) })
+	}
 	for _, row := range []struct {
 		name    string
 		commit  change
@@ -127,6 +146,24 @@ func TestAuthorize(t *testing.T) {
 		{"admin lets members add", change{committer: admin, after: set(func(r *roster) { r.adds = roleMember })}, false},
 		{"admin lets members edit", change{committer: admin, after: set(func(r *roster) { r.edits = roleMember })}, false},
 		{"a group becomes a room of two", change{committer: owner, after: set(func(r *roster) { r.direct = true })}, false},
+		{"admin invites", changeBy(admin, inviting(func(*invite) {})), true},
+		{"member invites", changeBy(bob, inviting(func(i *invite) { i.maker = bob.account })), false},
+		{"an invite in another's name", changeBy(owner, inviting(func(*invite) {})), false},
+		{"an invite for admins", changeBy(admin, inviting(func(i *invite) { i.role = roleAdmin })), false},
+		{"an invite that is used already", changeBy(admin, inviting(func(i *invite) { i.used = []ident.AccountID{bob.account} })), false},
+		{"an invite without end", changeBy(admin, inviting(func(i *invite) { i.expires = 0 })), false},
+		{"an invite for too many", changeBy(admin, inviting(func(i *invite) { i.limit = maxInviteUses + 1 })), false},
+		{"owner withdraws an invite", changeBy(owner, altered(func(i *invite) { i.revoked = true })), true},
+		{"member withdraws an invite", changeBy(bob, altered(func(i *invite) { i.revoked = true })), false},
+		{"member takes an invite away", changeBy(bob, set(func(now *roster) { now.invites = nil })), false},
+		{"an invite that lasts longer", changeBy(admin, altered(func(i *invite) { i.expires = 9 })), false},
+		{"an invite that lets more in", changeBy(admin, altered(func(i *invite) { i.limit = 2 })), false},
+		{"an invite with another key", changeBy(admin, altered(func(i *invite) { i.keys.Answer[0] = 1 })), false},
+		{"admin lets in by an invite", changeBy(admin, cameBy), true},
+		{"member lets in by an invite", changeBy(bob, cameBy), false},
+		{"who comes by an invite as more than it gives", changeBy(admin, promoted), false},
+		{"an invite that nobody has come by", changeBy(admin, nobodyCame), false},
+		{"an invite outlives its maker's membership", change{committer: owner, after: outlived, removals: by(admin, owner)}, false},
 		{"an unknown proposal", change{committer: owner, after: with(nil, nil), kinds: []mls.ProposalType{4}}, false},
 		{"foreign settings", change{committer: owner, after: with(nil, nil), foreign: true}, false},
 	} {
@@ -175,6 +212,10 @@ func TestAuthorizeRequest(t *testing.T) {
 	}
 }
 
+func changeBy(committer leaf, after roomState) change {
+	return change{committer: committer, after: after}
+}
+
 func who(n byte) leaf {
 	return leaf{index: mls.LeafIndex(n), account: ident.AccountID{n}, device: ident.DeviceID{n}}
 }
@@ -186,7 +227,8 @@ func TestDirectIsForTwo(t *testing.T) {
 		{a.account, roleOwner, 2}, {b.account, roleMember, 2}}}, []leaf{a, b}}
 	three := roomState{both.roster.with([]ident.AccountID{c.account}, nil), []leaf{a, b, c}}
 	three.roster = three.roster.change(c.account, func(m *rosterMember) { m.statements = 2 })
-	named, adding, promoted := both, both, both
+	named, adding, promoted, inviting := both, both, both, both
+	inviting.roster.invites = []invite{{keys: ident.RoomInviteKeys{Letter: ident.PublicKey{1}}, maker: a.account, role: roleMember, expires: 1, limit: 1}}
 	named.roster.name, adding.roster.adds = "name", roleMember
 	promoted.roster = both.roster.change(b.account, func(m *rosterMember) { m.role = roleOwner })
 	one := roomState{both.roster.with(nil, []ident.AccountID{b.account}), []leaf{a}}
@@ -196,6 +238,7 @@ func TestDirectIsForTwo(t *testing.T) {
 		"a name":   {committer: a, after: named},
 		"a policy": {committer: a, after: adding},
 		"a role":   {committer: a, after: promoted},
+		"a guest":  {committer: a, after: inviting},
 	} {
 		commit.enrolled = func(leaf, uint64) (bool, error) { return true, nil }
 		if Authorize(both, commit) == nil {

@@ -47,7 +47,7 @@ func (c *Core) givePlaces(r *room, accounts, removed []ident.AccountID) (admitte
 // refuseWant gives up adding an account.
 func (c *Core) refuseWant(r *room, account ident.AccountID, devices, taken int) {
 	for i := range r.wanted {
-		if w := &r.wanted[i]; w.kind == wantAdd && w.account == account && w.problem == "" {
+		if w := &r.wanted[i]; (w.kind == wantAdd || w.kind == wantLetIn) && w.account == account && w.problem == "" {
 			r.dirty = true
 			w.problem = fmt.Sprintf("the room is full: it has %d devices of at most %d, and @%s brings %d; remove somebody, or have devices that are not used revoked",
 				taken, maxDevices, c.handle(account), devices)

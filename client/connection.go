@@ -231,6 +231,7 @@ func (c *Core) hangUp(problem string, earliest time.Time) {
 	c.detachLink()
 	c.dropConnectionRequests()
 	c.vol.logs = make(map[ident.RoomID]serverLog)
+	c.vol.knocks = nil
 	c.vol.submitAt = make(map[ident.RoomID]time.Time)
 	c.vol.archive = newArchiveState()
 	c.emit(ConnectionChanged{Problem: problem, RetryAt: k.retryAt})
@@ -271,6 +272,8 @@ func (c *Core) received(b []byte) {
 		c.archiveChanged(body.ArchiveChanged.GetRevision())
 	case *wire.ServerFrame_RoomChanged:
 		c.listedRoom(body.RoomChanged.Room)
+	case *wire.ServerFrame_Knock:
+		c.receivedKnock(body.Knock)
 	case *wire.ServerFrame_Draining:
 		c.vol.connection.draining = true
 	}

@@ -85,6 +85,8 @@ type volatile struct {
 	differing map[ident.RoomID]differing
 	// commitAt and submitAt are the earliest times of the room's next commit and next Submit.
 	commitAt, submitAt map[ident.RoomID]time.Time
+	// knocks are letters of who asks to be let into this device's rooms.
+	knocks []heardKnock
 	// renewals are when this device renews its keys of a room by itself.
 	renewals map[ident.RoomID]renewal
 	// begun says that the store was read once: from then on, what appears in it is news.
@@ -113,6 +115,7 @@ func (v volatile) clone() volatile {
 	v.requests = maps.Clone(v.requests)
 	v.named = maps.Clone(v.named)
 	v.waits = append([]wait(nil), v.waits...)
+	v.knocks = append([]heardKnock(nil), v.knocks...)
 	v.shown = maps.Clone(v.shown)
 	v.logs = maps.Clone(v.logs)
 	v.blocked = maps.Clone(v.blocked)

@@ -59,6 +59,9 @@ func revokeDevice(t *testing.T, proves bool) {
 			t.Fatal(err)
 		}
 		bob.send(pair, "hello")
+		wait()
+		bob.accept(garden.ID)
+		carol.accept(garden.ID)
 		lost := start(t, net, testkit.NewDisk(), proves)
 		if err := lost.login("alice", passphrase); err != nil {
 			t.Fatal(err)

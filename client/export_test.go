@@ -87,6 +87,13 @@ func (s *Stepper) verb(call uint64, begin func(c *Core)) StepFunc {
 	return s.of(inputCall{call, func(c *Core, _ uint64) { begin(c) }})
 }
 
+// LimitRooms has rooms be full with so many devices, until the test ends.
+func LimitRooms(t interface{ Cleanup(func()) }, devices int) {
+	was := roomLimit
+	roomLimit = devices
+	t.Cleanup(func() { roomLimit = was })
+}
+
 // KeyPackageAt makes a key package as this device would have done at another time.
 func (c *Client) KeyPackageAt(ctx context.Context, at time.Time) ([]byte, error) {
 	return call[[]byte](ctx, c, func(c *Core, call uint64) {

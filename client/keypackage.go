@@ -100,7 +100,7 @@ func (c *Core) unreachableWants(r *room, p *plan) bool {
 	gaveUp := false
 	for i := range r.wanted {
 		w := &r.wanted[i]
-		if w.kind != wantAdd || w.problem != "" || !p.after.has(w.account) {
+		if w.kind != wantAdd && w.kind != wantLetIn || w.problem != "" || !p.after.has(w.account) {
 			continue
 		}
 		found := c.roster(r).has(w.account)

@@ -74,6 +74,7 @@ func (c *Core) wantChecked(call uint64, room ident.RoomID, wants []want) {
 		c.reply(call, nil, err)
 		return
 	}
+	c.acceptRoom(r) // who manages a room has accepted it
 	c.want(call, r, wants)
 }
 
@@ -95,6 +96,9 @@ func (c *Core) changeable(room ident.RoomID) (*room, error) {
 
 // mayChange refuses beforehand what Authorize would refuse, in words for people.
 func (c *Core) mayChange(now roster, w want) error {
+	if w.kind >= wantInvite {
+		return c.mayInvite(now, w)
+	}
 	if w.kind > wantRole {
 		return c.mayChangeSettings(now, w)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"sort"
 	"strings"
+	"time"
 
 	"snug/internal/ident"
 )
@@ -20,13 +21,20 @@ type memory struct {
 	// head is the newest head of the account's archive that was seen, nil for none; archives what is known of the rooms'.
 	head     *archiveHead
 	archives map[ident.RoomID]*roomArchive
+	// knocking are the rooms that this device asks to be let into.
+	knocking map[ident.RoomID]*knocking
+	// admissions are rooms that nobody has accepted, blocked the accounts that are, and since when.
+	admissions map[ident.RoomID]admission
+	blocked    map[ident.AccountID]time.Time
 	// order has the ids of rooms, sorted, so that one seed gives one run.
 	order []ident.RoomID
 }
 
 func newMemory() *memory {
 	return &memory{chains: make(map[ident.AccountID]*ident.Chain), strangers: make(map[ident.AccountID]string),
-		rooms: make(map[ident.RoomID]*room), archives: make(map[ident.RoomID]*roomArchive)}
+		knocking: make(map[ident.RoomID]*knocking), admissions: make(map[ident.RoomID]admission),
+		blocked: make(map[ident.AccountID]time.Time), rooms: make(map[ident.RoomID]*room),
+		archives: make(map[ident.RoomID]*roomArchive)}
 }
 
 // account is who is signed in.
@@ -85,6 +93,9 @@ func (c *Core) load() {
 	c.loadRejoins()
 	c.loadOutbox()
 	c.loadPending()
+	c.loadKnocks()
+	c.loadAdmissions()
+	c.loadBlocks()
 	for _, record := range c.scan(ScanOptions{Prefix: keyStrange}) {
 		if account, err := ident.ParseAccountID(strings.TrimPrefix(record.Key, keyStrange)); err == nil {
 			c.mem.strangers[account] = string(record.Value)

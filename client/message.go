@@ -58,6 +58,8 @@ type Message struct {
 	Problem       string
 	// Own is of this account, by whichever device.
 	Own bool
+	// Blocked says that its sender is blocked on this device: it is not to be shown unasked.
+	Blocked bool
 }
 
 // Sent is where a message ended.
@@ -128,7 +130,7 @@ func (c *Core) name(m *Message) {
 		m.Own = m.Account == a.me.Account
 	}
 	if !m.Account.IsZero() {
-		m.From = c.handle(m.Account)
+		m.From, m.Blocked = c.handle(m.Account), c.isBlocked(m.Account)
 		if chain := c.chain(m.Account); chain != nil {
 			if d, ok := chain.EverEnrolled(m.Device); ok {
 				m.DeviceName = d.Name
@@ -156,9 +158,11 @@ func (c *Core) keep(r *room, m *Message) {
 		c.put(keySaidMessage(r.id, m.Device, m.ID), newOwn(m.Seq))
 	}
 	if m.Kind == Text {
+		c.heardIn(r, m)
 		switch {
 		case m.Own:
 			r.unread = 0
+		case m.Blocked:
 		default:
 			r.unread++
 			r.heal.othersSpoke = true

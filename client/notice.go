@@ -2,6 +2,7 @@ package client
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"snug/internal/ident"
@@ -14,6 +15,10 @@ func (c *Core) noticeOf(before, after roster, staged *mls.StagedCommit) string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
 	for _, account := range missingFrom(before, after) {
+		if maker, came := cameAnew(before, after, account); came {
+			say("@%s came by an invite of @%s%s", c.handle(account), c.handle(maker), c.strangeTo(account))
+			continue
+		}
 		say("@%s added @%s%s", c.handle(by), c.handle(account), c.strangeTo(account))
 	}
 	for _, account := range missingFrom(after, before) {
@@ -44,7 +49,24 @@ func (c *Core) noticeOf(before, after roster, staged *mls.StagedCommit) string {
 	if before.edits != after.edits {
 		say("@%s decided that it takes %s to change name and topic", c.handle(by), atLeast(after.edits))
 	}
+	for _, i := range after.invites {
+		if old, known := before.invite(i.id()); !known {
+			say("@%s made an invite", c.handle(by))
+		} else if i.revoked && !old.revoked {
+			say("@%s withdrew an invite", c.handle(by))
+		}
+	}
 	return strings.Join(parts, ", ")
+}
+
+// cameAnew gives who made the invite by which an account has come, if it has.
+func cameAnew(before, after roster, account ident.AccountID) (maker ident.AccountID, came bool) {
+	for _, i := range after.invites {
+		if old, _ := before.invite(i.id()); slices.Contains(i.used, account) && !slices.Contains(old.used, account) {
+			return i.maker, true
+		}
+	}
+	return maker, false
 }
 
 func withArticle(r role) string {

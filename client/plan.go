@@ -42,6 +42,10 @@ func (c *Core) makePlan(r *room) *plan {
 			removed = append(removed, w.account)
 		case w.kind == wantAdd:
 			added = append(added, w.account)
+		case w.kind == wantLetIn:
+			// Several devices have been asked the same: the first one spares the others.
+			added = append(added, w.account)
+			continue
 		}
 		p.wanted = true
 	}

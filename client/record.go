@@ -34,33 +34,41 @@ import (
 //	pending/<room>          this device's commit that has not won or lost yet
 //	archive                 the newest head of the account's archive that was seen
 //	archive/<room>          what this device knows of a room's archive beside the head
+//	invite/<room>/<invite>  the code of an invite that this device has made
+//	knock/<room>            the invite by which this device asks to be let in, and what was answered
+//	admission/<room>        a room that nobody has accepted, and who let this account in
+//	block/<account>         since when the account is blocked
 //	key/<ref>               the private half of a key package
 const (
-	keyAccount  = "account"
-	keyDevice   = "device"
-	keyIdentity = "identity"
-	keyVault    = "vault"
-	keyVaultKey = "vaultkey"
-	keyChange   = "passphrase"
-	keyChains   = "chain/"
-	keyKnowns   = "known/"
-	keyStrange  = "stranger/"
-	keyVerifies = "verified/"
-	keyRooms    = "room/"
-	keyGroups   = "group/"
-	keyRosters  = "roster/"
-	keyRejoins  = "rejoin/"
-	keyMessages = "message/"
-	keyHeads    = "head/"
-	keyHoles    = "hole/"
-	keyOwn      = "own/"
-	keySaid     = "said/"
-	keyOutbox   = "outbox/"
-	keyPast     = "past/"
-	keyPending  = "pending/"
-	keyPackages = "key/"
-	keyArchive  = "archive"
-	keyArchives = "archive/"
+	keyAccount    = "account"
+	keyDevice     = "device"
+	keyIdentity   = "identity"
+	keyVault      = "vault"
+	keyVaultKey   = "vaultkey"
+	keyChange     = "passphrase"
+	keyChains     = "chain/"
+	keyKnowns     = "known/"
+	keyStrange    = "stranger/"
+	keyVerifies   = "verified/"
+	keyRooms      = "room/"
+	keyGroups     = "group/"
+	keyRosters    = "roster/"
+	keyRejoins    = "rejoin/"
+	keyMessages   = "message/"
+	keyHeads      = "head/"
+	keyHoles      = "hole/"
+	keyOwn        = "own/"
+	keySaid       = "said/"
+	keyOutbox     = "outbox/"
+	keyPast       = "past/"
+	keyPending    = "pending/"
+	keyInvites    = "invite/"
+	keyKnocks     = "knock/"
+	keyAdmissions = "admission/"
+	keyBlocks     = "block/"
+	keyPackages   = "key/"
+	keyArchive    = "archive"
+	keyArchives   = "archive/"
 )
 
 func keyChain(account ident.AccountID) string { return keyChains + account.String() }
@@ -108,5 +116,14 @@ func keyPastEpoch(room ident.RoomID) string { return keyPast + room.String() }
 func keyPendingCommit(room ident.RoomID) string { return keyPending + room.String() }
 
 func keyArchiveOf(room ident.RoomID) string { return keyArchives + room.String() }
+func keyInvite(room ident.RoomID, id ident.RoomInviteID) string {
+	return keyInvites + room.String() + "/" + hex.EncodeToString(id[:])
+}
+
+func keyKnock(room ident.RoomID) string { return keyKnocks + room.String() }
+
+func keyAdmission(room ident.RoomID) string { return keyAdmissions + room.String() }
+
+func keyBlock(account ident.AccountID) string { return keyBlocks + account.String() }
 
 func keyPackagePrivate(ref string) string { return keyPackages + hex.EncodeToString([]byte(ref)) }

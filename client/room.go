@@ -52,6 +52,14 @@ type Room struct {
 	Last *Message
 	// Problem says why the room does not go on; empty while it is healthy.
 	Problem string
+	// Request says that Inviter, whom this account does not know, has let it in: nothing is said there before AcceptRoom,
+	// or a message of this account's.
+	Request bool
+	Inviter string
+	// Waiting says that this device has asked to be let in by an invite, and that no member's device has answered yet.
+	Waiting bool
+	// Gone says that the room is not to be shown: it was declined, is one of somebody who is blocked, or was never joined.
+	Gone bool
 	// Try is what a person can do about the problem.
 	Try string
 	// Stranger is a member by whose handle this device has known another account, of several the first verified one; zero
@@ -85,7 +93,7 @@ func (c *Client) Rooms(ctx context.Context) ([]Room, error) {
 func (c *Core) listed() []Room {
 	var rooms []Room
 	for _, id := range c.mem.order {
-		if r := c.mem.rooms[id]; r.status != making {
+		if r := c.mem.rooms[id]; r.status != making && !c.unseen(r) {
 			rooms = append(rooms, c.view(r))
 		}
 	}
@@ -302,7 +310,8 @@ func (c *Client) JoinRoom(ctx context.Context, room ident.RoomID) error {
 }
 
 // LeaveRoom takes this account out of a room. From a sealed room with others in it the account is gone when another
-// member's device has carried it out; LeaveRoom returns when the server has the request.
+// member's device has carried it out; LeaveRoom returns when the server has the request. Where this device only waits to be
+// let in, it stops to ask.
 func (c *Client) LeaveRoom(ctx context.Context, room ident.RoomID) error {
 	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) { c.leave(call, room) })
 	return err
@@ -310,6 +319,11 @@ func (c *Client) LeaveRoom(ctx context.Context, room ident.RoomID) error {
 
 func (c *Core) leave(call uint64, room ident.RoomID) {
 	r := c.mem.rooms[room]
+	if c.mem.knocking[room] != nil && r != nil && r.status != joined {
+		c.endKnock(room)
+		c.reply(call, struct{}{}, nil)
+		return
+	}
 	switch {
 	case r == nil || r.status != joined:
 		c.reply(call, nil, errNoRoom)

@@ -15,7 +15,7 @@ type status uint64
 const (
 	// making rooms are not known to be on the server yet.
 	making status = iota + 1
-	// awaited rooms exist on the server, and this device waits to be let in: the other side of a 1:1 room that it half made.
+	// awaited rooms are those that this device has asked to be let into, by an invite.
 	awaited
 	joined
 	// left rooms are over for this device; their messages stay.
@@ -160,8 +160,9 @@ type serverLog struct {
 	members int
 	head    ident.Hash
 	// epoch is the room's, as the server and its log say.
-	epoch  uint64
-	follow follow
+	epoch   uint64
+	follow  follow
+	knocked knockState
 }
 
 // follow is how far following a room has come.
@@ -336,6 +337,10 @@ func (c *Core) view(r *room) Room {
 			v.Topic, v.Role, v.Adds, v.Edits = roster.topic, rank.String(), roster.adds.String(), roster.edits.String()
 		}
 	}
+	if k := c.mem.knocking[r.id]; k != nil && r.status != joined {
+		c.viewKnock(k, &v)
+	}
+	c.viewAdmission(r, &v)
 	for _, s := range c.strangersIn(r) {
 		if v.Stranger.Account.IsZero() || s.WasVerified && !v.Stranger.WasVerified {
 			v.Stranger = s

@@ -53,6 +53,8 @@ type roster struct {
 	adds, edits role
 	// members are in order of their ids, each once.
 	members []rosterMember
+	// invites are in order of their keys, each once.
+	invites []invite
 }
 
 type rosterMember struct {
@@ -64,8 +66,12 @@ type rosterMember struct {
 	statements uint64
 }
 
-// rosterVersion 1 had neither topic nor policy nor the length of chains.
-const rosterVersion = 2
+// rosterVersion 1 had neither topic nor policy nor the length of chains. A roster with invites is of version 3, so that
+// clients which do not know them fail in no other room.
+const (
+	rosterVersion        = 2
+	rosterInvitesVersion = 3
+)
 
 // newRoster gives the roster of a new room.
 func newRoster(name string, direct bool, owner ident.AccountID, statements uint64) roster {
@@ -75,6 +81,9 @@ func newRoster(name string, direct bool, owner ident.AccountID, statements uint6
 
 func (r roster) encode() []byte {
 	e := newEncoder(rosterVersion)
+	if len(r.invites) > 0 {
+		e = newEncoder(rosterInvitesVersion)
+	}
 	e.string(r.name)
 	e.string(r.topic)
 	e.bool(r.direct)
@@ -86,6 +95,12 @@ func (r roster) encode() []byte {
 		e.uint(uint64(m.role))
 		e.uint(m.statements)
 	}
+	if len(r.invites) > 0 {
+		e.uint(uint64(len(r.invites)))
+	}
+	for _, i := range r.invites {
+		i.encode(e)
+	}
 	return e.b
 }
 
@@ -94,11 +109,22 @@ func decodeRoster(b []byte) (roster, error) {
 	if len(b) > 0 && b[0] == 1 {
 		return decodeFirstRoster(b)
 	}
-	d := newDecoder(b, rosterVersion)
+	d, invites := newDecoder(b, rosterVersion), false
+	if len(b) > 0 && b[0] == rosterInvitesVersion {
+		d, invites = newDecoder(b, rosterInvitesVersion), true
+	}
 	r := roster{name: d.string(), topic: d.string(), direct: d.bool(), adds: role(d.uint()), edits: role(d.uint())}
 	n := d.uint()
 	for i := uint64(0); i < n && d.err == nil; i++ {
 		r.members = append(r.members, rosterMember{d.id(), role(d.uint()), d.uint()})
+	}
+	if invites {
+		if n = d.uint(); n == 0 {
+			d.err = errRecord // that is version 2
+		}
+		for i := uint64(0); i < n && d.err == nil; i++ {
+			r.invites = append(r.invites, decodeInvite(d))
+		}
 	}
 	return r, firstError(d.end(), r.check())
 }
@@ -140,7 +166,7 @@ func (r roster) check() error {
 	if !owned {
 		return errRecord
 	}
-	return nil
+	return r.checkInvites()
 }
 
 // maxTopic is the longest topic in bytes: some lines of text.
@@ -156,7 +182,8 @@ func checkRoomText(text string, most int) error {
 
 func (r roster) equal(other roster) bool {
 	return r.name == other.name && r.topic == other.topic && r.direct == other.direct && r.adds == other.adds &&
-		r.edits == other.edits && slices.Equal(r.members, other.members)
+		r.edits == other.edits && slices.Equal(r.members, other.members) &&
+		slices.EqualFunc(r.invites, other.invites, invite.equal)
 }
 
 // role gives the account's role, and whether it is a member at all.
@@ -191,7 +218,7 @@ func (r roster) owners() (n int) {
 }
 
 // with gives the roster after accounts have come and gone. Who comes is a member. If no owner stays, the first admin
-// becomes it, or the first of those who are left: rooms are never without one.
+// becomes it, or the first of those who are left: rooms are never without one. What who goes has invited to is withdrawn.
 func (r roster) with(added, removed []ident.AccountID) roster {
 	next := r
 	next.members = nil
@@ -211,7 +238,7 @@ func (r roster) with(added, removed []ident.AccountID) roster {
 	if next.owners() == 0 {
 		next.promote()
 	}
-	return next
+	return next.changeInvites(func(i invite) bool { return slices.Contains(removed, i.maker) }, func(i *invite) { i.revoked = true })
 }
 
 // change gives the roster with one member changed.

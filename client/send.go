@@ -64,6 +64,9 @@ func (c *Core) post(room ident.RoomID, text string) (*row, error) {
 	if err := c.askFirst(r); err != nil {
 		return nil, err
 	}
+	if err := c.mayWrite(r); err != nil {
+		return nil, err
+	}
 	return c.queue(r, text), nil
 }
 

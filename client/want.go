@@ -12,7 +12,7 @@ type want struct {
 	kind    wantKind
 	account ident.AccountID // of an account's coming, going or role
 	role    role            // the account's, or the least one of a policy
-	text    string          // the name or topic
+	text    string          // the name, the topic, the invite
 	// problem is why it cannot be done; the wish is given up once somebody has been told.
 	problem string
 }
@@ -27,6 +27,11 @@ const (
 	wantTopic
 	wantAdds
 	wantEdits
+	// wantInvite makes an invite, which text holds; wantRevoke withdraws the one whose name is text.
+	wantInvite
+	wantRevoke
+	// wantLetIn lets an account in that has come by the invite whose name is text.
+	wantLetIn
 )
 
 func (w want) encode(e *encoder) {
@@ -48,7 +53,7 @@ func decodeWant(d *decoder, first bool) want {
 		return w
 	}
 	w := want{kind: wantKind(d.uint()), account: d.id(), role: role(d.uint()), text: d.string(), problem: d.string()}
-	if w.kind > wantEdits {
+	if w.kind > wantLetIn {
 		d.err = errRecord
 	}
 	return w
@@ -56,7 +61,10 @@ func decodeWant(d *decoder, first bool) want {
 
 // replaces reports whether the wish takes the place of an older one.
 func (w want) replaces(older want) bool {
-	membership := func(k wantKind) bool { return k == wantAdd || k == wantRemove }
+	membership := func(k wantKind) bool { return k == wantAdd || k == wantRemove || k == wantLetIn }
+	if w.kind == wantInvite || w.kind == wantRevoke {
+		return w.kind == older.kind && w.text == older.text
+	}
 	return w.account == older.account && (w.kind == older.kind || membership(w.kind) && membership(older.kind))
 }
 
@@ -73,14 +81,26 @@ func (w want) applied(r roster) roster {
 		r.adds = w.role
 	case wantEdits:
 		r.edits = w.role
+	case wantInvite:
+		return r.withInvite(decodeInvite(&decoder{b: []byte(w.text)}))
+	case wantRevoke:
+		return r.changeInvites(named(w.invite()), func(i *invite) { i.revoked = true })
+	case wantLetIn:
+		return r.cameBy(w.invite(), w.account)
 	}
 	return r
+}
+
+// invite gives the invite that the wish names.
+func (w want) invite() (id ident.RoomInviteID) {
+	copy(id[:], w.text)
+	return id
 }
 
 // fulfilled reports whether the roster is as the wish wants it. A role is not for who has gone.
 func (w want) fulfilled(r roster) bool {
 	switch w.kind {
-	case wantAdd:
+	case wantAdd, wantLetIn:
 		return r.has(w.account)
 	case wantRemove:
 		return !r.has(w.account)

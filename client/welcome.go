@@ -214,6 +214,7 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	if err != nil {
 		head = ident.EmptyHead(r.id) // the next entry will tell that the server is wrong
 	}
+	was := r.status
 	m := &Message{Room: r.id, Seq: event.Seq, At: c.now, Kind: Notice, State: Delivered}
 	// Who has signed the Welcome, whatever the server says who it was.
 	if inviter, known := group.Inviter(); known {
@@ -252,6 +253,12 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	if used != nil && !used.KeyPackage().LastResort() {
 		c.delete(keyPackagePrivate(string(used.KeyPackage().Ref())))
 		c.countKeyPackages()
+	}
+	if c.letIn(r) {
+		m.Text = "you came by an invite"
+		c.acceptRoom(r)
+	} else {
+		c.admits(r, was)
 	}
 	c.keep(r, m)
 }

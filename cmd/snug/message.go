@@ -51,11 +51,13 @@ type messageObject struct {
 	Device string  `json:"device,omitempty"`
 	At     string  `json:"at,omitempty"`
 	Text   *string `json:"text,omitempty"`
-	Notice string  `json:"notice,omitempty"`
-	Gap    string  `json:"gap,omitempty"`
-	Until  uint64  `json:"until,omitempty"`
-	Try    string  `json:"try,omitempty"`
-	State  string  `json:"state,omitempty"`
+	// Blocked says that the sender is blocked on this device: people are not shown the text.
+	Blocked bool   `json:"blocked,omitempty"`
+	Notice  string `json:"notice,omitempty"`
+	Gap     string `json:"gap,omitempty"`
+	Until   uint64 `json:"until,omitempty"`
+	Try     string `json:"try,omitempty"`
+	State   string `json:"state,omitempty"`
 }
 
 // printMessage prints one entry. The name of the room goes before it where several rooms are printed.
@@ -72,6 +74,9 @@ func (c *call) printMessage(m client.Message, room string) error {
 	default:
 		object.ID, object.From, object.Device, object.Text = m.ID.String(), m.From, m.Device.String(), &m.Text
 		line = c.style(hue(m.From), "@"+m.From) + " " + safeLines(m.Text, "      ")
+		if object.Blocked = m.Blocked; m.Blocked {
+			line = c.style(faint, "— a message of @"+m.From+", who is blocked")
+		}
 	}
 	if m.State != client.Delivered && m.Kind == client.Text {
 		object.State = string(m.State)

@@ -77,12 +77,16 @@ type roomObject struct {
 	Topic   string `json:"topic,omitempty"`
 	Role    string `json:"role,omitempty"`
 	Problem string `json:"problem,omitempty"`
+	Waiting bool   `json:"waiting,omitempty"`
+	// Request is who has let this account in, where it has not accepted the room.
+	Request string `json:"request,omitempty"`
 }
 
 func (c *call) printRoom(r client.Room) error {
 	object := roomObject{
 		Room: r.ID.String(), Name: r.Name, Kind: string(r.Kind), Joined: r.Joined, Members: r.Members,
 		Seq: r.Seq, Unread: r.Unread, Topic: r.Topic, Role: r.Role, Problem: r.Problem,
+		Waiting: r.Waiting, Request: asker(r),
 	}
 	if r.Direct != "" {
 		object.Direct = "@" + r.Direct
@@ -91,6 +95,10 @@ func (c *call) printRoom(r client.Room) error {
 	switch {
 	case r.Problem != "":
 		note = "  problem: " + safe(r.Problem)
+	case r.Request:
+		note = "  asked by @" + r.Inviter + ": snug accept, decline or block"
+	case r.Waiting:
+		note = "  waiting to be let in"
 	case !r.Joined:
 		note = "  not joined"
 	case r.Unread > 0:

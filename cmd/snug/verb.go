@@ -52,7 +52,7 @@ const defaultTimeout = 20 * time.Second
 
 // verbs are all verbs, in the order in which help lists them.
 func verbs() []*verb {
-	return slices.Concat(serverVerbs(), accountVerbs(), deviceVerbs(), verifyVerbs(), roomVerbs(), messageVerbs(), socketVerbs(),
+	return slices.Concat(serverVerbs(), accountVerbs(), deviceVerbs(), verifyVerbs(), roomVerbs(), roomInviteVerbs(), blockVerbs(), messageVerbs(), socketVerbs(),
 		tunnelVerbs(), pkiVerbs(), aboutVerbs())
 }
 

@@ -83,8 +83,9 @@ func judgePassphrase(passphrase string) (isPacket_Body, error) {
 	return &Packet_Judgement{Judgement: judgement}, nil
 }
 
-func (s *Server) listAccounts(ctx context.Context) (isPacket_Body, error) {
-	accounts, err := s.core.Accounts(ctx)
+// accounts answers with what list gives.
+func accounts(ctx context.Context, list func(context.Context) ([]client.Account, error)) (isPacket_Body, error) {
+	accounts, err := list(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -52,6 +52,15 @@ type Core interface {
 	ChangeRoom(ctx context.Context, room ident.RoomID, settings client.RoomSettings) error
 	JoinRoom(ctx context.Context, room ident.RoomID) error
 	LeaveRoom(ctx context.Context, room ident.RoomID) error
+	AcceptRoom(ctx context.Context, room ident.RoomID) error
+	DeclineRoom(ctx context.Context, room ident.RoomID) error
+	CreateRoomInvite(ctx context.Context, room ident.RoomID, options client.RoomInviteOptions) (client.RoomInvite, error)
+	RoomInvites(ctx context.Context, room ident.RoomID) ([]client.RoomInvite, error)
+	RevokeRoomInvite(ctx context.Context, room ident.RoomID, invite ident.RoomInviteID) error
+	JoinByInvite(ctx context.Context, code string) (client.Room, error)
+	Block(ctx context.Context, handle string) error
+	Unblock(ctx context.Context, handle string) error
+	Blocked(ctx context.Context) ([]client.Account, error)
 	Members(ctx context.Context, room ident.RoomID) ([]client.Member, error)
 	MarkRead(ctx context.Context, room ident.RoomID, seq uint64) error
 	Post(ctx context.Context, room ident.RoomID, text string) (ident.MessageID, error)

@@ -31,7 +31,7 @@ func (s *Server) dispatch(ctx context.Context, call *Call) (isPacket_Body, error
 	case *Call_Reconnect:
 		return done(s.core.Reconnect(ctx))
 	case *Call_ListAccounts:
-		return s.listAccounts(ctx)
+		return accounts(ctx, s.core.Accounts)
 	case *Call_CreateInvite:
 		return s.createInvite(ctx)
 	case *Call_ListMessages:
@@ -106,6 +106,39 @@ func (s *Server) dispatchRoom(ctx context.Context, call *Call) (isPacket_Body, e
 		return s.changeRoom(ctx, body.ChangeRoom)
 	case *Call_ListMembers:
 		return s.listMembers(ctx, body.ListMembers.GetRoom())
+	default:
+		return s.dispatchInvite(ctx, call)
+	}
+}
+
+// dispatchInvite is the last of dispatch: how people come into rooms.
+func (s *Server) dispatchInvite(ctx context.Context, call *Call) (isPacket_Body, error) {
+	switch body := call.Body.(type) {
+	case *Call_AdmitRoom:
+		verb := s.core.AcceptRoom
+		if body.AdmitRoom.GetDecline() {
+			verb = s.core.DeclineRoom
+		}
+		return s.withRoom(body.AdmitRoom.GetRoom(), func(room ident.RoomID) error { return verb(ctx, room) })
+	case *Call_CreateRoomInvite:
+		return s.createRoomInvite(ctx, body.CreateRoomInvite)
+	case *Call_ListRoomInvites:
+		return s.listRoomInvites(ctx, body.ListRoomInvites)
+	case *Call_RevokeRoomInvite:
+		return s.revokeRoomInvite(ctx, body.RevokeRoomInvite)
+	case *Call_JoinByInvite:
+		room, err := s.core.JoinByInvite(ctx, body.JoinByInvite.GetCode())
+		if err != nil {
+			return nil, err
+		}
+		return &Packet_Room{Room: toRoom(room)}, nil
+	case *Call_BlockAccount:
+		if body.BlockAccount.GetUnblock() {
+			return done(s.core.Unblock(ctx, body.BlockAccount.GetHandle()))
+		}
+		return done(s.core.Block(ctx, body.BlockAccount.GetHandle()))
+	case *Call_ListBlocked:
+		return accounts(ctx, s.core.Blocked)
 	default:
 		return nil, &client.Error{Code: client.Failed, Message: "the page asked for something that this core does not know", Hint: "reload the page"}
 	}

@@ -42,7 +42,7 @@ func toMessage(m client.Message) *Message {
 		Room: m.Room.String(), Seq: m.Seq, Id: m.ID.String(), From: m.From, Account: m.Account.String(),
 		Device: m.Device.String(), DeviceName: m.DeviceName, At: milliseconds(m.At), Kind: kinds[m.Kind], Text: m.Text,
 		Gap: m.Gap, State: states[m.State], Problem: m.Problem, Own: m.Own,
-		Until: m.Until, Try: m.Try, Ask: m.Ask,
+		Until: m.Until, Try: m.Try, Ask: m.Ask, Blocked: m.Blocked,
 	}
 }
 

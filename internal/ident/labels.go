@@ -64,6 +64,17 @@ const (
 	// labelLinkDevice signs the transcript, with the new device's key.
 	labelLinkDevice = "snug link device v1"
 
+	// labelInviteLetter and labelInviteAnswer derive the keys of a room's invite.
+	labelInviteLetter = "snug room invite letter v1"
+	labelInviteAnswer = "snug room invite answer v1"
+	// labelInviteID hashes the public key of a room's invite to its name.
+	labelInviteID = "snug room invite id v1"
+	// labelKnockInvite and labelKnockDevice sign a letter, with the invite's key and the device key.
+	labelKnockInvite = "snug knock invite v1"
+	labelKnockDevice = "snug knock device v1"
+	// labelKnockAnswer is what the MAC of an answer to a letter begins with.
+	labelKnockAnswer = "snug knock answer v1"
+
 	// labelInvite hashes an invite code to what the server stores.
 	labelInvite = "snug invite v1"
 	// labelToken hashes a token to what is kept of it.

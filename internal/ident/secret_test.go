@@ -26,6 +26,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 	server := bytes.Repeat([]byte{0xa7}, 32)
 	link := must(ident.NewLinkCode(random))
 	linked := ident.LinkedAccount{Identity: p.identity, Vault: opened.Key}
+	room := must(ident.NewRoomInvite(random, ident.RoomID{1}))
 	for name, row := range map[string]struct {
 		value  any
 		nested any
@@ -40,6 +41,7 @@ func TestSecretsDoNotPrint(t *testing.T) {
 		"OpenedVault":   {opened, struct{ o ident.OpenedVault }{*opened}, []byte("recovery data")},
 		"StoreKey":      {store, struct{ k ident.StoreKey }{store}, store.Secret()},
 		"Invite":        {invite, struct{ i ident.Invite }{invite}, code.Bytes()},
+		"RoomInvite":    {room, struct{ i ident.RoomInvite }{room}, []byte(room.Secret()[37:])},
 		"LinkCode":      {link, struct{ c ident.LinkCode }{link}, []byte(strings.TrimPrefix(link.Secret(), "snug-link-"))},
 		"LinkedAccount": {linked, struct{ a ident.LinkedAccount }{linked}, p.identity.Secret()},
 		"ServerSecret":  {must(ident.ServerSecretFromBytes(server)), struct{ s ident.ServerSecret }{must(ident.ServerSecretFromBytes(server))}, server},

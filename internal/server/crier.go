@@ -19,7 +19,7 @@ func newCrier() *crier { return &crier{wake: make(chan struct{}, 1)} }
 
 // tell queues news; it may be called from any goroutine and never blocks. The queue
 // is bounded by what causes news: durable writes, each of which somebody waited
-// for.
+// for, and knocks, which are limited.
 func (c *crier) tell(news func(context.Context)) {
 	c.mu.Lock()
 	c.mu.news = append(c.mu.news, news)

@@ -52,6 +52,11 @@ func (n *session) follow(ctx context.Context, id uint64, m *wire.Follow) error {
 	}
 	old, err := n.replace(id, fresh)
 	n.abandon(old)
+	for _, c := range fresh {
+		if err == nil && c.topic != nil {
+			n.tellKnocks(ctx, c.room, ident.AccountID{})
+		}
+	}
 	return err
 }
 

@@ -159,6 +159,20 @@ func (h *hub) follow(c *cursor) {
 	t.followers[c] = true
 }
 
+// followers gives the sessions that follow a room.
+func (h *hub) followers(room ident.RoomID) (sessions []*session) {
+	t := h.topic(room)
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for c := range t.followers {
+		sessions = append(sessions, c.session)
+	}
+	return sessions
+}
+
 // unfollow forgets a cursor, and its room with the last one.
 func (h *hub) unfollow(c *cursor) {
 	h.mu.Lock()

@@ -119,6 +119,7 @@ func (s *Server) sweepOnce() {
 	}
 	s.hub.dropIdleTails()
 	s.mailboxes.sweep()
+	s.knocks.sweep()
 	if s.registry.turnover() >= manyCame {
 		debug.FreeOSMemory()
 	}

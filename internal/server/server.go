@@ -122,9 +122,11 @@ type Server struct {
 	limits   *limits
 	// mailboxes are where devices that are linked meet.
 	mailboxes *mailboxes
-	hashing   chan struct{} // a place for each slow hash under way
-	hashWait  atomic.Int64  // hashes under way or waiting
-	hashed    atomic.Int64  // hashes begun, ever
+	// knocks are the letters of who asks to be let into rooms.
+	knocks   *knocks
+	hashing  chan struct{} // a place for each slow hash under way
+	hashWait atomic.Int64  // hashes under way or waiting
+	hashed   atomic.Int64  // hashes begun, ever
 
 	draining atomic.Bool
 	// life ends when connections are cut. Sockets call us back without a context,
@@ -161,6 +163,7 @@ func New(ctx context.Context, config Config) (*Server, error) {
 	s.hub.committed = func(c *Submission) { s.crier.tell(func(ctx context.Context) { s.committed(ctx, c) }) }
 	s.limits = newLimits(config.Now)
 	s.mailboxes = newMailboxes(config.Now)
+	s.knocks = newKnocks(config.Now)
 	return s, s.makeCommonRoom(ctx)
 }
 

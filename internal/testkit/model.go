@@ -30,6 +30,7 @@ type Model struct {
 	sessions  []*Session
 	invites   map[string]bool
 	mailboxes map[string]*modelMailbox
+	knocks    []*modelKnock
 	counter   uint64
 }
 
@@ -213,6 +214,12 @@ func (s *Session) dispatch(frame *wire.ClientFrame) *wire.ServerFrame {
 		return s.changeArchive(body.ChangeArchive)
 	case *wire.ClientFrame_FetchArchive:
 		return s.fetchArchive(body.FetchArchive)
+	case *wire.ClientFrame_KnockRoom:
+		return s.knockRoom(body.KnockRoom)
+	case *wire.ClientFrame_WithdrawKnock:
+		return s.withdrawKnock(body.WithdrawKnock.Room)
+	case *wire.ClientFrame_AnswerKnock:
+		return s.answerKnock(body.AnswerKnock)
 	}
 	return nil
 }
@@ -226,6 +233,14 @@ func (s *Session) after(frame *wire.ClientFrame) {
 		s.replayLink(body.JoinLink.Mailbox, 0)
 	case *wire.ClientFrame_Hello, *wire.ClientFrame_Authenticate, *wire.ClientFrame_EnrolDevice:
 		s.welcomes()
+	case *wire.ClientFrame_Follow:
+		for _, k := range s.model.knocks {
+			s.hearKnock(k)
+		}
+	case *wire.ClientFrame_KnockRoom:
+		if k := s.model.knock(body.KnockRoom.Room, s.account.id()); k != nil {
+			s.model.announce(k)
+		}
 	}
 }
 

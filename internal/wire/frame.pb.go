@@ -181,6 +181,9 @@ type ClientFrame struct {
 	//	*ClientFrame_JoinRoom
 	//	*ClientFrame_LeaveRoom
 	//	*ClientFrame_ListMembers
+	//	*ClientFrame_KnockRoom
+	//	*ClientFrame_WithdrawKnock
+	//	*ClientFrame_AnswerKnock
 	//	*ClientFrame_Submit
 	//	*ClientFrame_Fetch
 	//	*ClientFrame_Follow
@@ -418,6 +421,27 @@ func (x *ClientFrame) GetListMembers() *ListMembers {
 	return nil
 }
 
+func (x *ClientFrame) GetKnockRoom() *KnockRoom {
+	if x, ok := x.GetBody().(*ClientFrame_KnockRoom); ok {
+		return x.KnockRoom
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetWithdrawKnock() *WithdrawKnock {
+	if x, ok := x.GetBody().(*ClientFrame_WithdrawKnock); ok {
+		return x.WithdrawKnock
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetAnswerKnock() *AnswerKnock {
+	if x, ok := x.GetBody().(*ClientFrame_AnswerKnock); ok {
+		return x.AnswerKnock
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetSubmit() *Submit {
 	if x, ok := x.GetBody().(*ClientFrame_Submit); ok {
 		return x.Submit
@@ -575,6 +599,19 @@ type ClientFrame_ListMembers struct {
 	ListMembers *ListMembers `protobuf:"bytes,34,opt,name=list_members,json=listMembers,proto3,oneof"`
 }
 
+type ClientFrame_KnockRoom struct {
+	// knock.proto
+	KnockRoom *KnockRoom `protobuf:"bytes,55,opt,name=knock_room,json=knockRoom,proto3,oneof"`
+}
+
+type ClientFrame_WithdrawKnock struct {
+	WithdrawKnock *WithdrawKnock `protobuf:"bytes,56,opt,name=withdraw_knock,json=withdrawKnock,proto3,oneof"`
+}
+
+type ClientFrame_AnswerKnock struct {
+	AnswerKnock *AnswerKnock `protobuf:"bytes,57,opt,name=answer_knock,json=answerKnock,proto3,oneof"`
+}
+
 type ClientFrame_Submit struct {
 	// message.proto
 	Submit *Submit `protobuf:"bytes,40,opt,name=submit,proto3,oneof"`
@@ -652,6 +689,12 @@ func (*ClientFrame_LeaveRoom) isClientFrame_Body() {}
 
 func (*ClientFrame_ListMembers) isClientFrame_Body() {}
 
+func (*ClientFrame_KnockRoom) isClientFrame_Body() {}
+
+func (*ClientFrame_WithdrawKnock) isClientFrame_Body() {}
+
+func (*ClientFrame_AnswerKnock) isClientFrame_Body() {}
+
 func (*ClientFrame_Submit) isClientFrame_Body() {}
 
 func (*ClientFrame_Fetch) isClientFrame_Body() {}
@@ -692,6 +735,7 @@ type ServerFrame struct {
 	//	*ServerFrame_Draining
 	//	*ServerFrame_Link
 	//	*ServerFrame_ArchiveChanged
+	//	*ServerFrame_Knock
 	//	*ServerFrame_Archive
 	//	*ServerFrame_ArchiveChunks
 	Body isServerFrame_Body `protobuf_oneof:"body"`
@@ -899,6 +943,13 @@ func (x *ServerFrame) GetArchiveChanged() *ArchiveEvent {
 	return nil
 }
 
+func (x *ServerFrame) GetKnock() *KnockEvent {
+	if x, ok := x.GetBody().(*ServerFrame_Knock); ok {
+		return x.Knock
+	}
+	return nil
+}
+
 func (x *ServerFrame) GetArchive() *Archive {
 	if x, ok := x.GetBody().(*ServerFrame_Archive); ok {
 		return x.Archive
@@ -1023,6 +1074,10 @@ type ServerFrame_ArchiveChanged struct {
 	ArchiveChanged *ArchiveEvent `protobuf:"bytes,67,opt,name=archive_changed,json=archiveChanged,proto3,oneof"`
 }
 
+type ServerFrame_Knock struct {
+	Knock *KnockEvent `protobuf:"bytes,68,opt,name=knock,proto3,oneof"`
+}
+
 type ServerFrame_Archive struct {
 	// Answers of archive.proto.
 	Archive *Archive `protobuf:"bytes,70,opt,name=archive,proto3,oneof"`
@@ -1083,6 +1138,8 @@ func (*ServerFrame_Draining) isServerFrame_Body() {}
 func (*ServerFrame_Link) isServerFrame_Body() {}
 
 func (*ServerFrame_ArchiveChanged) isServerFrame_Body() {}
+
+func (*ServerFrame_Knock) isServerFrame_Body() {}
 
 func (*ServerFrame_Archive) isServerFrame_Body() {}
 
@@ -2097,6 +2154,81 @@ func (this *ClientFrame_LoginLink) EqualVT(thatIface isClientFrame_Body) bool {
 	return true
 }
 
+func (this *ClientFrame_KnockRoom) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_KnockRoom)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.KnockRoom, that.KnockRoom; p != q {
+		if p == nil {
+			p = &KnockRoom{}
+		}
+		if q == nil {
+			q = &KnockRoom{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ClientFrame_WithdrawKnock) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_WithdrawKnock)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.WithdrawKnock, that.WithdrawKnock; p != q {
+		if p == nil {
+			p = &WithdrawKnock{}
+		}
+		if q == nil {
+			q = &WithdrawKnock{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ClientFrame_AnswerKnock) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_AnswerKnock)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.AnswerKnock, that.AnswerKnock; p != q {
+		if p == nil {
+			p = &AnswerKnock{}
+		}
+		if q == nil {
+			q = &AnswerKnock{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *ClientFrame_GetArchive) EqualVT(thatIface isClientFrame_Body) bool {
 	that, ok := thatIface.(*ClientFrame_GetArchive)
 	if !ok {
@@ -2843,6 +2975,31 @@ func (this *ServerFrame_ArchiveChanged) EqualVT(thatIface isServerFrame_Body) bo
 		}
 		if q == nil {
 			q = &ArchiveEvent{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ServerFrame_Knock) EqualVT(thatIface isServerFrame_Body) bool {
+	that, ok := thatIface.(*ServerFrame_Knock)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.Knock, that.Knock; p != q {
+		if p == nil {
+			p = &KnockEvent{}
+		}
+		if q == nil {
+			q = &KnockEvent{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -3916,6 +4073,87 @@ func (m *ClientFrame_LoginLink) MarshalToSizedBufferVT(dAtA []byte) (int, error)
 	}
 	return len(dAtA) - i, nil
 }
+func (m *ClientFrame_KnockRoom) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_KnockRoom) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.KnockRoom != nil {
+		size, err := m.KnockRoom.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xba
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xba
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ClientFrame_WithdrawKnock) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_WithdrawKnock) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.WithdrawKnock != nil {
+		size, err := m.WithdrawKnock.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xc2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xc2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ClientFrame_AnswerKnock) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_AnswerKnock) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.AnswerKnock != nil {
+		size, err := m.AnswerKnock.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xca
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xca
+	}
+	return len(dAtA) - i, nil
+}
 func (m *ClientFrame_GetArchive) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -4703,6 +4941,33 @@ func (m *ServerFrame_ArchiveChanged) MarshalToSizedBufferVT(dAtA []byte) (int, e
 		dAtA[i] = 0x4
 		i--
 		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ServerFrame_Knock) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ServerFrame_Knock) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Knock != nil {
+		size, err := m.Knock.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xa2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xa2
 	}
 	return len(dAtA) - i, nil
 }
@@ -5546,6 +5811,48 @@ func (m *ClientFrame_LoginLink) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *ClientFrame_KnockRoom) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.KnockRoom != nil {
+		l = m.KnockRoom.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ClientFrame_WithdrawKnock) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.WithdrawKnock != nil {
+		l = m.WithdrawKnock.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ClientFrame_AnswerKnock) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.AnswerKnock != nil {
+		l = m.AnswerKnock.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *ClientFrame_GetArchive) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -5962,6 +6269,20 @@ func (m *ServerFrame_ArchiveChanged) SizeVT() (n int) {
 	_ = l
 	if m.ArchiveChanged != nil {
 		l = m.ArchiveChanged.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ServerFrame_Knock) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Knock != nil {
+		l = m.Knock.SizeVT()
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	} else {
 		n += 3
@@ -7173,6 +7494,105 @@ func (m *ClientFrame) UnmarshalVT(dAtA []byte) error {
 				m.Body = &ClientFrame_LoginLink{LoginLink: v}
 			}
 			iNdEx = postIndex
+		case 55:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field KnockRoom", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_KnockRoom); ok {
+				if err := oneof.KnockRoom.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &KnockRoom{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_KnockRoom{KnockRoom: v}
+			}
+			iNdEx = postIndex
+		case 56:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WithdrawKnock", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_WithdrawKnock); ok {
+				if err := oneof.WithdrawKnock.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &WithdrawKnock{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_WithdrawKnock{WithdrawKnock: v}
+			}
+			iNdEx = postIndex
+		case 57:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AnswerKnock", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_AnswerKnock); ok {
+				if err := oneof.AnswerKnock.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &AnswerKnock{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_AnswerKnock{AnswerKnock: v}
+			}
+			iNdEx = postIndex
 		case 70:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field GetArchive", wireType)
@@ -8179,6 +8599,39 @@ func (m *ServerFrame) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &ServerFrame_ArchiveChanged{ArchiveChanged: v}
+			}
+			iNdEx = postIndex
+		case 68:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Knock", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ServerFrame_Knock); ok {
+				if err := oneof.Knock.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &KnockEvent{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ServerFrame_Knock{Knock: v}
 			}
 			iNdEx = postIndex
 		case 70:

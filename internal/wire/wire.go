@@ -47,6 +47,9 @@ const (
 	MaxArchiveHead  = 256<<10 + 64
 	// MaxArchivePage is the most chunks that one answer holds.
 	MaxArchivePage = 64
+	// MaxKnock bounds the letter of who asks to be let into a room, in bytes, and MaxKnockAnswer the answer.
+	MaxKnock       = 1 << 10
+	MaxKnockAnswer = 256
 	// MaxPage is the most rows that one answer holds: accounts, chains, entries.
 	MaxPage = 1000
 	// MaxAccounts is the most accounts that one request names or one page of them holds.

@@ -476,4 +476,79 @@ describe.runIf(browserPresent())("the page", () => {
     expect(wrong).toEqual([]);
     await context.close();
   });
+
+  test("opens an invite to a room through signing in, takes it out of the address bar, and asks first", async () => {
+    const { page, context, wrong } = await open(browser);
+    const code = `snug-room-${"a".repeat(26)}-${"b".repeat(26)}`;
+    await page.goto(`${outside.origin}/#${code}`);
+    await page.getByText("You are invited to a room").waitFor();
+    expect(new URL(page.url()).hash).toBe("");
+    await page.getByLabel("Handle").fill("alice");
+    await page.getByLabel("Passphrase", { exact: true }).fill("a right one");
+    await page.getByRole("button", { name: "Sign in", exact: true }).click();
+    await page.getByRole("dialog", { name: "You are invited to a room" }).waitFor();
+    await shoot(page, "join-room");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Not now" }).click();
+    expect(await page.getByText("Waiting to be let in").count()).toBe(0);
+    // A link that is followed while the page is open is asked about too; one that does not hold says so.
+    await page.evaluate((text) => (location.hash = text), `${code}x`);
+    await page.getByRole("button", { name: "Ask to be let in" }).click();
+    await page.getByText("that is no invite to a room").waitFor();
+    await page.evaluate((text) => (location.hash = text), code);
+    await expect.poll(() => new URL(page.url()).hash).toBe("");
+    await page.getByRole("button", { name: "Ask to be let in" }).click();
+    await page.getByText("You are let in when somebody is online").waitFor();
+    await shoot(page, "room-waiting");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Stop asking" }).click();
+    await page.getByText("Waiting to be let in").waitFor({ state: "detached" });
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("makes, shows and withdraws a link to a room", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /Allotment/);
+    await page.getByRole("button", { name: "About this room" }).click();
+    await page.getByRole("button", { name: "Invite by link" }).click();
+    await page.getByLabel("For how many people").selectOption("5");
+    await page.getByRole("button", { name: "Make a link" }).click();
+    await page.getByRole("img", { name: "The link as a QR code" }).waitFor();
+    expect(await page.getByLabel("Link", { exact: true }).inputValue()).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/#snug-room-a{26}-b{26}$/u);
+    await shoot(page, "room-link");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Done" }).click();
+    await page.getByText("0 of 5 came").waitFor();
+    await page.getByRole("button", { name: "Withdraw" }).click();
+    await page.getByText("withdrawn").waitFor();
+    expect(await audit(page)).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("asks about a stranger's room, blocks, and unblocks", async () => {
+    const { page, context, wrong } = await main();
+    // A request is no news for the tab's title, and says who asks.
+    expect(await page.title()).toBe("(2) Snug");
+    await page.getByText("Asked by oskar").waitFor();
+    await enter(page, /oskar/);
+    await page.getByRole("region", { name: "Request" }).getByText("whom you do not know yet").waitFor();
+    await page.getByText("Hello, I am Oskar").waitFor();
+    await shoot(page, "request");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Block", exact: true }).click();
+    await page.getByText("Hello, I am Oskar").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: /your devices/ }).click();
+    await page.getByRole("button", { name: "Unblock oskar" }).waitFor();
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Unblock oskar" }).click();
+    await page.getByRole("button", { name: "Unblock oskar" }).waitFor({ state: "detached" });
+    await page.keyboard.press("Escape");
+    await enter(page, /oskar/);
+    await page.getByRole("button", { name: "Accept" }).click();
+    await page.getByRole("region", { name: "Request" }).waitFor({ state: "detached" });
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
 });

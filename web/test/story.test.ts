@@ -115,6 +115,32 @@ describe.runIf(ready())("the story", () => {
     expect([...alice.wrong, ...bob.wrong]).toEqual([]);
   });
 
+  test("a link brings somebody into a room, once, and the server learns nothing that would", async () => {
+    await alice.page.getByRole("button", { name: "New room" }).first().click();
+    await alice.page.getByLabel("Name").fill("Allotment");
+    await alice.page.getByRole("button", { name: /^Make/ }).click();
+    await alice.page.getByRole("heading", { name: "Allotment", exact: true }).waitFor();
+    await alice.page.getByRole("button", { name: "About this room" }).click();
+    await alice.page.getByRole("button", { name: "Invite by link" }).click();
+    await alice.page.getByRole("button", { name: "Make a link" }).click();
+    await alice.page.getByRole("img", { name: "The link as a QR code" }).waitFor();
+    const link = await alice.page.getByLabel("Link", { exact: true }).inputValue();
+    await alice.page.keyboard.press("Escape");
+    await bob.page.goto(link);
+    await bob.page.getByRole("button", { name: "Ask to be let in" }).click();
+    await bob.page.getByRole("heading", { name: "Allotment", exact: true }).waitFor();
+    expect(bob.page.url()).not.toContain("snug-room");
+    await say(bob.page, "I came by the link");
+    await settled(bob.page);
+    await enter(alice.page, /Allotment/);
+    await said(alice.page, "I came by the link").waitFor();
+    await alice.page.getByText("@bob came by an invite of @alice").first().waitFor();
+    const secret = link.slice(link.lastIndexOf("-") + 1);
+    expect(secret).toHaveLength(26);
+    expect(server.holds(secret)).toBe(false);
+    expect(bob.wrong).toEqual([]);
+  });
+
   test("what is written while the server is away is kept, and sent once when it is back", async () => {
     await server.stop("SIGKILL");
     await say(alice.page, "Written in the dark");

@@ -3,7 +3,7 @@ import { Call, Packet, type Message } from "./protocol";
 
 const message: Message = {
   room: "r", seq: 7, id: "m", from: "bob", account: "a", device: "d", deviceName: "", at: 1_790_000_000_123,
-  kind: "notice", text: "grüße 🍪", gap: "", state: "sent", problem: "", own: true, until: 7, try: "", ask: "",
+  kind: "notice", text: "grüße 🍪", gap: "", state: "sent", problem: "", own: true, until: 7, try: "", ask: "", blocked: false,
 };
 
 describe("codec", () => {
@@ -21,7 +21,7 @@ describe("codec", () => {
     expect(Packet.decode(new Uint8Array())).toEqual({ id: 0, body: undefined });
     expect(Packet.decode(new Uint8Array([0xaa, 0x01, 0x00]))).toEqual({
       id: 0,
-      body: { kind: "room", value: { room: "", kind: "unspecified", name: "", direct: "", joined: false, members: 0, seq: 0, serverSeq: 0, unread: 0, last: undefined, problem: "", topic: "", role: "", adds: "", edits: "" } },
+      body: { kind: "room", value: { room: "", kind: "unspecified", name: "", direct: "", joined: false, members: 0, seq: 0, serverSeq: 0, unread: 0, last: undefined, problem: "", topic: "", role: "", adds: "", edits: "", request: "", waiting: false, gone: false } },
     });
   });
 

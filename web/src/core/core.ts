@@ -30,6 +30,8 @@ interface Answers {
   verifyContact: "contact";
   unverifyContact: "contact";
   acceptContact: "contact";
+  blockAccount: "done";
+  listBlocked: "accounts";
   renameDevice: "done";
   revokeDevice: "done";
   listRooms: "rooms";
@@ -41,6 +43,11 @@ interface Answers {
   removeMembers: "done";
   setRole: "done";
   changeRoom: "done";
+  admitRoom: "done";
+  createRoomInvite: "roomInvites";
+  listRoomInvites: "roomInvites";
+  revokeRoomInvite: "done";
+  joinByInvite: "room";
   listMembers: "members";
   markRead: "done";
   post: "posted";
@@ -182,6 +189,8 @@ const answers: Answers = {
   verifyContact: "contact",
   unverifyContact: "contact",
   acceptContact: "contact",
+  blockAccount: "done",
+  listBlocked: "accounts",
   renameDevice: "done",
   revokeDevice: "done",
   listRooms: "rooms",
@@ -193,6 +202,11 @@ const answers: Answers = {
   removeMembers: "done",
   setRole: "done",
   changeRoom: "done",
+  admitRoom: "done",
+  createRoomInvite: "roomInvites",
+  listRoomInvites: "roomInvites",
+  revokeRoomInvite: "done",
+  joinByInvite: "room",
   listMembers: "members",
   markRead: "done",
   post: "posted",

@@ -47,6 +47,8 @@ export type CallBody =
   | { kind: "verifyContact"; value: VerifyContact }
   | { kind: "unverifyContact"; value: UnverifyContact }
   | { kind: "acceptContact"; value: AcceptContact }
+  | { kind: "blockAccount"; value: BlockAccount }
+  | { kind: "listBlocked"; value: ListBlocked }
   | { kind: "listRooms"; value: ListRooms }
   | { kind: "openDirect"; value: OpenDirect }
   | { kind: "createRoom"; value: CreateRoom }
@@ -58,6 +60,11 @@ export type CallBody =
   | { kind: "markRead"; value: MarkRead }
   | { kind: "setRole"; value: SetRole }
   | { kind: "changeRoom"; value: ChangeRoom }
+  | { kind: "admitRoom"; value: AdmitRoom }
+  | { kind: "createRoomInvite"; value: CreateRoomInvite }
+  | { kind: "listRoomInvites"; value: ListRoomInvites }
+  | { kind: "revokeRoomInvite"; value: RevokeRoomInvite }
+  | { kind: "joinByInvite"; value: JoinByInvite }
   | { kind: "post"; value: Post }
   | { kind: "retry"; value: Retry }
   | { kind: "discard"; value: Discard }
@@ -91,6 +98,8 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 51, name: "verifyContact", kind: "message", of: () => VerifyContact, oneof: "body" },
   { number: 52, name: "unverifyContact", kind: "message", of: () => UnverifyContact, oneof: "body" },
   { number: 53, name: "acceptContact", kind: "message", of: () => AcceptContact, oneof: "body" },
+  { number: 54, name: "blockAccount", kind: "message", of: () => BlockAccount, oneof: "body" },
+  { number: 55, name: "listBlocked", kind: "message", of: () => ListBlocked, oneof: "body" },
   { number: 20, name: "listRooms", kind: "message", of: () => ListRooms, oneof: "body" },
   { number: 21, name: "openDirect", kind: "message", of: () => OpenDirect, oneof: "body" },
   { number: 22, name: "createRoom", kind: "message", of: () => CreateRoom, oneof: "body" },
@@ -102,6 +111,11 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 28, name: "markRead", kind: "message", of: () => MarkRead, oneof: "body" },
   { number: 29, name: "setRole", kind: "message", of: () => SetRole, oneof: "body" },
   { number: 30, name: "changeRoom", kind: "message", of: () => ChangeRoom, oneof: "body" },
+  { number: 31, name: "admitRoom", kind: "message", of: () => AdmitRoom, oneof: "body" },
+  { number: 32, name: "createRoomInvite", kind: "message", of: () => CreateRoomInvite, oneof: "body" },
+  { number: 33, name: "listRoomInvites", kind: "message", of: () => ListRoomInvites, oneof: "body" },
+  { number: 34, name: "revokeRoomInvite", kind: "message", of: () => RevokeRoomInvite, oneof: "body" },
+  { number: 35, name: "joinByInvite", kind: "message", of: () => JoinByInvite, oneof: "body" },
   { number: 40, name: "post", kind: "message", of: () => Post, oneof: "body" },
   { number: 41, name: "retry", kind: "message", of: () => Retry, oneof: "body" },
   { number: 42, name: "discard", kind: "message", of: () => Discard, oneof: "body" },
@@ -131,6 +145,7 @@ export type PacketBody =
   | { kind: "rooms"; value: Rooms }
   | { kind: "room"; value: Room }
   | { kind: "members"; value: Members }
+  | { kind: "roomInvites"; value: RoomInvites }
   | { kind: "messages"; value: Messages }
   | { kind: "posted"; value: Posted }
   | { kind: "progress"; value: Progress }
@@ -161,6 +176,7 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 20, name: "rooms", kind: "message", of: () => Rooms, oneof: "body" },
   { number: 21, name: "room", kind: "message", of: () => Room, oneof: "body" },
   { number: 22, name: "members", kind: "message", of: () => Members, oneof: "body" },
+  { number: 23, name: "roomInvites", kind: "message", of: () => RoomInvites, oneof: "body" },
   { number: 40, name: "messages", kind: "message", of: () => Messages, oneof: "body" },
   { number: 41, name: "posted", kind: "message", of: () => Posted, oneof: "body" },
   { number: 60, name: "progress", kind: "message", of: () => Progress, oneof: "body" },
@@ -643,6 +659,12 @@ export interface Room {
   edits: string;
   // A member by whose handle this device has known another account; absent where there is none.
   stranger: Stranger | undefined;
+  // Who has let this account in, while nobody here has accepted the room; else empty.
+  request: string;
+  // This device waits to be let in by an invite.
+  waiting: boolean;
+  // The room is not to be shown.
+  gone: boolean;
 }
 
 export const Room: Codec<Room> = codec<Room>([
@@ -662,6 +684,9 @@ export const Room: Codec<Room> = codec<Room>([
   { number: 14, name: "adds", kind: "string" },
   { number: 15, name: "edits", kind: "string" },
   { number: 16, name: "stranger", kind: "message", of: () => Stranger },
+  { number: 17, name: "request", kind: "string" },
+  { number: 18, name: "waiting", kind: "boolean" },
+  { number: 19, name: "gone", kind: "boolean" },
 ]);
 
 export interface Stranger {
@@ -778,6 +803,115 @@ export const ChangeRoom: Codec<ChangeRoom> = codec<ChangeRoom>([
   { number: 5, name: "edits", kind: "string" },
 ]);
 
+// AdmitRoom accepts a room into which a stranger has let this account, or declines it. Answered with Done.
+export interface AdmitRoom {
+  room: string;
+  decline: boolean;
+}
+
+export const AdmitRoom: Codec<AdmitRoom> = codec<AdmitRoom>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "decline", kind: "boolean" },
+]);
+
+// CreateRoomInvite makes an invite to a sealed room. Answered with RoomInvites, which has this one.
+export interface CreateRoomInvite {
+  room: string;
+  uses: number;
+  hours: number;
+  reader: boolean;
+  // The page's own, which the links begin with.
+  origin: string;
+}
+
+export const CreateRoomInvite: Codec<CreateRoomInvite> = codec<CreateRoomInvite>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "uses", kind: "number" },
+  { number: 3, name: "hours", kind: "number" },
+  { number: 4, name: "reader", kind: "boolean" },
+  { number: 5, name: "origin", kind: "string" },
+]);
+
+// ListRoomInvites is answered with RoomInvites.
+export interface ListRoomInvites {
+  room: string;
+  origin: string;
+}
+
+export const ListRoomInvites: Codec<ListRoomInvites> = codec<ListRoomInvites>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "origin", kind: "string" },
+]);
+
+export interface RoomInvites {
+  invites: RoomInvite[];
+}
+
+export const RoomInvites: Codec<RoomInvites> = codec<RoomInvites>([
+  { number: 1, name: "invites", kind: "message", of: () => RoomInvite, repeated: true },
+]);
+
+export interface RoomInvite {
+  invite: string;
+  // The link and its picture; absent but on the device that made the invite.
+  link: string;
+  code: Drawing | undefined;
+  maker: string;
+  role: string;
+  expiresAt: number;
+  uses: number;
+  used: number;
+  revoked: boolean;
+}
+
+export const RoomInvite: Codec<RoomInvite> = codec<RoomInvite>([
+  { number: 1, name: "invite", kind: "string" },
+  { number: 2, name: "link", kind: "string" },
+  { number: 3, name: "code", kind: "message", of: () => Drawing },
+  { number: 4, name: "maker", kind: "string" },
+  { number: 5, name: "role", kind: "string" },
+  { number: 6, name: "expiresAt", kind: "number" },
+  { number: 7, name: "uses", kind: "number" },
+  { number: 8, name: "used", kind: "number" },
+  { number: 9, name: "revoked", kind: "boolean" },
+]);
+
+// RevokeRoomInvite is answered with Done.
+export interface RevokeRoomInvite {
+  room: string;
+  invite: string;
+}
+
+export const RevokeRoomInvite: Codec<RevokeRoomInvite> = codec<RevokeRoomInvite>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "invite", kind: "string" },
+]);
+
+// JoinByInvite asks to be let into a room. Answered with Room when the server has the request.
+export interface JoinByInvite {
+  code: string;
+}
+
+export const JoinByInvite: Codec<JoinByInvite> = codec<JoinByInvite>([
+  { number: 1, name: "code", kind: "string" },
+]);
+
+// BlockAccount has this device hear no more of somebody, or again. Answered with Done.
+export interface BlockAccount {
+  handle: string;
+  unblock: boolean;
+}
+
+export const BlockAccount: Codec<BlockAccount> = codec<BlockAccount>([
+  { number: 1, name: "handle", kind: "string" },
+  { number: 2, name: "unblock", kind: "boolean" },
+]);
+
+// ListBlocked is answered with Accounts.
+export type ListBlocked = Record<string, never>;
+
+export const ListBlocked: Codec<ListBlocked> = codec<ListBlocked>([]);
+
 // ListMembers is answered with Members.
 export interface ListMembers {
   room: string;
@@ -850,6 +984,8 @@ export interface Message {
   until: number;
   try: string;
   ask: string;
+  // The sender is blocked: it is shown only when somebody asks for it.
+  blocked: boolean;
 }
 
 export const Message: Codec<Message> = codec<Message>([
@@ -870,6 +1006,7 @@ export const Message: Codec<Message> = codec<Message>([
   { number: 15, name: "until", kind: "number" },
   { number: 16, name: "try", kind: "string" },
   { number: 17, name: "ask", kind: "string" },
+  { number: 18, name: "blocked", kind: "boolean" },
 ]);
 
 export interface Messages {

@@ -29,6 +29,8 @@ export class App {
   toast = $state("");
   // Whose safety number is shown.
   comparing = $state.raw<SafetyNumber | undefined>(undefined);
+  // The invite to a room by which the page was opened, until somebody has decided about it.
+  invitedTo = $state("");
   // What the core is busy with, of what takes its time.
   progress = $state.raw<Progress>({ step: "", expectMs: 0 });
 
@@ -47,14 +49,15 @@ export class App {
   // The page is in front of somebody.
   #attentive = true;
 
-  constructor(core: Core, deviceName: string, invite: string) {
+  constructor(core: Core, deviceName: string, invites: { server: string; room: string }) {
     this.#core = core;
     this.deviceName = deviceName;
     this.rooms = new Rooms(core);
     this.people = new People(core);
     this.devices = new Devices(core);
     this.archive = new Archive(core);
-    this.welcome = new Welcome(core, deviceName, invite);
+    this.welcome = new Welcome(core, deviceName, invites.server);
+    this.invitedTo = invites.room;
     core.onevent = (event) => this.#event(event);
     core.ondeath = (cause) => {
       this.cause = cause;
@@ -121,6 +124,22 @@ export class App {
 
   async invite(): Promise<Invite> {
     return this.#core.call("createInvite", {});
+  }
+
+  // joinByInvite asks to be let into the room that the page was opened for.
+  async joinByInvite(): Promise<void> {
+    const room = await this.#core.call("joinByInvite", { code: this.invitedTo });
+    this.rooms.changed([room]);
+    this.invitedTo = "";
+    await this.open(room.room);
+  }
+
+  async block(handle: string, unblock: boolean): Promise<void> {
+    await this.#core.call("blockAccount", { handle, unblock });
+  }
+
+  async blocked(): Promise<string[]> {
+    return (await this.#core.call("listBlocked", {})).accounts.map((account) => account.handle);
   }
 
   newLinking(): Linking {

@@ -2,7 +2,7 @@
 
 import type { Core } from "../core/core";
 import { explain } from "../core/refusal";
-import type { Member, Room } from "../core/protocol";
+import type { Member, Room, RoomInvite } from "../core/protocol";
 import { oneLine } from "./text";
 
 // What a sealed room's members agree upon beside who they are.
@@ -26,7 +26,7 @@ export class Rooms {
   loaded = $state(false);
   problem = $state("");
   sorted: Room[] = $derived([...this.list].sort(byActivity));
-  unread: number = $derived(this.list.reduce((sum, room) => sum + room.unread, 0));
+  unread: number = $derived(this.list.reduce((sum, room) => sum + (room.request === "" ? room.unread : 0), 0));
 
   #core: Core;
 
@@ -50,7 +50,10 @@ export class Rooms {
 
   changed(rooms: readonly Room[]): void {
     const byId = new Map(this.list.map((room) => [room.room, room]));
-    for (const room of rooms) byId.set(room.room, room);
+    for (const room of rooms) {
+      if (room.gone) byId.delete(room.room);
+      else byId.set(room.room, room);
+    }
     this.list = [...byId.values()];
   }
 
@@ -96,6 +99,22 @@ export class Rooms {
 
   async change(room: string, settings: Settings): Promise<void> {
     await this.#core.call("changeRoom", { room, ...settings });
+  }
+
+  async admit(room: string, decline: boolean): Promise<void> {
+    await this.#core.call("admitRoom", { room, decline });
+  }
+
+  async invite(room: string, uses: number, hours: number, reader: boolean, origin: string): Promise<RoomInvite | undefined> {
+    return (await this.#core.call("createRoomInvite", { room, uses, hours, reader, origin })).invites[0];
+  }
+
+  async invites(room: string, origin: string): Promise<RoomInvite[]> {
+    return (await this.#core.call("listRoomInvites", { room, origin })).invites;
+  }
+
+  async uninvite(room: string, invite: string): Promise<void> {
+    await this.#core.call("revokeRoomInvite", { room, invite });
   }
 
   async markRead(room: string, seq: number): Promise<void> {

@@ -7,7 +7,7 @@ const noon = new Date(2026, 4, 4, 12).getTime();
 const minute = 60_000;
 
 function said(seq: number, from: string, at: number, more: Partial<Message> = {}): Message {
-  return { room: "r", seq, id: `m${seq}${at}`, from, account: from, device: from, deviceName: "", at, kind: "text", text: "t", gap: "", state: "sent", problem: "", own: from === "me", until: seq, try: "", ask: "", ...more };
+  return { room: "r", seq, id: `m${seq}${at}`, from, account: from, device: from, deviceName: "", at, kind: "text", text: "t", gap: "", state: "sent", problem: "", own: from === "me", until: seq, try: "", ask: "", blocked: false, ...more };
 }
 
 describe("rows", () => {

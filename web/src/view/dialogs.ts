@@ -3,6 +3,7 @@
 export { default as CreateRoom } from "./CreateRoom.svelte";
 export { default as InviteDialog } from "./InviteDialog.svelte";
 export { default as JoinLink } from "./JoinLink.svelte";
+export { default as JoinRoom } from "./JoinRoom.svelte";
 export { default as RoomDetails } from "./RoomDetails.svelte";
 export { default as SafetyNumber } from "./SafetyNumber.svelte";
 export { default as You } from "./You.svelte";

@@ -1,9 +1,16 @@
 // Invite links carry their code in the fragment, which no server sees and which leaves the address bar at once.
 
-export function takeInvite(): string {
-  const code = new URLSearchParams(location.hash.slice(1)).get("invite") ?? "";
-  if (location.hash !== "") history.replaceState(null, "", location.pathname + location.search);
-  return code;
+export interface Invites {
+  // To the server, and to a room.
+  server: string;
+  room: string;
+}
+
+export function takeInvites(): Invites {
+  const text = location.hash.slice(1);
+  if (text !== "") history.replaceState(null, "", location.pathname + location.search);
+  if (text.startsWith("snug-room-")) return { server: "", room: text };
+  return { server: new URLSearchParams(text).get("invite") ?? "", room: "" };
 }
 
 export function inviteLink(code: string): string {

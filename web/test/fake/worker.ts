@@ -1,7 +1,7 @@
 // A core that is scripted and lives in memory: it answers as the real one does, so that the page can be tried and
 // looked at by itself. It stands in for the worker's script and is in no product.
 
-import { Call, Packet, type CallBody, type Message, type PacketBody, type Room } from "../../src/core/protocol";
+import { Call, Packet, type CallBody, type Message, type PacketBody, type Room, type RoomInvite } from "../../src/core/protocol";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const minute = 60_000;
@@ -24,6 +24,8 @@ let devices = [
   { device: "d-2", name: "Terminal on desk", enrolledAt: now - 3000 * minute, current: false },
 ];
 let archive = { on: true, off: [] as string[], problem: "", try: "" };
+let invites: RoomInvite[] = [];
+let blocked: typeof accounts = [];
 const messages = new Map<string, Message[]>();
 const rooms = new Map<string, Room>();
 let lastId = 0;
@@ -33,14 +35,14 @@ function message(room: string, from: string, at: number, text: string, more: Par
   messages.set(room, list);
   const account = accounts.find((a) => a.handle === from)?.account ?? "";
   const seq = more.seq ?? list.length + 1;
-  const said: Message = { room, seq, id: `m-${++lastId}`, from, account, device: `d-${from}`, deviceName: "Chrome", at, kind: "text", text, gap: "", state: "sent", problem: "", own: from === me.handle, until: seq, try: "", ask: "", ...more };
+  const said: Message = { room, seq, id: `m-${++lastId}`, from, account, device: `d-${from}`, deviceName: "Chrome", at, kind: "text", text, gap: "", state: "sent", problem: "", own: from === me.handle, until: seq, try: "", ask: "", blocked: false, ...more };
   list.push(said);
   return said;
 }
 
 function room(id: string, kind: "sealed" | "open", name: string, more: Partial<Room> = {}): Room {
   const list = messages.get(id) ?? [];
-  const made: Room = { room: id, kind, name, direct: "", joined: true, members: 2, seq: list.length, serverSeq: list.length, unread: 0, last: list.at(-1), problem: "", topic: "", role: kind === "sealed" ? "owner" : "", adds: "admin", edits: "admin", stranger: undefined, ...more };
+  const made: Room = { room: id, kind, name, direct: "", joined: true, members: 2, seq: list.length, serverSeq: list.length, unread: 0, last: list.at(-1), problem: "", topic: "", role: kind === "sealed" ? "owner" : "", adds: "admin", edits: "admin", stranger: undefined, request: "", waiting: false, gone: false, ...more };
   rooms.set(id, made);
   return made;
 }
@@ -63,6 +65,8 @@ message("r-team", "erin_the_third", now - 9 * minute, "On it.");
 room("r-lobby", "open", "Lobby", { members: 6 });
 room("r-bob", "sealed", "@bob", { direct: "bob" });
 room("r-team", "sealed", "Allotment committee", { members: 4, unread: 2 });
+message("r-frank", "oskar", now - 5 * minute, "Hello, I am Oskar from the market. May I ask you something?");
+room("r-frank", "sealed", "@oskar", { direct: "oskar", unread: 1, request: "oskar" });
 room("r-notices", "open", "Notices", { joined: false, members: 3 });
 
 function post(id: number, body: PacketBody): void {
@@ -254,6 +258,38 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
       rooms.set(body.value.room, { ...(rooms.get(body.value.room) as Room), unread: 0 });
       roomChanged(body.value.room);
       return done;
+    case "admitRoom": {
+      const asked = rooms.get(body.value.room);
+      if (asked === undefined) return done;
+      rooms.set(body.value.room, { ...asked, request: "", gone: body.value.decline });
+      roomChanged(body.value.room);
+      return done;
+    }
+    case "createRoomInvite": {
+      const { uses, hours, reader, origin } = body.value;
+      const code = { side: 29, path: "M4 4h7v1h-7zM4 5h1v5h-1zM10 5h1v5h-1zM4 10h7v1h-7zM18 4h7v7h-7zM4 18h7v7h-7zM13 13h3v3h-3z" };
+      const link = `${origin}/#snug-room-${"a".repeat(26)}-${"b".repeat(26)}`;
+      const made: RoomInvite = { invite: `i-${invites.length}`, link, code, maker: "alice", role: reader ? "reader" : "member", expiresAt: now + hours * 60 * minute, uses, used: 0, revoked: false };
+      invites = [...invites, made];
+      return { kind: "roomInvites", value: { invites: [made] } };
+    }
+    case "listRoomInvites":
+      return { kind: "roomInvites", value: { invites } };
+    case "revokeRoomInvite":
+      invites = invites.map((invite) => (invite.invite === body.value.invite ? { ...invite, revoked: true } : invite));
+      return done;
+    case "joinByInvite":
+      if (body.value.code.endsWith("x")) return refuse("that is no invite to a room", "copy all of it");
+      return { kind: "room", value: room("r-garden", "sealed", "room aaaaaa", { joined: false, members: 0, waiting: true, role: "" }) };
+    case "blockAccount":
+      blocked = body.value.unblock ? [] : accounts.filter((a) => a.handle === body.value.handle);
+      for (const asked of [...rooms.values()].filter((r) => r.request === body.value.handle || r.direct === body.value.handle)) {
+        rooms.set(asked.room, { ...asked, gone: !body.value.unblock });
+        roomChanged(asked.room);
+      }
+      return done;
+    case "listBlocked":
+      return { kind: "accounts", value: { accounts: blocked } };
     case "listMembers":
       return { kind: "members", value: { members: accounts.slice(0, 4).map((a, i) => ({ account: a.account, handle: a.handle, role: i === 0 ? "owner" : "member", devices: 1 + (i % 2), verified: verified.has(a.account), stranger: strangers.has(a.account) })) } };
     case "changeRoom":

@@ -1,0 +1,397 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"snug/internal/ident"
+	"snug/internal/wire"
+)
+
+// verdict is what a member's device says to a letter that it does not follow. The numbers are part of the protocol.
+type verdict byte
+
+const (
+	verdictNone verdict = iota
+	verdictExpired
+	verdictOnce
+	verdictUsedUp
+	verdictRevoked
+	verdictFull
+	verdictAgain
+	// verdictFailed: the account has no device with key packages, or the server would not have the commit.
+	verdictFailed
+)
+
+// error says a verdict to who asked to be let in.
+func (v verdict) error() *Error {
+	switch v {
+	case verdictExpired:
+		return refuse(Refused, "ask whoever gave it to you for a new one", "this invite has expired")
+	case verdictOnce:
+		return refuse(Refused, "ask for a new one; if it was meant for you alone, say that somebody else has come by it",
+			"this invite was good for one person, and somebody has used it")
+	case verdictUsedUp:
+		return refuse(Refused, "ask whoever gave it to you for a new one", "this invite has been used as often as it may be")
+	case verdictRevoked:
+		return refuse(Refused, "ask somebody in the room for a new one", "this invite was withdrawn")
+	case verdictFull:
+		return refuse(Refused, "ask the room's owner to make place, then open the invite again", "the room is full: it has place for %d devices", maxDevices)
+	case verdictAgain:
+		return refuse(Refused, "ask an owner or admin of the room to add you", "you have come by this invite before, and are not in the room any more")
+	case verdictFailed:
+		return refuse(Refused, "open the invite again in a minute", "none of your devices could be added to the room")
+	}
+	return refuse(Refused, "this version may be too old: ask whoever invited you", "the room does not let you in")
+}
+
+// knocking is an invite by which this device asks to be let into a room.
+type knocking struct {
+	invite ident.RoomInvite
+	nonce  [16]byte
+	// verdict is what was answered.
+	verdict verdict
+}
+
+const knockingVersion = 1
+
+func (k *knocking) encode() []byte {
+	e := newEncoder(knockingVersion)
+	e.string(k.invite.Secret())
+	e.bytes(k.nonce[:])
+	e.uint(uint64(k.verdict))
+	return e.b
+}
+
+func decodeKnocking(b []byte) (*knocking, error) {
+	d := newDecoder(b, knockingVersion)
+	code := d.string()
+	k := &knocking{nonce: d.id(), verdict: verdict(d.uint())}
+	invite, err := ident.ParseRoomInvite(code)
+	k.invite = invite
+	return k, firstError(d.end(), err)
+}
+
+func (c *Core) loadKnocks() {
+	for _, record := range c.scan(ScanOptions{Prefix: keyKnocks}) {
+		id, err := ident.ParseRoomID(strings.TrimPrefix(record.Key, keyKnocks))
+		k, knockErr := decodeKnocking(record.Value)
+		if err != nil || knockErr != nil {
+			c.fail(failed("reading an invite", errors.Join(err, knockErr)))
+			return
+		}
+		c.mem.knocking[id] = k
+	}
+}
+
+// JoinByInvite asks to be let into a room by the code of an invite, or a link with it. It returns when the server has the
+// request; members' devices carry it out when they are there, and AwaitRoom waits for that. A room that this device is in
+// already it just gives.
+func (c *Client) JoinByInvite(ctx context.Context, code string) (Room, error) {
+	invite, err := ident.ParseRoomInvite(code)
+	if err != nil {
+		return Room{}, refuse(Usage, "copy all of it: snug-room-, 26 characters, a hyphen and 26 more at the end",
+			"that is no invite to a room")
+	}
+	return call[Room](ctx, c, func(c *Core, call uint64) {
+		if r := c.mem.rooms[invite.Room()]; r != nil && r.status == joined {
+			c.reply(call, c.view(r), nil)
+			return
+		}
+		c.beginKnock(invite)
+		c.await(call, func(c *Core) (bool, any, error) { return c.knocked(invite.Room(), false) })
+	})
+}
+
+// AwaitRoom waits until this device has been let into the room that it asked for by JoinByInvite, or until a member's
+// device says why not.
+func (c *Client) AwaitRoom(ctx context.Context, room ident.RoomID) (Room, error) {
+	return call[Room](ctx, c, func(c *Core, call uint64) {
+		c.await(call, func(c *Core) (bool, any, error) { return c.knocked(room, true) })
+	})
+}
+
+// knocked reports whether the server has the letter, or with in whether the room is joined; or that it never will be.
+func (c *Core) knocked(room ident.RoomID, in bool) (bool, any, error) {
+	r, k := c.mem.rooms[room], c.mem.knocking[room]
+	switch {
+	case r != nil && r.status == joined:
+		return true, c.view(r), nil
+	case r == nil || k == nil:
+		return true, nil, errNoRoom
+	case k.verdict != verdictNone:
+		err := k.verdict.error()
+		c.endKnock(room)
+		return true, nil, err
+	case !in && c.vol.logs[room].knocked == knockLeft:
+		return true, c.view(r), nil
+	}
+	return false, nil, nil
+}
+
+// beginKnock keeps the invite. An older one for the same room is forgotten.
+func (c *Core) beginKnock(invite ident.RoomInvite) {
+	id := invite.Room()
+	k := &knocking{invite: invite, nonce: [16]byte(c.random(16))}
+	if old := c.mem.knocking[id]; old != nil && old.invite.Secret() == invite.Secret() && old.verdict == verdictNone {
+		k = old
+	}
+	c.mem.knocking[id] = k
+	c.put(keyKnock(id), k.encode())
+	r := c.mem.rooms[id]
+	if r == nil {
+		r = c.newRoom(id, Sealed, awaited)
+		r.name = "room " + id.String()[:6]
+	}
+	r.dirty = true
+	log := c.vol.logs[id]
+	log.knocked = knockUnsaid
+	c.vol.logs[id] = log
+}
+
+// endKnock stops asking to be let in, and forgets a room that it never saw.
+func (c *Core) endKnock(id ident.RoomID) {
+	delete(c.mem.knocking, id)
+	c.delete(keyKnock(id))
+	body := &wire.WithdrawKnock{Room: id.Bytes()}
+	c.ask(request{needs: ready, then: func(*Core, *wire.ServerFrame) {}, refused: func(*Core, *wire.Error) {},
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_WithdrawKnock{WithdrawKnock: body}}})
+	if r := c.mem.rooms[id]; r != nil && r.status == awaited {
+		c.removeRoom(r)
+		c.emit(RoomChanged{Room{ID: id, Kind: Sealed, Gone: true}})
+	}
+}
+
+// knockState is how far this connection has come with a letter.
+type knockState int
+
+const (
+	knockUnsaid knockState = iota
+	knockAsked
+	knockLeft
+)
+
+// knock leaves the letter at the server, once on each connection.
+func (c *Core) knock(r *room) {
+	k, log, id := c.mem.knocking[r.id], c.vol.logs[r.id], r.id
+	if k == nil || k.verdict != verdictNone || log.knocked != knockUnsaid {
+		return
+	}
+	c.knockIs(id, knockAsked)
+	letter := k.invite.Letter(c.mem.account.me.Account, c.mem.key, k.nonce)
+	body := &wire.KnockRoom{Room: id.Bytes(), Letter: letter}
+	c.ask(request{needs: ready, frame: &wire.ClientFrame{Body: &wire.ClientFrame_KnockRoom{KnockRoom: body}},
+		then: func(c *Core, _ *wire.ServerFrame) { c.knockIs(id, knockLeft) },
+		// Too many wait: who is connected again later has another try.
+		refused: func(c *Core, e *wire.Error) {
+			if r := c.mem.rooms[id]; r != nil {
+				r.setProblem("asking to be let in: " + e.Message)
+			}
+			c.knockIs(id, knockLeft)
+		}})
+}
+
+func (c *Core) knockIs(id ident.RoomID, s knockState) {
+	log := c.vol.logs[id]
+	log.knocked = s
+	c.vol.logs[id] = log
+}
+
+// receivedKnock takes a letter for one of this device's rooms, or the answer to its own. The server is believed in
+// nothing of it.
+func (c *Core) receivedKnock(event *wire.KnockEvent) {
+	id, err := ident.RoomIDFromBytes(event.Room)
+	account, accountErr := ident.AccountIDFromBytes(event.Account)
+	if err != nil || accountErr != nil {
+		return
+	}
+	if len(event.Answer) > 0 {
+		c.answeredKnock(id, event.Answer)
+		return
+	}
+	if len(c.vol.knocks) < maxKnocksHeard {
+		c.vol.knocks = append(c.vol.knocks, heardKnock{room: id, account: account, letter: event.Letter})
+	}
+}
+
+// maxKnocksHeard bounds the letters that wait to be weighed.
+const maxKnocksHeard = 256
+
+// heardKnock is a letter that this device has not dealt with. fetched says that the account's chain was asked for.
+type heardKnock struct {
+	room    ident.RoomID
+	account ident.AccountID
+	letter  []byte
+	fetched bool
+}
+
+// answeredKnock takes what a member's device says to this device's letter.
+func (c *Core) answeredKnock(id ident.RoomID, answer []byte) {
+	k, r := c.mem.knocking[id], c.mem.rooms[id]
+	if k == nil || r == nil || k.verdict != verdictNone {
+		return
+	}
+	own, err := ident.ParseKnock(id, c.mem.account.me.Account, k.invite.Letter(c.mem.account.me.Account, c.mem.key, k.nonce))
+	if err != nil {
+		return
+	}
+	said, err := own.OpenAnswer(k.invite.Keys(), answer)
+	if err != nil || said == byte(verdictNone) {
+		c.cfg.log.Warn("refused an answer to a letter", "room", id)
+		return
+	}
+	changed := *k
+	changed.verdict = verdict(said)
+	c.mem.knocking[id] = &changed
+	c.put(keyKnock(id), changed.encode())
+	r.dirty = true
+}
+
+// letIn ends the asking for a room that this device has just entered. It reports whether that is the room which the invite
+// is for: it holds the invite, whose keys the server cannot know.
+func (c *Core) letIn(r *room) bool {
+	k := c.mem.knocking[r.id]
+	if k == nil {
+		return false
+	}
+	i, known := c.roster(r).invite(k.invite.Keys().ID())
+	if !known || i.keys != k.invite.Keys() {
+		return false
+	}
+	c.endKnock(r.id)
+	return true
+}
+
+// advanceKnocks weighs the letters for a room, where this account may let somebody in. A letter stays until its account is
+// in the room or was told why not.
+func (c *Core) advanceKnocks(r *room) {
+	if r.kind != Sealed || c.group(r) == nil {
+		return
+	}
+	planned := c.settleLetIns(r)
+	var kept []heardKnock
+	for _, k := range c.vol.knocks {
+		if k.room != r.id || !c.weigh(r, &planned, &k) {
+			kept = append(kept, k)
+		}
+	}
+	c.vol.knocks = kept
+}
+
+// settleLetIns drops the wishes to let somebody in that have become impossible, and gives the roster that the others lead to.
+func (c *Core) settleLetIns(r *room) roster {
+	planned := c.roster(r)
+	r.wanted = slices.DeleteFunc(slices.Clone(r.wanted), func(w want) bool {
+		if w.kind != wantLetIn || w.problem != "" {
+			return false
+		}
+		i, known := planned.invite(w.invite())
+		if !known || c.judgeInvite(r, i, w.account) != verdictNone {
+			r.dirty = true
+			return true
+		}
+		planned = w.applied(planned.with([]ident.AccountID{w.account}, nil))
+		return false
+	})
+	return planned
+}
+
+// weigh deals with one letter; false: it stays. planned is what the room is about to be.
+func (c *Core) weigh(r *room, planned *roster, heard *heardKnock) (done bool) {
+	now := c.roster(r)
+	rank, member := now.role(c.mem.account.me.Account)
+	k, err := ident.ParseKnock(heard.room, heard.account, heard.letter)
+	if err != nil || !member || rank > now.adds || now.has(k.Account) {
+		return true
+	}
+	i, known := now.invite(k.Invite)
+	if !known || k.VerifyInvite(i.keys) != nil {
+		return true // nothing can be said to it that would be believed
+	}
+	if chain := c.chain(k.Account); chain == nil || k.VerifyDevice(chain) != nil {
+		return c.fetchForKnock(k.Account, heard)
+	}
+	coming := func(w want) bool { return w.account == k.Account && (w.kind <= wantRemove || w.kind == wantLetIn) }
+	if wish := slices.IndexFunc(r.wanted, coming); wish >= 0 {
+		if r.wanted[wish].problem == "" || r.wanted[wish].kind != wantLetIn {
+			return false
+		}
+		r.wanted, r.dirty = slices.Delete(slices.Clone(r.wanted), wish, wish+1), true
+		c.answerKnock(k, i, verdictFailed)
+		return true
+	}
+	if v := c.judgeInvite(r, i, k.Account); v != verdictNone {
+		c.answerKnock(k, i, v)
+		return true
+	}
+	if i, _ = planned.invite(k.Invite); c.judgeInvite(r, i, k.Account) == verdictNone {
+		w := want{kind: wantLetIn, account: k.Account, text: string(k.Invite[:])}
+		*planned = w.applied(planned.with([]ident.AccountID{k.Account}, nil))
+		r.wanted, r.dirty, r.replan = append(slices.Clone(r.wanted), w), true, true
+	}
+	return false
+}
+
+// fetchForKnock asks for the chain that a letter is judged by, once; true: it is known by now, and the letter is not the
+// account's.
+func (c *Core) fetchForKnock(account ident.AccountID, heard *heardKnock) (done bool) {
+	name := "knock " + account.String()
+	if heard.fetched {
+		return !c.asking(name)
+	}
+	heard.fetched = true
+	c.fetchChains(name, []ident.AccountID{account}, func(*Core) {})
+	return false
+}
+
+// judgeInvite says why an account is not let in by an invite, with this device's clock.
+func (c *Core) judgeInvite(r *room, i invite, account ident.AccountID) verdict {
+	switch {
+	case slices.Contains(i.used, account):
+		return verdictAgain
+	case i.revoked:
+		return verdictRevoked
+	case i.spent() && i.limit == 1:
+		return verdictOnce
+	case i.spent():
+		return verdictUsedUp
+	case uint64(c.now.Unix()) >= i.expires:
+		return verdictExpired
+	case c.full(r, account):
+		return verdictFull
+	}
+	return verdictNone
+}
+
+// full reports whether the room has no place for the devices of an account.
+func (c *Core) full(r *room, account ident.AccountID) bool {
+	devices := 0
+	for range c.group(r).Members() {
+		devices++
+	}
+	if chain := c.chain(account); chain != nil {
+		devices += len(chain.Devices())
+	}
+	return devices > roomLimit
+}
+
+// roomLimit is maxDevices outside of tests.
+var roomLimit = maxDevices
+
+func (c *Core) answerKnock(k ident.Knock, i invite, v verdict) {
+	body := &wire.AnswerKnock{Room: k.Room.Bytes(), Account: k.Account.Bytes(), Answer: k.Answer(i.keys, byte(v))}
+	c.ask(request{needs: ready, then: func(*Core, *wire.ServerFrame) {}, refused: func(*Core, *wire.Error) {},
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_AnswerKnock{AnswerKnock: body}}})
+}
+
+// viewKnock shows a room that this device has asked to be let into.
+func (c *Core) viewKnock(k *knocking, v *Room) {
+	if k.verdict == verdictNone {
+		v.Waiting = true
+		return
+	}
+	err := k.verdict.error()
+	v.Problem, v.Try = err.Message, err.Hint
+}

@@ -1,0 +1,54 @@
+package main_test
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestRoomInvite lets somebody in by a link that one terminal makes and another opens, and says why not where it does not.
+func TestRoomInvite(t *testing.T) {
+	s := serve(t)
+	people := everybody(t, s, "alice", "bob", "carol")
+	alice, bob, carol := people[0], people[1], people[2]
+	room := alice.must("room", "create", "garden")[0]["room"].(string)
+	made := alice.must("room", "invite", "garden")[0]
+	link, _ := made["link"].(string)
+	if !strings.HasPrefix(link, "https://") || !strings.Contains(link, "/#snug-room-"+room+"-") || made["uses"] != 1.0 {
+		t.Fatalf("got %v", made)
+	}
+	waiting := bob.must("join", link, "--timeout", "3s")[0]
+	if waiting["room"] != room || waiting["joined"] != false || waiting["waiting"] != true {
+		t.Fatalf("got %v, want a room that bob waits for", waiting)
+	}
+	follow := alice.follow(room)
+	defer follow.stop()
+	in := bob.must("join", link)[0]
+	if in["room"] != room || in["joined"] != true || in["name"] != "garden" || in["role"] != "member" {
+		t.Fatalf("got %v, want garden", in)
+	}
+	for _, row := range []struct {
+		name string
+		args []string
+		want string
+	}{
+		{"a second use", []string{"join", link}, "good for one person"},
+		{"a malformed link", []string{"join", link[:len(link)-1]}, "no invite to a room"},
+		{"another server", []string{"join", "https://elsewhere.example/" + link[strings.Index(link, "#"):]}, "elsewhere.example"},
+	} {
+		if o := carol.try("", row.args...); o.status == 0 || !strings.Contains(o.stderr, row.want) {
+			t.Errorf("%s: exit %d, %q, want %q", row.name, o.status, o.stderr, row.want)
+		}
+	}
+	another := alice.must("room", "invite", "garden", "--uses", "3", "--for", "1h", "--reader")[0]
+	alice.must("room", "uninvite", "garden", another["invite"].(string))
+	if o := carol.try("", "join", another["link"].(string)); o.status == 0 || !strings.Contains(o.stderr, "withdrawn") {
+		t.Errorf("withdrawn: exit %d, %q", o.status, o.stderr)
+	}
+	list := alice.must("room", "invites", "garden")
+	if len(list) != 2 || list[0]["revoked"] != true || list[1]["used"] != 1.0 || list[1]["maker"] != "@alice" {
+		t.Errorf("got %v", list)
+	}
+	if got := len(carol.must("rooms")); got != 1 {
+		t.Errorf("carol has %d rooms, want the common one", got)
+	}
+}
