@@ -14,7 +14,7 @@ func archiveVerb() *verb {
 	return &verb{
 		name: "archive", args: "[on|off [ROOM]]", least: 0, most: 2, flags: archiveFlags,
 		does: "Keep history on the server, sealed, for this account's new devices, or not: " +
-			"whoever gets its passphrase, or a device, can then read all that is kept, however old it is",
+			"whoever gets its passphrase, or a device, can then read all that is kept, old and to come",
 		example: "archive off garden",
 	}
 }
@@ -101,7 +101,7 @@ func switchArchive(ctx context.Context, c *call, d *device, yes bool) error {
 		object = map[string]any{"on": on, "room": room.String(), "archived": a.On && !slices.Contains(a.Off, room)}
 	}
 	if on {
-		return c.print(object, "on: whoever gets hold of the passphrase or of a device can read what is archived, however old it is")
+		return c.print(object, "on: whoever gets hold of the passphrase or of a device can read what is kept, old and to come")
 	}
 	return c.print(object, "off, and deleted from the server")
 }

@@ -63,7 +63,7 @@ func TestArchiveVerbs(t *testing.T) {
 		t.Errorf("the tablet reads %q, want a gap: the archive is off", got)
 	}
 	help := tablet.command("archive", "--help")
-	if out, err := help.Output(); err != nil || !strings.Contains(string(out), "however old it is") {
+	if out, err := help.Output(); err != nil || !strings.Contains(string(out), "old and to come") {
 		t.Errorf("the help does not say what it costs: %s, %v", out, err)
 	}
 	online.stop()

@@ -154,7 +154,7 @@ describe.runIf(ready())("an account", () => {
     const keep = page.getByLabel("Keep history for my new devices");
     await keep.waitFor();
     expect(await keep.isChecked()).toBe(true);
-    await page.getByText("whoever gets your passphrase, or a device of yours, can read all of it, however old").waitFor();
+    await page.getByText("whoever gets your passphrase, or a device of yours, can read all of it, old and to come").waitFor();
     await keep.click();
     // Nothing is deleted before somebody has read what that means.
     expect(await keep.isChecked()).toBe(true);
