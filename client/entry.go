@@ -328,7 +328,7 @@ func (c *Core) proposalEntry(r *room, entry *wire.Entry, m *Message) {
 		return
 	}
 	if _, ok := result.(*mls.ReceivedProposal); !ok {
-		m.gap(gapProposal + "it is not what the server says it is")
+		m.gap("it is not what the server says it is")
 		return
 	}
 	r.replan = true

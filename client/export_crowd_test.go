@@ -1,6 +1,7 @@
 package client
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"time"
@@ -24,7 +25,7 @@ func Absentee(rand io.Reader, handle string, n int, now time.Time) (*ident.Chain
 		if err = chain.Append(identity, ident.Enrol{Key: key.Public(), Name: fmt.Sprint("device ", i)}, now); err != nil {
 			break
 		}
-		c := &Core{mem: &memory{key: key}, step: newStep(nil, nil, now)}
+		c := &Core{mem: &memory{key: key}, step: newStep(context.Background(), nil, now)}
 		device := ident.NewDeviceID(chain.Account(), key.Public())
 		var public *mls.KeyPackage
 		if public = c.newKeyPackage(chain, device, true); public == nil {

@@ -350,7 +350,7 @@ func anotherSender(t *testing.T, s *evil.Service) {
 		{"as carol's own", func(e *wire.Entry) { e.Device, e.Account = carol.me().Device.Bytes(), carol.me().Account.Bytes() }, "gap: sent by this device, which does not have it any more"},
 		{"under another id", func(e *wire.Entry) { e.Id = bytes.Repeat([]byte{9}, 16) }, "gap: it was written by another device, or as another message, than the server says"},
 		{"of another room", func(e *wire.Entry) { e.Payload = of.Payload }, "gap: not decryptable: it is malformed"},
-		{"as a proposal", func(e *wire.Entry) { e.Kind = wire.EntryKind_ENTRY_KIND_PROPOSAL }, "gap: a request to change the room, which cannot be read: it is not what the server says it is"},
+		{"as a proposal", func(e *wire.Entry) { e.Kind = wire.EntryKind_ENTRY_KIND_PROPOSAL }, "gap: it is not what the server says it is"},
 	} {
 		carol.line.Rewrite(attic, func(e *wire.Entry) []*wire.Entry { of = e; return []*wire.Entry{e} })
 		bob.send(attic, "in the attic")
