@@ -74,3 +74,8 @@ func (t *Tunnel) Idle(route string) int {
 	defer c.Unlock()
 	return len(c.idle)
 }
+
+// NewPace gives what sets how often garbage is collected, by how many handshakes are under way.
+func NewPace() func(handshaking int) { return new(collecting).pace }
+
+const Crowd = crowd
