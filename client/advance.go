@@ -193,6 +193,7 @@ func (c *Core) goneFrom(id ident.RoomID) {
 		return
 	}
 	r.dirty = true
+	c.accountLeft(id)
 	c.removedFrom(r)
 	log := c.vol.logs[id]
 	log.joined, log.follow = false, unfollowed

@@ -246,3 +246,27 @@ func TestDirectIsForTwo(t *testing.T) {
 		}
 	}
 }
+
+// TestAuthorizeFull has a room grow to as many devices as it may have, and by one more.
+func TestAuthorizeFull(t *testing.T) {
+	me := who(1)
+	crowd := func(n int) roomState {
+		state := roomState{roster: newRoster("room", false, me.account, 2)}
+		for i := range n {
+			l := leaf{index: mls.LeafIndex(i), account: me.account}
+			l.device[0], l.device[1], l.device[2] = byte(i), byte(i>>8), 1
+			state.leaves = append(state.leaves, l)
+		}
+		return state
+	}
+	for _, row := range []struct {
+		leaves  int
+		allowed bool
+	}{{maxDevices, true}, {maxDevices + 1, false}} {
+		before, after := crowd(maxDevices-1), crowd(row.leaves)
+		err := Authorize(before, change{committer: before.leaves[0], after: after, enrolled: func(leaf, uint64) (bool, error) { return true, nil }})
+		if (err == nil) != row.allowed {
+			t.Errorf("%d devices: got %v, want allowed: %v", row.leaves, err, row.allowed)
+		}
+	}
+}

@@ -214,9 +214,12 @@ func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 	if staged.RemovesSelf() {
 		if slices.ContainsFunc(staged.Added(), func(m mls.Member) bool { return leafOf(m).device == c.mem.account.me.Device }) {
 			c.startRejoin(r, causeAnew)
-		} else {
-			c.removedFrom(r)
+			return nil
 		}
+		if !after.has(c.mem.account.me.Account) {
+			c.accountLeft(r.id)
+		}
+		c.removedFrom(r)
 		return nil
 	}
 	if err := group.Merge(staged); err != nil {
@@ -227,6 +230,9 @@ func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 		c.keepRoster(r)
 	}
 	c.settleWants(r, after)
+	if slices.ContainsFunc(staged.Added(), func(added mls.Member) bool { return leafOf(added).account == c.mem.account.me.Account }) {
+		c.deviceCame(r, entry.Seq)
+	}
 	if staged.Own() {
 		c.healed(r)
 	}

@@ -233,6 +233,7 @@ func (c *Core) hangUp(problem string, earliest time.Time) {
 	c.vol.logs = make(map[ident.RoomID]serverLog)
 	c.vol.knocks = nil
 	c.vol.submitAt = make(map[ident.RoomID]time.Time)
+	c.vol.archive = newArchiveState()
 	c.emit(ConnectionChanged{Problem: problem, RetryAt: k.retryAt})
 }
 
@@ -267,6 +268,8 @@ func (c *Core) received(b []byte) {
 		c.receivedChain(body.Chain.Account, body.Chain.Chain, 0)
 	case *wire.ServerFrame_AccountsChanged:
 		c.emit(AccountsChanged{})
+	case *wire.ServerFrame_ArchiveChanged:
+		c.archiveChanged(body.ArchiveChanged.GetRevision())
 	case *wire.ServerFrame_RoomChanged:
 		c.listedRoom(body.RoomChanged.Room)
 	case *wire.ServerFrame_Knock:
@@ -285,6 +288,7 @@ func (c *Core) sync() {
 	c.refreshChains()
 	c.countKeyPackages()
 	c.resumeChange()
+	c.followArchive()
 	c.attachLink()
 }
 
@@ -319,6 +323,9 @@ func (c *Core) nextWake() time.Time {
 	}
 	for _, planned := range c.vol.renewals {
 		sooner(planned.at)
+	}
+	for _, t := range c.vol.archive.at {
+		sooner(t)
 	}
 	return wake
 }

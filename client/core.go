@@ -93,6 +93,8 @@ type volatile struct {
 	begun bool
 	// link is the device being linked, from either end; nil where none is. It is never changed in place.
 	link *link
+	// archive is what is not stored of the account's archive.
+	archive archiveState
 	// refusedRooms are those that the server would not make.
 	refusedRooms []refusedRoom
 }
@@ -105,6 +107,7 @@ func newVolatile() volatile {
 		commitAt: make(map[ident.RoomID]time.Time), submitAt: make(map[ident.RoomID]time.Time),
 		renewals:  make(map[ident.RoomID]renewal),
 		differing: make(map[ident.RoomID]differing),
+		archive:   newArchiveState(),
 	}
 }
 
@@ -122,6 +125,7 @@ func (v volatile) clone() volatile {
 	v.submitAt = maps.Clone(v.submitAt)
 	v.renewals = maps.Clone(v.renewals)
 	v.differing = maps.Clone(v.differing)
+	v.archive = v.archive.clone()
 	return v
 }
 
@@ -187,6 +191,7 @@ func (c *Core) advance() {
 			for _, id := range c.mem.order {
 				if room := c.mem.rooms[id]; room != nil {
 					c.advanceRoom(room)
+					c.advanceArchive(room)
 				}
 			}
 		}

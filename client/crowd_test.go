@@ -13,7 +13,7 @@ import (
 	"snug/internal/wire"
 )
 
-var crowdLive = flag.Int("crowd.live", 3, "how many of the 1,000 devices of TestFullRoom are more than key packages")
+var crowdLive = flag.Int("crowd.live", 2, "how many of the 1,000 devices of TestFullRoom are more than key packages")
 
 // crowd is a room of as many devices as one may have, of which few run.
 type crowd struct {
@@ -76,8 +76,12 @@ func (s *crowd) everybody(leaves int) {
 }
 
 // TestFullRoom fills a room with 1,000 devices over the real rules and limits, talks in it, has a device revoked and an
-// account removed, and is told what to do when it adds one device too many. With -crowd.live 1000 all devices run.
+// account removed, and is told what to do when it adds one device too many. With -crowd.live more of them run, up to
+// all: each has to join and to follow.
 func TestFullRoom(t *testing.T) {
+	if testing.Short() {
+		t.Skip("1,000 key packages and leaves take some seconds")
+	}
 	s := fill(t, *crowdLive)
 	first := s.devices[0]
 	start := time.Now()
@@ -98,6 +102,14 @@ func TestFullRoom(t *testing.T) {
 	s.refusedFull(s.settleAbsentee(5), "brings 5")
 	first.take(first.core.Change(s.call(), s.room, false, another))
 	s.settle(10 * time.Second)
+	s.everybody(client.MaxDevices - 3)
+	second := s.boot("person0/2", "person0", testkit.NewDisk())
+	second.take(second.core.Login(s.call(), "person0"))
+	s.settle(10 * time.Second)
+	s.everybody(client.MaxDevices - 2)
+	second.take(second.core.Logout(s.call()))
+	s.settle(10 * time.Second)
+	second.gone = true
 	s.everybody(client.MaxDevices - 3)
 	t.Logf("%d commits, the largest of %d KiB", s.commits, s.largest>>10)
 	if s.largest > wire.MaxCommit {

@@ -294,11 +294,14 @@ func (c *Core) sealedEntry(r *room, entry *wire.Entry, m *Message) {
 	}
 }
 
+// causeForgotten is why a message of this device is a gap on it.
+const causeForgotten = "sent by this device, which does not have it any more"
+
 // ownEntry takes a message of this device from its outbox row.
 func (c *Core) ownEntry(r *room, entry *wire.Entry, m *Message) {
 	row := r.row(m.ID)
 	if row == nil || row.kind != rowText {
-		m.gap("sent by this device, which does not have it any more")
+		m.gap(causeForgotten)
 		return
 	}
 	if string(row.payload) != string(entry.Payload) {

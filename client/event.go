@@ -5,7 +5,7 @@ import (
 )
 
 // Event is something that a view may want to show: ConnectionChanged, RoomChanged, MessageChanged, AccountsChanged,
-// PassphraseChanged, SignedOut or Resync.
+// PassphraseChanged, ArchiveChanged, SignedOut or Resync.
 type Event interface{ event() }
 
 // ConnectionChanged tells that the server is reachable, or why it is not and when that is tried again.
@@ -29,6 +29,9 @@ type AccountsChanged struct{}
 // not carried out.
 type PassphraseChanged struct{ Problem string }
 
+// ArchiveChanged tells that Archive would give another answer, and History perhaps more than it did.
+type ArchiveChanged struct{}
+
 // SignedOut tells that this device belongs to no account any more, and why.
 type SignedOut struct{ Reason string }
 
@@ -40,6 +43,7 @@ func (RoomChanged) event()       {}
 func (MessageChanged) event()    {}
 func (AccountsChanged) event()   {}
 func (PassphraseChanged) event() {}
+func (ArchiveChanged) event()    {}
 func (SignedOut) event()         {}
 func (Resync) event()            {}
 

@@ -32,20 +32,23 @@ const (
 	gapProposal   = "a request to change the room, which cannot be read: "
 )
 
-const askAround = "ask those who were in the room"
+const (
+	askAround   = "ask those who were in the room"
+	otherDevice = "look on another of your devices, if it was in the room then"
+)
 
 func (m *Message) gap(cause string) { m.Kind, m.Gap, m.Text = Gap, cause, "" }
 
-// noteAbsence stores why the log goes on after what this device has of it, when it is let in at seq.
+// noteAbsence stores why the log goes on at seq, after what this device has of it.
 func (c *Core) noteAbsence(r *room, seq uint64) {
 	why, cause := absentAway, ""
 	switch {
 	case r.seq+1 >= seq:
 		return
-	case r.seq == 0:
-		why = absentBefore
 	case r.rejoin != nil:
 		why, cause = absentLost, r.rejoin.cause
+	case r.seq == 0:
+		why = absentBefore
 	}
 	e := newEncoder(holeVersion)
 	e.uint(r.seq + 1)
@@ -82,7 +85,12 @@ func (c *Core) hole(r *room, from, until uint64) *Message {
 	if chain := c.chain(c.mem.account.me.Account); chain != nil {
 		devices = len(chain.Devices())
 	}
-	switch why, cause := c.absenceAt(r, from); why {
+	why, cause := c.absenceAt(r, from)
+	if archived, try, ok := c.whyHole(r, span{from, until}, why); ok {
+		m.Gap, m.Try = archived, try
+		return m
+	}
+	switch why {
 	case absentAway:
 		m.Gap = "this device was out of the room"
 		m.Try = "nothing that was meant for it is missing"
@@ -94,7 +102,7 @@ func (c *Core) hole(r *room, from, until uint64) *Message {
 		m.Try = "nothing that was meant for it is missing"
 	}
 	if devices > 1 {
-		m.Try = "look on another of your devices, if it was in the room then"
+		m.Try = otherDevice
 	}
 	return m
 }

@@ -11,8 +11,8 @@ import (
 	"snug/internal/wire"
 )
 
-// history gives a part of what a device shows of a room.
-func (d *device) history(room ident.RoomID, options client.HistoryOptions) (placed []client.Message) {
+// rows gives a part of what a device shows of a room.
+func (d *device) rows(room ident.RoomID, options client.HistoryOptions) (placed []client.Message) {
 	d.sim.t.Helper()
 	d.take(d.core.History(d.sim.call(), room, options))
 	for _, m := range d.core.Replies[len(d.core.Replies)-1].Value.([]client.Message) {
@@ -30,11 +30,11 @@ func (d *device) history(room ident.RoomID, options client.HistoryOptions) (plac
 func (d *device) pages(room ident.RoomID, limit int, forward bool) (rows []client.Message) {
 	options := client.HistoryOptions{Limit: limit}
 	if forward {
-		rows = d.history(room, client.HistoryOptions{Before: 2, Limit: limit})
+		rows = d.rows(room, client.HistoryOptions{Before: 2, Limit: limit})
 		options.After = 1
 	}
 	for {
-		page := d.history(room, options)
+		page := d.rows(room, options)
 		if len(page) == 0 {
 			return rows
 		}
@@ -84,7 +84,7 @@ func (s *sim) checkPlaces(d *device, v client.View) {
 
 // gaps gives the gaps that a device shows.
 func gaps(d *device, room ident.RoomID) (gaps []client.Message) {
-	for _, m := range d.history(room, client.HistoryOptions{Limit: 1000}) {
+	for _, m := range d.rows(room, client.HistoryOptions{Limit: 1000}) {
 		if m.Kind == client.Gap {
 			gaps = append(gaps, m)
 		}
@@ -170,7 +170,7 @@ func TestGapsOfEntries(t *testing.T) {
 	bob.texts[call] = got[0].Ask
 	bob.take(bob.core.Send(call, s.room, got[0].Ask))
 	s.settle(time.Second)
-	rows := alice.history(s.room, client.HistoryOptions{Limit: 1})
+	rows := alice.rows(s.room, client.HistoryOptions{Limit: 1})
 	if len(rows) != 1 || rows[0].Text != got[0].Ask {
 		t.Errorf("alice reads %+v, want that she is asked", rows)
 	}

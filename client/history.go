@@ -11,8 +11,8 @@ import (
 const historyLimit = 100
 
 // History gives a stretch of a room's messages, ascending by seq; those that are not yet in the log (pending, failed)
-// follow at the end where Before is 0. What this device cannot show is a Gap, of one place or of many. Of open rooms it asks
-// the server for what is not stored here.
+// follow at the end where Before is 0. What is not stored here it reads on the server: of open rooms in the log, of sealed
+// ones in the account's archive. What cannot be shown is a Gap, of one place or of many.
 func (c *Client) History(ctx context.Context, room ident.RoomID, options HistoryOptions) ([]Message, error) {
 	if options.Limit <= 0 {
 		options.Limit = historyLimit
@@ -20,7 +20,9 @@ func (c *Client) History(ctx context.Context, room ident.RoomID, options History
 	return call[[]Message](ctx, c, func(c *Core, call uint64) {
 		r := c.mem.rooms[room]
 		switch {
-		case r != nil && (r.kind == Sealed || r.since == 0):
+		case r != nil && r.kind == Sealed:
+			c.archivedHistory(call, room, options)
+		case r != nil && r.since == 0:
 			c.reply(call, c.local(r, options), nil)
 		case r != nil && options.After >= r.since:
 			c.reply(call, c.local(r, options), nil)

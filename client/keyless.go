@@ -18,8 +18,7 @@ func (c *Core) ailment(r *room) string {
 		return r.rejoin.cause
 	case r.problem == "" && unlike && r.status == joined:
 		return differs.String()
-	}
-	if r.problem == "" && r.status == joined {
+	case r.problem == "" && r.status == joined:
 		return r.fullRoom()
 	}
 	return r.problem

@@ -23,6 +23,9 @@ type memory struct {
 	// admissions are rooms that nobody has accepted, blocked the accounts that are, and since when.
 	admissions map[ident.RoomID]admission
 	blocked    map[ident.AccountID]time.Time
+	// head is the newest head of the account's archive that was seen, nil for none; archives what is known of the rooms'.
+	head     *archiveHead
+	archives map[ident.RoomID]*roomArchive
 	// order has the ids of rooms, sorted, so that one seed gives one run.
 	order []ident.RoomID
 }
@@ -30,7 +33,7 @@ type memory struct {
 func newMemory() *memory {
 	return &memory{chains: make(map[ident.AccountID]*ident.Chain), strangers: make(map[ident.AccountID]string),
 		knocking: make(map[ident.RoomID]*knocking), admissions: make(map[ident.RoomID]admission),
-		blocked: make(map[ident.AccountID]time.Time), rooms: make(map[ident.RoomID]*room)}
+		blocked: make(map[ident.AccountID]time.Time), rooms: make(map[ident.RoomID]*room), archives: make(map[ident.RoomID]*roomArchive)}
 }
 
 // account is who is signed in.
@@ -77,6 +80,7 @@ func (c *Core) load() {
 		}
 		c.mem.account = a
 	}
+	c.loadArchive()
 	for _, record := range c.scan(ScanOptions{Prefix: keyRooms}) {
 		room, err := decodeRoom(record.Value)
 		if err != nil {
@@ -112,6 +116,7 @@ func (c *Core) salvageRoom(key string) {
 		r.seq = seqOfKey(record.Key)
 		r.read, r.lastSeq = r.seq, r.seq
 	}
+	c.hasStored(r)
 	last, err := decodeRoster(c.get(keyRoster(id)))
 	if err != nil {
 		return
@@ -177,6 +182,7 @@ func (c *Core) flush() {
 			c.emit(RoomChanged{c.view(r)})
 		}
 	}
+	c.flushArchives()
 }
 
 // signOut forgets everything, and begins anew as a device that nobody has signed in on.

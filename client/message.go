@@ -148,6 +148,7 @@ func (m Message) End() uint64 { return max(m.Seq, m.Until) }
 // keep stores what stands at the log's next place and tells of it.
 func (c *Core) keep(r *room, m *Message) {
 	c.put(keyMessage(r.id, m.Seq), m.encode())
+	c.noteKept(r, m)
 	c.name(m)
 	if c.own(m) {
 		c.put(keyOwnMessage(r.id, m.ID), newOwn(m.Seq))

@@ -68,9 +68,9 @@ func (s *passage) take(seq uint64, record []byte) {
 	case s.forward && seq < s.next, !s.forward && seq > s.next:
 		return
 	case s.forward && seq > s.next:
-		s.row(s.core.hole(s.room, s.next, seq-1))
+		s.hole(span{s.next, seq - 1})
 	case !s.forward && seq < s.next:
-		s.row(s.core.hole(s.room, seq+1, s.next))
+		s.hole(span{seq + 1, s.next})
 	}
 	m, err := decodeMessage(s.room.id, seq, record)
 	if err != nil {
@@ -94,9 +94,20 @@ func (s *passage) end() {
 		if s.forward {
 			from, until = s.next, s.high
 		}
-		s.row(s.core.hole(s.room, from, until))
+		s.hole(span{from, until})
 	}
 	s.full = true
+}
+
+// hole adds the gaps of a stretch of which nothing is stored.
+func (s *passage) hole(stretch span) {
+	parts := s.core.nothingOf(s.room, stretch)
+	if !s.forward {
+		slices.Reverse(parts)
+	}
+	for _, part := range parts {
+		s.row(s.core.hole(s.room, part.first, part.last))
+	}
 }
 
 // row adds one, or makes the last gap longer.

@@ -83,7 +83,7 @@ func TestChangePassphrase(t *testing.T) {
 		tablet := signsIn(t, net, thirdPassphrase)
 		wait()
 		bob.send(room, "to all")
-		equal(t, tablet.texts(room), []string{notYet, "bob: to all"})
+		equal(t, tablet.texts(room), []string{"alice: before", "alice: the laptop goes on", "bob: to all"})
 		refusedAs(t, laptop.ChangePassphrase(laptop.ctx(), client.ChangePassphraseOptions{Passphrase: "password1234"}), client.Usage)
 		if _, pending := laptop.disk.Snapshot()["passphrase"]; pending {
 			t.Error("a change that was answered is kept")

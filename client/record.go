@@ -36,6 +36,8 @@ import (
 //	knock/<room>            the invite by which this device asks to be let in, and what was answered
 //	admission/<room>        a room that nobody has accepted, and who let this account in
 //	block/<account>         since when the account is blocked
+//	archive                 the newest head of the account's archive that was seen
+//	archive/<room>          what this device knows of a room's archive beside the head
 //	key/<ref>               the private half of a key package
 const (
 	keyAccount    = "account"
@@ -65,6 +67,8 @@ const (
 	keyAdmissions = "admission/"
 	keyBlocks     = "block/"
 	keyPackages   = "key/"
+	keyArchive    = "archive"
+	keyArchives   = "archive/"
 )
 
 func keyChain(account ident.AccountID) string { return keyChains + account.String() }
@@ -120,5 +124,6 @@ func keyKnock(room ident.RoomID) string { return keyKnocks + room.String() }
 func keyAdmission(room ident.RoomID) string { return keyAdmissions + room.String() }
 
 func keyBlock(account ident.AccountID) string { return keyBlocks + account.String() }
+func keyArchiveOf(room ident.RoomID) string   { return keyArchives + room.String() }
 
 func keyPackagePrivate(ref string) string { return keyPackages + hex.EncodeToString([]byte(ref)) }

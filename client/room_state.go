@@ -274,6 +274,7 @@ func (c *Core) listedRoom(listed *wire.Room) {
 	c.grew(id, listed.Seq)
 	c.reached(id, listed.Epoch)
 	r := c.mem.rooms[id]
+	c.noteBefore(r, listed, log)
 	switch {
 	case log.kind == OpenToAll && listed.Joined && (r == nil || r.status != joined):
 		c.joinedOpen(id, listed)
@@ -283,6 +284,7 @@ func (c *Core) listedRoom(listed *wire.Room) {
 		}
 	case r.placeless() && listed.Joined && listed.Seq >= r.seq:
 		c.passStretch(r, listed.Seq+1)
+		c.cameIn(r, listed.Seq+1)
 		r.seq, r.since, r.head, r.dirty = listed.Seq, listed.Seq, log.head, true
 	case log.kind == OpenToAll && r.status == joined && (r.name != log.name || r.members != log.members):
 		r.name, r.members, r.dirty = log.name, log.members, true

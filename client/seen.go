@@ -27,9 +27,7 @@ func (c *Core) keepHead(r *room) {
 	if r.kind != Sealed {
 		return
 	}
-	e := newEncoder(headVersion)
-	e.bytes(r.head[:])
-	c.put(keyHead(r.id, r.seq), e.b)
+	c.put(keyHead(r.id, r.seq), encodeHead(r.head))
 	if r.seq > keptHeads {
 		c.delete(keyHead(r.id, r.seq-keptHeads))
 	}
@@ -44,9 +42,20 @@ func (c *Core) headAt(r *room, seq uint64) (head ident.Hash, kept bool) {
 	if b == nil {
 		return ident.Hash{}, false
 	}
+	head, err := decodeHead(b)
+	return head, err == nil
+}
+
+func encodeHead(head ident.Hash) []byte {
+	e := newEncoder(headVersion)
+	e.bytes(head[:])
+	return e.b
+}
+
+func decodeHead(b []byte) (ident.Hash, error) {
 	d := newDecoder(b, headVersion)
-	head = d.hash()
-	return head, d.end() == nil
+	head := d.hash()
+	return head, d.end()
 }
 
 // compare holds what the sender of a message had seen against what this device has. The room goes on whatever comes of it:

@@ -61,6 +61,7 @@ type device struct {
 	texts      map[uint64]string // calls that send
 	me         ident.AccountID
 	gone       bool
+	history    []client.Message // the last answer
 }
 
 func newSim(t *testing.T, seed uint64) *sim {
@@ -196,6 +197,8 @@ func (d *device) answered(r client.Reply) {
 		s.promised[text] = value
 	case client.Me:
 		d.me = value.Account
+	case []client.Message:
+		d.history = value
 	}
 }
 
@@ -504,6 +507,7 @@ func TestSimulation(t *testing.T) {
 			s.populate(3 + int(seed%4))
 			s.run(*simSteps)
 			s.check()
+			s.checkArchive()
 			t.Logf("%d acknowledged messages, %d rooms, %d groups lost", len(s.promised), len(s.model.Rooms()), s.losses)
 			losses += s.losses
 		})

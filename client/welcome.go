@@ -201,6 +201,12 @@ func otherMember(roster roster, me ident.AccountID) ident.AccountID {
 	return ident.AccountID{}
 }
 
+// deviceAdded and letInAnew are the notices of a device whose account was in the room before.
+const (
+	deviceAdded = "this device was added"
+	letInAnew   = " let this device in anew"
+)
+
 // enter makes this device a member. Where it was one already it has been out of the room in between, or could not follow
 // it. What it was asked to do there stays to be done.
 func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *mls.KeyPackagePrivate) {
@@ -218,15 +224,16 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 	m.Text = "@" + c.handle(m.Account) + " added you" + c.strangeTo(m.Account)
 	switch {
 	case r.rejoin != nil:
-		m.Text = "@" + c.handle(m.Account) + " let this device in anew"
+		m.Text = "@" + c.handle(m.Account) + letInAnew
 		c.passStretch(r, event.Seq)
 	case m.Account == c.mem.account.me.Account:
-		m.Text = "this device was added"
+		m.Text = deviceAdded
 		fallthrough
 	default:
 		c.noteAbsence(r, event.Seq)
 		r.leaving, r.wanted = false, nil
 	}
+	c.cameIn(r, event.Seq)
 	c.dropGroup(r)
 	r.kind, r.status, r.group = Sealed, joined, group
 	c.keepRoster(r)
@@ -260,6 +267,7 @@ func (c *Core) enter(r *room, group *mls.Group, event *wire.WelcomeEvent, used *
 // out to it any more. Its own messages among them it knows by their acknowledgements.
 func (c *Core) passStretch(r *room, end uint64) {
 	c.noteAbsence(r, end)
+	c.lose(r, span{r.seq + 1, end - 1})
 	for _, w := range slices.Clone(r.rows) {
 		if w.state == rowAcked && w.seq < end {
 			c.arrived(r, w)

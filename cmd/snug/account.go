@@ -32,6 +32,7 @@ func accountVerbs() []*verb {
 			does:    "Sign out: revoke this device and forget everything that is stored on it",
 			example: "logout",
 		},
+		archiveVerb(),
 		simple("whoami", "Say who is signed in on this device", whoami),
 		simple("users", "List the people of the server", users),
 		simple("invite", "Make a one-time code with which somebody may register", invite),

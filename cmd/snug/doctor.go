@@ -49,7 +49,15 @@ type roomProblem struct {
 	Try     string `json:"try"`
 }
 
-// examineRooms prints the rooms that do not go on, each with its cause and what to do. It fails if there are any.
+// archiveProblem is an archive that is not well.
+type archiveProblem struct {
+	Archive bool   `json:"archive"`
+	Problem string `json:"problem"`
+	Try     string `json:"try"`
+}
+
+// examineRooms prints the rooms that do not go on, and the archive where it does not, each with its cause and what to do.
+// It fails if there are any.
 func examineRooms(ctx context.Context, c *call, d *device) error {
 	list, err := d.Rooms(ctx)
 	if err != nil {
@@ -64,6 +72,17 @@ func examineRooms(ctx context.Context, c *call, d *device) error {
 		object := roomProblem{Room: r.ID.String(), Name: r.Name, Problem: r.Problem, Try: r.Try}
 		if err := c.print(object, "%s  %s: %s; try: %s", object.Room, safe(r.Name), safe(r.Problem), safe(r.Try)); err != nil {
 			return err
+		}
+	}
+	if a, err := d.Archive(ctx); err != nil {
+		return err
+	} else if a.Problem != "" {
+		object := archiveProblem{Archive: true, Problem: a.Problem, Try: a.Try}
+		if err := c.print(object, "the archive: %s; try: %s", safe(a.Problem), safe(a.Try)); err != nil {
+			return err
+		}
+		if unwell == 0 {
+			return &client.Error{Code: client.Failed, Message: "the archive is not well"}
 		}
 	}
 	if unwell > 0 {

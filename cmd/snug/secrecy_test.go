@@ -30,6 +30,12 @@ func TestServerHoldsNothing(t *testing.T) {
 	if got := bob.must("history", room); len(got) == 0 {
 		t.Fatal("bob reads nothing")
 	}
+	// All of it is in alice's archive, from which a new device of hers reads it.
+	online := alice.follow()
+	laptop := newPerson(t, "alice")
+	laptop.must("login", "alice", "--server", s.address(), "--passphrase-file", alice.passphraseFile)
+	laptop.reads(room, said)
+	online.stop()
 
 	secrets := map[string]string{
 		"what was said": said, "the room's name": name, "alice's passphrase": alice.passphrase, "bob's passphrase": bob.passphrase,
@@ -77,7 +83,7 @@ func (p *person) privateKeys() map[string]string {
 	}
 	defer store.Close()
 	keys := make(map[string]string)
-	for _, record := range []string{"device", "identity"} {
+	for _, record := range []string{"device", "identity", "vaultkey"} {
 		secret, err := store.Get(p.t.Context(), record)
 		if err != nil || len(secret) != ident.SeedSize {
 			p.t.Fatalf("%s: the record %q has %d bytes, %v; want a private key", p.handle, record, len(secret), err)

@@ -35,6 +35,9 @@ type Core interface {
 	JoinLink(ctx context.Context, options client.JoinLinkOptions) (client.LinkMatch, error)
 	AcceptLink(ctx context.Context) (client.Me, error)
 	CancelLink(ctx context.Context) error
+	Archive(ctx context.Context) (client.Archive, error)
+	SetArchive(ctx context.Context, on bool) error
+	SetRoomArchive(ctx context.Context, room ident.RoomID, on bool) error
 	Contact(ctx context.Context, account ident.AccountID) (client.Contact, error)
 	Verify(ctx context.Context, account ident.AccountID, theirs ident.SafetyNumber) (client.Contact, error)
 	Unverify(ctx context.Context, account ident.AccountID) (client.Contact, error)

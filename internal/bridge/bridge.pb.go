@@ -199,6 +199,8 @@ type Call struct {
 	//	*Call_ListAccounts
 	//	*Call_CreateInvite
 	//	*Call_ListDevices
+	//	*Call_GetArchive
+	//	*Call_SetArchive
 	//	*Call_StartLink
 	//	*Call_AwaitLink
 	//	*Call_ConfirmLink
@@ -348,6 +350,20 @@ func (x *Call) GetCreateInvite() *CreateInvite {
 func (x *Call) GetListDevices() *ListDevices {
 	if x, ok := x.GetBody().(*Call_ListDevices); ok {
 		return x.ListDevices
+	}
+	return nil
+}
+
+func (x *Call) GetGetArchive() *GetArchive {
+	if x, ok := x.GetBody().(*Call_GetArchive); ok {
+		return x.GetArchive
+	}
+	return nil
+}
+
+func (x *Call) GetSetArchive() *SetArchive {
+	if x, ok := x.GetBody().(*Call_SetArchive); ok {
+		return x.SetArchive
 	}
 	return nil
 }
@@ -637,6 +653,15 @@ type Call_ListDevices struct {
 	ListDevices *ListDevices `protobuf:"bytes,10,opt,name=list_devices,json=listDevices,proto3,oneof"`
 }
 
+type Call_GetArchive struct {
+	// History for new devices.
+	GetArchive *GetArchive `protobuf:"bytes,70,opt,name=get_archive,json=getArchive,proto3,oneof"`
+}
+
+type Call_SetArchive struct {
+	SetArchive *SetArchive `protobuf:"bytes,71,opt,name=set_archive,json=setArchive,proto3,oneof"`
+}
+
 type Call_StartLink struct {
 	// Devices that are linked.
 	StartLink *StartLink `protobuf:"bytes,60,opt,name=start_link,json=startLink,proto3,oneof"`
@@ -797,6 +822,10 @@ func (*Call_CreateInvite) isCall_Body() {}
 
 func (*Call_ListDevices) isCall_Body() {}
 
+func (*Call_GetArchive) isCall_Body() {}
+
+func (*Call_SetArchive) isCall_Body() {}
+
 func (*Call_StartLink) isCall_Body() {}
 
 func (*Call_AwaitLink) isCall_Body() {}
@@ -876,6 +905,7 @@ type Packet struct {
 	//	*Packet_Invite
 	//	*Packet_Devices
 	//	*Packet_Judgement
+	//	*Packet_Archive
 	//	*Packet_Contact
 	//	*Packet_Link
 	//	*Packet_Match
@@ -893,6 +923,7 @@ type Packet struct {
 	//	*Packet_SignedOut
 	//	*Packet_Resync
 	//	*Packet_PassphraseChanged
+	//	*Packet_ArchiveChanged
 	Body isPacket_Body `protobuf_oneof:"body"`
 }
 
@@ -975,6 +1006,13 @@ func (x *Packet) GetDevices() *Devices {
 func (x *Packet) GetJudgement() *Judgement {
 	if x, ok := x.GetBody().(*Packet_Judgement); ok {
 		return x.Judgement
+	}
+	return nil
+}
+
+func (x *Packet) GetArchive() *Archive {
+	if x, ok := x.GetBody().(*Packet_Archive); ok {
+		return x.Archive
 	}
 	return nil
 }
@@ -1098,6 +1136,13 @@ func (x *Packet) GetPassphraseChanged() *PassphraseChanged {
 	return nil
 }
 
+func (x *Packet) GetArchiveChanged() *ArchiveChanged {
+	if x, ok := x.GetBody().(*Packet_ArchiveChanged); ok {
+		return x.ArchiveChanged
+	}
+	return nil
+}
+
 type isPacket_Body interface {
 	isPacket_Body()
 }
@@ -1136,6 +1181,10 @@ type Packet_Devices struct {
 
 type Packet_Judgement struct {
 	Judgement *Judgement `protobuf:"bytes,10,opt,name=judgement,proto3,oneof"`
+}
+
+type Packet_Archive struct {
+	Archive *Archive `protobuf:"bytes,70,opt,name=archive,proto3,oneof"`
 }
 
 type Packet_Contact struct {
@@ -1208,6 +1257,10 @@ type Packet_PassphraseChanged struct {
 	PassphraseChanged *PassphraseChanged `protobuf:"bytes,67,opt,name=passphrase_changed,json=passphraseChanged,proto3,oneof"`
 }
 
+type Packet_ArchiveChanged struct {
+	ArchiveChanged *ArchiveChanged `protobuf:"bytes,71,opt,name=archive_changed,json=archiveChanged,proto3,oneof"`
+}
+
 func (*Packet_Refusal) isPacket_Body() {}
 
 func (*Packet_Done) isPacket_Body() {}
@@ -1225,6 +1278,8 @@ func (*Packet_Invite) isPacket_Body() {}
 func (*Packet_Devices) isPacket_Body() {}
 
 func (*Packet_Judgement) isPacket_Body() {}
+
+func (*Packet_Archive) isPacket_Body() {}
 
 func (*Packet_Contact) isPacket_Body() {}
 
@@ -1259,6 +1314,8 @@ func (*Packet_SignedOut) isPacket_Body() {}
 func (*Packet_Resync) isPacket_Body() {}
 
 func (*Packet_PassphraseChanged) isPacket_Body() {}
+
+func (*Packet_ArchiveChanged) isPacket_Body() {}
 
 type Resync struct {
 	unknownFields []byte
@@ -1948,6 +2005,100 @@ func (x *RevokeDevice) GetDevice() string {
 	}
 	return ""
 }
+
+// GetArchive asks how history is kept for new devices. Answered with Archive, as is SetArchive.
+type GetArchive struct {
+	unknownFields []byte
+}
+
+func (x *GetArchive) Reset() {
+	*x = GetArchive{}
+}
+
+func (*GetArchive) ProtoMessage() {}
+
+// SetArchive turns that on or off, for the account or for a room; off deletes what the server has.
+type SetArchive struct {
+	unknownFields []byte
+	// Empty for the account.
+	Room string `protobuf:"bytes,1,opt,name=room,proto3" json:"room,omitempty"`
+	On   bool   `protobuf:"varint,2,opt,name=on,proto3" json:"on,omitempty"`
+}
+
+func (x *SetArchive) Reset() {
+	*x = SetArchive{}
+}
+
+func (*SetArchive) ProtoMessage() {}
+
+func (x *SetArchive) GetRoom() string {
+	if x != nil {
+		return x.Room
+	}
+	return ""
+}
+
+func (x *SetArchive) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+type Archive struct {
+	unknownFields []byte
+	On            bool `protobuf:"varint,1,opt,name=on,proto3" json:"on,omitempty"`
+	// The rooms that are left out.
+	Off []string `protobuf:"bytes,2,rep,name=off,proto3" json:"off,omitempty"`
+	// Why it cannot be used, and what helps.
+	Problem string `protobuf:"bytes,3,opt,name=problem,proto3" json:"problem,omitempty"`
+	Try     string `protobuf:"bytes,4,opt,name=try,proto3" json:"try,omitempty"`
+}
+
+func (x *Archive) Reset() {
+	*x = Archive{}
+}
+
+func (*Archive) ProtoMessage() {}
+
+func (x *Archive) GetOn() bool {
+	if x != nil {
+		return x.On
+	}
+	return false
+}
+
+func (x *Archive) GetOff() []string {
+	if x != nil {
+		return x.Off
+	}
+	return nil
+}
+
+func (x *Archive) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *Archive) GetTry() string {
+	if x != nil {
+		return x.Try
+	}
+	return ""
+}
+
+// ArchiveChanged tells that GetArchive would give another answer, and ListMessages perhaps more than it did.
+type ArchiveChanged struct {
+	unknownFields []byte
+}
+
+func (x *ArchiveChanged) Reset() {
+	*x = ArchiveChanged{}
+}
+
+func (*ArchiveChanged) ProtoMessage() {}
 
 // StartLink begins to let a new device in from this one. Answered with Link.
 type StartLink struct {
@@ -4644,6 +4795,56 @@ func (this *Call_CancelLink) EqualVT(thatIface isCall_Body) bool {
 	return true
 }
 
+func (this *Call_GetArchive) EqualVT(thatIface isCall_Body) bool {
+	that, ok := thatIface.(*Call_GetArchive)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.GetArchive, that.GetArchive; p != q {
+		if p == nil {
+			p = &GetArchive{}
+		}
+		if q == nil {
+			q = &GetArchive{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *Call_SetArchive) EqualVT(thatIface isCall_Body) bool {
+	that, ok := thatIface.(*Call_SetArchive)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.SetArchive, that.SetArchive; p != q {
+		if p == nil {
+			p = &SetArchive{}
+		}
+		if q == nil {
+			q = &SetArchive{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *Packet) EqualVT(that *Packet) bool {
 	if this == that {
 		return true
@@ -5323,6 +5524,56 @@ func (this *Packet_PassphraseChanged) EqualVT(thatIface isPacket_Body) bool {
 	return true
 }
 
+func (this *Packet_Archive) EqualVT(thatIface isPacket_Body) bool {
+	that, ok := thatIface.(*Packet_Archive)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.Archive, that.Archive; p != q {
+		if p == nil {
+			p = &Archive{}
+		}
+		if q == nil {
+			q = &Archive{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *Packet_ArchiveChanged) EqualVT(thatIface isPacket_Body) bool {
+	that, ok := thatIface.(*Packet_ArchiveChanged)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.ArchiveChanged, that.ArchiveChanged; p != q {
+		if p == nil {
+			p = &ArchiveChanged{}
+		}
+		if q == nil {
+			q = &ArchiveChanged{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *Resync) EqualVT(that *Resync) bool {
 	if this == that {
 		return true
@@ -5974,6 +6225,94 @@ func (this *RevokeDevice) EqualVT(that *RevokeDevice) bool {
 
 func (this *RevokeDevice) EqualMessageVT(thatMsg any) bool {
 	that, ok := thatMsg.(*RevokeDevice)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *GetArchive) EqualVT(that *GetArchive) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *GetArchive) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*GetArchive)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *SetArchive) EqualVT(that *SetArchive) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.Room != that.Room {
+		return false
+	}
+	if this.On != that.On {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *SetArchive) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*SetArchive)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *Archive) EqualVT(that *Archive) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.On != that.On {
+		return false
+	}
+	if len(this.Off) != len(that.Off) {
+		return false
+	}
+	for i, vx := range this.Off {
+		vy := that.Off[i]
+		if vx != vy {
+			return false
+		}
+	}
+	if this.Problem != that.Problem {
+		return false
+	}
+	if this.Try != that.Try {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *Archive) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*Archive)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *ArchiveChanged) EqualVT(that *ArchiveChanged) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *ArchiveChanged) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*ArchiveChanged)
 	if !ok {
 		return false
 	}
@@ -8397,6 +8736,60 @@ func (m *Call_CancelLink) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Call_GetArchive) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Call_GetArchive) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.GetArchive != nil {
+		size, err := m.GetArchive.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xb2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xb2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Call_SetArchive) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Call_SetArchive) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.SetArchive != nil {
+		size, err := m.SetArchive.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xba
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xba
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Packet) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -9107,6 +9500,60 @@ func (m *Packet_PassphraseChanged) MarshalToSizedBufferVT(dAtA []byte) (int, err
 		dAtA[i] = 0x4
 		i--
 		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Packet_Archive) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Packet_Archive) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Archive != nil {
+		size, err := m.Archive.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xb2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xb2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Packet_ArchiveChanged) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Packet_ArchiveChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ArchiveChanged != nil {
+		size, err := m.ArchiveChanged.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xba
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xba
 	}
 	return len(dAtA) - i, nil
 }
@@ -10456,6 +10903,188 @@ func (m *RevokeDevice) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Device)))
 		i--
 		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *GetArchive) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetArchive) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *GetArchive) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *SetArchive) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *SetArchive) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *SetArchive) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.On {
+		i--
+		if m.On {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Room) > 0 {
+		i -= len(m.Room)
+		copy(dAtA[i:], m.Room)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Room)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Archive) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Archive) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Archive) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Try) > 0 {
+		i -= len(m.Try)
+		copy(dAtA[i:], m.Try)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Try)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Problem) > 0 {
+		i -= len(m.Problem)
+		copy(dAtA[i:], m.Problem)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Problem)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Off) > 0 {
+		for iNdEx := len(m.Off) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Off[iNdEx])
+			copy(dAtA[i:], m.Off[iNdEx])
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Off[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if m.On {
+		i--
+		if m.On {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ArchiveChanged) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ArchiveChanged) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ArchiveChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
 	}
 	return len(dAtA) - i, nil
 }
@@ -13569,6 +14198,34 @@ func (m *Call_CancelLink) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Call_GetArchive) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.GetArchive != nil {
+		l = m.GetArchive.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Call_SetArchive) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.SetArchive != nil {
+		l = m.SetArchive.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *Packet) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -13943,6 +14600,34 @@ func (m *Packet_PassphraseChanged) SizeVT() (n int) {
 	_ = l
 	if m.PassphraseChanged != nil {
 		l = m.PassphraseChanged.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Packet_Archive) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Archive != nil {
+		l = m.Archive.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Packet_ArchiveChanged) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ArchiveChanged != nil {
+		l = m.ArchiveChanged.SizeVT()
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	} else {
 		n += 3
@@ -14424,6 +15109,70 @@ func (m *RevokeDevice) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *GetArchive) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *SetArchive) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Room)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.On {
+		n += 2
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Archive) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.On {
+		n += 2
+	}
+	if len(m.Off) > 0 {
+		for _, s := range m.Off {
+			l = len(s)
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	l = len(m.Problem)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Try)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *ArchiveChanged) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
 	n += len(m.unknownFields)
 	return n
 }
@@ -16912,6 +17661,72 @@ func (m *Call) UnmarshalVT(dAtA []byte) error {
 				m.Body = &Call_CancelLink{CancelLink: v}
 			}
 			iNdEx = postIndex
+		case 70:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field GetArchive", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Call_GetArchive); ok {
+				if err := oneof.GetArchive.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &GetArchive{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Call_GetArchive{GetArchive: v}
+			}
+			iNdEx = postIndex
+		case 71:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SetArchive", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Call_SetArchive); ok {
+				if err := oneof.SetArchive.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &SetArchive{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Call_SetArchive{SetArchive: v}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -17819,6 +18634,72 @@ func (m *Packet) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &Packet_PassphraseChanged{PassphraseChanged: v}
+			}
+			iNdEx = postIndex
+		case 70:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Archive", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Packet_Archive); ok {
+				if err := oneof.Archive.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &Archive{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Packet_Archive{Archive: v}
+			}
+			iNdEx = postIndex
+		case 71:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ArchiveChanged", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Packet_ArchiveChanged); ok {
+				if err := oneof.ArchiveChanged.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ArchiveChanged{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Packet_ArchiveChanged{ArchiveChanged: v}
 			}
 			iNdEx = postIndex
 		default:
@@ -19985,6 +20866,286 @@ func (m *RevokeDevice) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Device = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetArchive) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetArchive: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetArchive: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *SetArchive) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: SetArchive: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: SetArchive: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Room", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Room = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field On", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.On = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Archive) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Archive: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Archive: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field On", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.On = bool(v != 0)
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Off", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Off = append(m.Off, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Problem", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Problem = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Try", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Try = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ArchiveChanged) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ArchiveChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ArchiveChanged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

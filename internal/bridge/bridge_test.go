@@ -50,6 +50,23 @@ func (c *core) CreateRoom(context.Context, client.CreateRoomOptions) (client.Roo
 	return client.Room{Kind: client.Sealed, Problem: "the keys are lost", Try: "it waits for @bob"}, nil
 }
 
+func (c *core) Archive(ctx context.Context) (client.Archive, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return client.Archive{On: true, Off: []ident.RoomID{{1}}, Problem: fmt.Sprint(c.said), Try: "t"}, c.err
+}
+
+func (c *core) SetArchive(ctx context.Context, on bool) error {
+	return c.SetRoomArchive(ctx, ident.RoomID{}, on)
+}
+
+func (c *core) SetRoomArchive(ctx context.Context, room ident.RoomID, on bool) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.said = append(c.said, fmt.Sprint(room[0], " ", on))
+	return c.err
+}
+
 // port is the page's end.
 type port struct {
 	calls   chan []byte
@@ -194,6 +211,22 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
+// TestArchive: the account's switch and a room's are two, and each is answered with what is so then.
+func TestArchive(t *testing.T) {
+	p := serve(t, &core{})
+	set := func(room string, on bool) *bridge.Archive {
+		t.Helper()
+		p.call(t, &bridge.Call{Id: 1, Body: &bridge.Call_SetArchive{SetArchive: &bridge.SetArchive{Room: room, On: on}}})
+		return p.packet(t).GetArchive()
+	}
+	if got := set("", true); !got.GetOn() || len(got.Off) != 1 || got.Off[0] != (ident.RoomID{1}).String() || got.Try != "t" || got.Problem != "[0 true]" {
+		t.Errorf("the account's: %v", got)
+	}
+	if got := set((ident.RoomID{1}).String(), false); got.GetProblem() != "[0 true 1 false]" {
+		t.Errorf("a room's: %v", got)
+	}
+}
+
 // TestHostileCalls: nothing that a page sends stops the bridge, and what has an id is answered.
 func TestHostileCalls(t *testing.T) {
 	p := serve(t, &core{})
@@ -206,6 +239,7 @@ func TestHostileCalls(t *testing.T) {
 		{Body: &bridge.Call_Retry{Retry: &bridge.Retry{Room: "no room", Id: "no id"}}},
 		{Body: &bridge.Call_ListMessages{}},
 		{Body: &bridge.Call_JoinRoom{JoinRoom: &bridge.JoinRoom{Room: "\x00"}}},
+		{Body: &bridge.Call_SetArchive{SetArchive: &bridge.SetArchive{Room: "no room"}}},
 		{Body: &bridge.Call_Post{Post: &bridge.Post{Room: "../.."}}},
 	} {
 		call.Id = uint64(id + 1)

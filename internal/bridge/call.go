@@ -64,6 +64,10 @@ func (s *Server) dispatchDevice(ctx context.Context, call *Call) (isPacket_Body,
 		return withDevice(ctx, body.RevokeDevice.GetDevice(), s.core.RevokeDevice)
 	case *Call_Forget:
 		return done(s.core.Forget(ctx))
+	case *Call_GetArchive:
+		return s.archive(ctx)
+	case *Call_SetArchive:
+		return s.setArchive(ctx, body.SetArchive)
 	default:
 		return s.dispatchLink(ctx, call)
 	}

@@ -35,6 +35,7 @@ type gathered struct {
 	list     Rooms
 	rooms    map[string]int // where a room is in list
 	accounts bool
+	archive  bool
 	resync   bool
 }
 
@@ -60,6 +61,8 @@ func (s *Server) gather(g *gathered, event client.Event) {
 		s.connection = connection
 		s.mu.Unlock()
 		s.post(&Packet{Body: &Packet_ConnectionChanged{ConnectionChanged: connection}})
+	case client.ArchiveChanged:
+		g.archive = true
 	case client.PassphraseChanged:
 		s.post(&Packet{Body: &Packet_PassphraseChanged{PassphraseChanged: &PassphraseChanged{Problem: e.Problem}}})
 	case client.SignedOut:
@@ -78,6 +81,9 @@ func (g *gathered) flush(s *Server) {
 	}
 	if g.accounts {
 		s.post(&Packet{Body: &Packet_AccountsChanged{AccountsChanged: &AccountsChanged{}}})
+	}
+	if g.archive {
+		s.post(&Packet{Body: &Packet_ArchiveChanged{ArchiveChanged: &ArchiveChanged{}}})
 	}
 	if g.resync {
 		s.post(&Packet{Body: &Packet_Resync{Resync: &Resync{}}})

@@ -37,6 +37,12 @@ const (
 	labelVaultKey = "snug vault key v1"
 	// labelVaultBody is the associated data of the vault's contents under the vault key.
 	labelVaultBody = "snug vault body v1"
+	// labelArchiveChunk and labelArchiveHead derive the keys of an account's archive from
+	// the vault key, and begin the associated data of what is sealed with them.
+	labelArchiveChunk = "snug archive chunk v1"
+	labelArchiveHead  = "snug archive head v1"
+	// labelArchiveHash hashes a sealed chunk; the next one and the head carry it.
+	labelArchiveHash = "snug archive chunk hash v1"
 	// labelRecord is the associated data of a record in the client's store.
 	labelRecord = "snug record v1"
 

@@ -120,6 +120,14 @@ func secretVectors(t *testing.T, f *vectorFile, p person) {
 	opened := must(ident.OpenVault(vault, p.chain.Account(), wrap))
 	f.add("vault_key", opened.Key.Secret())
 
+	f.note("archive: under that vault key, nonces from 00 on; chunk 3 of room 16 x c3, previous 32 x d4, entries 5 to 9, contents \"chunk\"; head of revision 7, contents \"head\"")
+	place := ident.ArchivePlace{Account: p.chain.Account(), Room: ident.RoomID(bytes.Repeat([]byte{0xc3}, 16)), Index: 3}
+	chunk := must(ident.SealArchiveChunk(from(0), opened.Key, place,
+		ident.ArchiveChunk{Previous: ident.Hash(bytes.Repeat([]byte{0xd4}, 32)), First: 5, Last: 9, Contents: []byte("chunk")}))
+	f.add("archive_chunk", chunk)
+	f.add("archive_chunk_hash", ident.ArchiveChunkHash(chunk))
+	f.add("archive_head", must(ident.SealArchiveHead(from(0), opened.Key, p.chain.Account(), 7, []byte("head"))))
+
 	f.note("store: record \"key\" with the value \"value\"")
 	store := must(ident.NewStoreKey(from(0x80)))
 	f.add("store_key", store.Secret())

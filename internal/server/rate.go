@@ -28,7 +28,9 @@ type limits struct {
 	links *rate[ident.AccountID]
 	// knocks are letters to rooms: each wakes all who are there.
 	knocks *rate[ident.AccountID]
-	claims *rate[ident.AccountID]
+	// archives are changes of the account's archive: each is a write to the disk.
+	archives *rate[ident.AccountID]
+	claims   *rate[ident.AccountID]
 	// openRooms stand in everybody's list: somebody who makes many is a nuisance to all.
 	openRooms *rate[ident.AccountID]
 }
@@ -42,6 +44,7 @@ func newLimits(now func() time.Time) *limits {
 		passphrases:   newRate[ident.AccountID](now, 10, time.Minute),
 		links:         newRate[ident.AccountID](now, 20, 30*time.Second),
 		knocks:        newRate[ident.AccountID](now, 60, 10*time.Second),
+		archives:      newRate[ident.AccountID](now, 200, time.Second),
 		invites:       newRate[ident.AccountID](now, 50, time.Minute),
 		claims:        newRate[ident.AccountID](now, 2*maxClaim, 100*time.Millisecond),
 		openRooms:     newRate[ident.AccountID](now, 10, time.Hour),

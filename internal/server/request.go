@@ -180,7 +180,7 @@ func (n *session) dispatchAccount(ctx context.Context, f *wire.ClientFrame) (*wi
 	return n.dispatchLink(ctx, f)
 }
 
-// dispatchLink is the third part of dispatch: devices that are linked.
+// dispatchLink is the next part of dispatch: devices that are linked.
 func (n *session) dispatchLink(ctx context.Context, f *wire.ClientFrame) (*wire.ServerFrame, error) {
 	switch m := f.Body.(type) {
 	case *wire.ClientFrame_OpenLink:
@@ -197,7 +197,7 @@ func (n *session) dispatchLink(ctx context.Context, f *wire.ClientFrame) (*wire.
 	return n.dispatchKnock(ctx, f)
 }
 
-// dispatchKnock is the last of dispatch: who asks to be let in.
+// dispatchKnock is the part of dispatch after it: who asks to be let in.
 func (n *session) dispatchKnock(ctx context.Context, f *wire.ClientFrame) (*wire.ServerFrame, error) {
 	switch m := f.Body.(type) {
 	case *wire.ClientFrame_KnockRoom:
@@ -206,6 +206,19 @@ func (n *session) dispatchKnock(ctx context.Context, f *wire.ClientFrame) (*wire
 		return n.withdrawKnock(m.WithdrawKnock)
 	case *wire.ClientFrame_AnswerKnock:
 		return n.answerKnock(ctx, m.AnswerKnock)
+	}
+	return n.dispatchArchive(ctx, f)
+}
+
+// dispatchArchive is the rest of dispatch: archives.
+func (n *session) dispatchArchive(ctx context.Context, f *wire.ClientFrame) (*wire.ServerFrame, error) {
+	switch m := f.Body.(type) {
+	case *wire.ClientFrame_GetArchive:
+		return n.getArchive(ctx, m.GetArchive)
+	case *wire.ClientFrame_ChangeArchive:
+		return n.changeArchive(ctx, m.ChangeArchive)
+	case *wire.ClientFrame_FetchArchive:
+		return n.fetchArchive(ctx, m.FetchArchive)
 	}
 	return nil, errUnknownBody
 }

@@ -30,6 +30,7 @@ type Store interface {
 	DeviceStore
 	RoomStore
 	LogStore
+	ArchiveStore
 
 	// Secret gives the server's 32 random bytes, which the first start made.
 	Secret() ident.ServerSecret
@@ -156,4 +157,21 @@ type LogStore interface {
 	Welcomes(ctx context.Context, device ident.DeviceID) ([]Welcome, error)
 	// TakeWelcome deletes a welcome; no error where there is none.
 	TakeWelcome(ctx context.Context, device ident.DeviceID, room ident.RoomID, seq uint64) error
+}
+
+// ArchiveStore keeps what accounts archive: for each a head with a revision, and for
+// each of its rooms chunks, counted from 0 without a gap.
+type ArchiveStore interface {
+	// Archive gives the head; revision 0 and no head where there is none.
+	Archive(ctx context.Context, account ident.AccountID) (revision uint64, head []byte, err error)
+	// ChangeArchive replaces the head, deletes and appends chunks; all in one. The same
+	// change again does nothing. Refusals: CONFLICT (the stored revision is not c.Before,
+	// or the room's next chunk not c.Index); of a chunk: NOT_FOUND (the room is none, or
+	// a secret to the device), FORBIDDEN (the device was removed from it), BAD_REQUEST
+	// (it is open), TOO_LARGE (there would be more than c.Most bytes).
+	ChangeArchive(ctx context.Context, c ArchiveChange) error
+	// ArchiveChunks calls yield with the account's chunks of a room from the one before
+	// an index on downwards, at most limit, until it returns false; with none where that
+	// one does not exist. The memory is yield's own to keep.
+	ArchiveChunks(ctx context.Context, account ident.AccountID, room ident.RoomID, before uint32, limit int, yield func([]byte) bool) error
 }

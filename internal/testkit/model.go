@@ -214,6 +214,12 @@ func (s *Session) dispatch(frame *wire.ClientFrame) *wire.ServerFrame {
 		return s.withdrawKnock(body.WithdrawKnock.Room)
 	case *wire.ClientFrame_AnswerKnock:
 		return s.answerKnock(body.AnswerKnock)
+	case *wire.ClientFrame_GetArchive:
+		return s.getArchive(body.GetArchive)
+	case *wire.ClientFrame_ChangeArchive:
+		return s.changeArchive(body.ChangeArchive)
+	case *wire.ClientFrame_FetchArchive:
+		return s.fetchArchive(body.FetchArchive)
 	}
 	return nil
 }

@@ -16,6 +16,7 @@ type modelAccount struct {
 	argon2       *wire.Argon2Parameters
 	vault        []byte
 	registration []byte // the request, to know it again
+	archive      ModelArchive
 }
 
 func (a *modelAccount) id() []byte { return a.chain.Account().Bytes() }

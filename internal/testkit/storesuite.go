@@ -21,6 +21,7 @@ const (
 	forbidden     = wire.ErrorCode_ERROR_CODE_FORBIDDEN
 	handleTaken   = wire.ErrorCode_ERROR_CODE_HANDLE_TAKEN
 	inviteInvalid = wire.ErrorCode_ERROR_CODE_INVITE_INVALID
+	tooLarge      = wire.ErrorCode_ERROR_CODE_TOO_LARGE
 	notFound      = wire.ErrorCode_ERROR_CODE_NOT_FOUND
 
 	sealedRoom = wire.RoomKind_ROOM_KIND_SEALED
@@ -58,6 +59,8 @@ func StoreSuite(t *testing.T, open func(t *testing.T) server.Store, reopen func(
 		{"fetch", testFetch},
 		{"order of one submitter", testOrder},
 		{"peers", testPeers},
+		{"archive", testArchive},
+		{"archive race", testArchiveRace},
 		{"model", testModel},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,9 +16,9 @@ const (
 	// dialTimeout bounds the opening of a WebSocket: after it the network is as good as gone.
 	dialTimeout = 20 * time.Second
 	// maxInbox is how many bytes of frames may wait for the core. A browser's WebSocket cannot be slowed down, so a
-	// connection with more is closed, and the core asks again from its cursor: a whole page of catching up fits, 64
+	// connection with more is closed, and the core asks again from its cursor: a whole page of catching up fits, 16
 	// times over.
-	maxInbox = 64 * wire.MaxFrame
+	maxInbox = 16 * wire.MaxFrame
 	// maxOutbox is how many bytes the browser may hold for a network that does not take them, before Send waits.
 	maxOutbox = 4 * wire.MaxFrame
 	// outboxPoll is how often a Send that waits looks again; browsers tell of no event for it.

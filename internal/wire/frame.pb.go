@@ -173,6 +173,9 @@ type ClientFrame struct {
 	//	*ClientFrame_PostLink
 	//	*ClientFrame_CloseLink
 	//	*ClientFrame_LoginLink
+	//	*ClientFrame_GetArchive
+	//	*ClientFrame_ChangeArchive
+	//	*ClientFrame_FetchArchive
 	//	*ClientFrame_CreateRoom
 	//	*ClientFrame_ListRooms
 	//	*ClientFrame_JoinRoom
@@ -362,6 +365,27 @@ func (x *ClientFrame) GetLoginLink() *LoginLink {
 	return nil
 }
 
+func (x *ClientFrame) GetGetArchive() *GetArchive {
+	if x, ok := x.GetBody().(*ClientFrame_GetArchive); ok {
+		return x.GetArchive
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetChangeArchive() *ChangeArchive {
+	if x, ok := x.GetBody().(*ClientFrame_ChangeArchive); ok {
+		return x.ChangeArchive
+	}
+	return nil
+}
+
+func (x *ClientFrame) GetFetchArchive() *FetchArchive {
+	if x, ok := x.GetBody().(*ClientFrame_FetchArchive); ok {
+		return x.FetchArchive
+	}
+	return nil
+}
+
 func (x *ClientFrame) GetCreateRoom() *CreateRoom {
 	if x, ok := x.GetBody().(*ClientFrame_CreateRoom); ok {
 		return x.CreateRoom
@@ -541,6 +565,19 @@ type ClientFrame_LoginLink struct {
 	LoginLink *LoginLink `protobuf:"bytes,54,opt,name=login_link,json=loginLink,proto3,oneof"`
 }
 
+type ClientFrame_GetArchive struct {
+	// archive.proto
+	GetArchive *GetArchive `protobuf:"bytes,70,opt,name=get_archive,json=getArchive,proto3,oneof"`
+}
+
+type ClientFrame_ChangeArchive struct {
+	ChangeArchive *ChangeArchive `protobuf:"bytes,71,opt,name=change_archive,json=changeArchive,proto3,oneof"`
+}
+
+type ClientFrame_FetchArchive struct {
+	FetchArchive *FetchArchive `protobuf:"bytes,72,opt,name=fetch_archive,json=fetchArchive,proto3,oneof"`
+}
+
 type ClientFrame_CreateRoom struct {
 	// room.proto
 	CreateRoom *CreateRoom `protobuf:"bytes,30,opt,name=create_room,json=createRoom,proto3,oneof"`
@@ -636,6 +673,12 @@ func (*ClientFrame_CloseLink) isClientFrame_Body() {}
 
 func (*ClientFrame_LoginLink) isClientFrame_Body() {}
 
+func (*ClientFrame_GetArchive) isClientFrame_Body() {}
+
+func (*ClientFrame_ChangeArchive) isClientFrame_Body() {}
+
+func (*ClientFrame_FetchArchive) isClientFrame_Body() {}
+
 func (*ClientFrame_CreateRoom) isClientFrame_Body() {}
 
 func (*ClientFrame_ListRooms) isClientFrame_Body() {}
@@ -692,6 +735,9 @@ type ServerFrame struct {
 	//	*ServerFrame_Draining
 	//	*ServerFrame_Link
 	//	*ServerFrame_Knock
+	//	*ServerFrame_ArchiveChanged
+	//	*ServerFrame_Archive
+	//	*ServerFrame_ArchiveChunks
 	Body isServerFrame_Body `protobuf_oneof:"body"`
 }
 
@@ -897,6 +943,27 @@ func (x *ServerFrame) GetKnock() *KnockEvent {
 	return nil
 }
 
+func (x *ServerFrame) GetArchiveChanged() *ArchiveEvent {
+	if x, ok := x.GetBody().(*ServerFrame_ArchiveChanged); ok {
+		return x.ArchiveChanged
+	}
+	return nil
+}
+
+func (x *ServerFrame) GetArchive() *Archive {
+	if x, ok := x.GetBody().(*ServerFrame_Archive); ok {
+		return x.Archive
+	}
+	return nil
+}
+
+func (x *ServerFrame) GetArchiveChunks() *ArchiveChunks {
+	if x, ok := x.GetBody().(*ServerFrame_ArchiveChunks); ok {
+		return x.ArchiveChunks
+	}
+	return nil
+}
+
 type isServerFrame_Body interface {
 	isServerFrame_Body()
 }
@@ -1004,7 +1071,20 @@ type ServerFrame_Link struct {
 }
 
 type ServerFrame_Knock struct {
-	Knock *KnockEvent `protobuf:"bytes,67,opt,name=knock,proto3,oneof"`
+	Knock *KnockEvent `protobuf:"bytes,68,opt,name=knock,proto3,oneof"`
+}
+
+type ServerFrame_ArchiveChanged struct {
+	ArchiveChanged *ArchiveEvent `protobuf:"bytes,67,opt,name=archive_changed,json=archiveChanged,proto3,oneof"`
+}
+
+type ServerFrame_Archive struct {
+	// Answers of archive.proto.
+	Archive *Archive `protobuf:"bytes,70,opt,name=archive,proto3,oneof"`
+}
+
+type ServerFrame_ArchiveChunks struct {
+	ArchiveChunks *ArchiveChunks `protobuf:"bytes,71,opt,name=archive_chunks,json=archiveChunks,proto3,oneof"`
 }
 
 func (*ServerFrame_Error) isServerFrame_Body() {}
@@ -1058,6 +1138,12 @@ func (*ServerFrame_Draining) isServerFrame_Body() {}
 func (*ServerFrame_Link) isServerFrame_Body() {}
 
 func (*ServerFrame_Knock) isServerFrame_Body() {}
+
+func (*ServerFrame_ArchiveChanged) isServerFrame_Body() {}
+
+func (*ServerFrame_Archive) isServerFrame_Body() {}
+
+func (*ServerFrame_ArchiveChunks) isServerFrame_Body() {}
 
 // Hello opens a connection. The server answers HelloReply, or Error with VERSION and closes.
 type Hello struct {
@@ -2143,6 +2229,81 @@ func (this *ClientFrame_AnswerKnock) EqualVT(thatIface isClientFrame_Body) bool 
 	return true
 }
 
+func (this *ClientFrame_GetArchive) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_GetArchive)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.GetArchive, that.GetArchive; p != q {
+		if p == nil {
+			p = &GetArchive{}
+		}
+		if q == nil {
+			q = &GetArchive{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ClientFrame_ChangeArchive) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_ChangeArchive)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.ChangeArchive, that.ChangeArchive; p != q {
+		if p == nil {
+			p = &ChangeArchive{}
+		}
+		if q == nil {
+			q = &ChangeArchive{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ClientFrame_FetchArchive) EqualVT(thatIface isClientFrame_Body) bool {
+	that, ok := thatIface.(*ClientFrame_FetchArchive)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.FetchArchive, that.FetchArchive; p != q {
+		if p == nil {
+			p = &FetchArchive{}
+		}
+		if q == nil {
+			q = &FetchArchive{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *ServerFrame) EqualVT(that *ServerFrame) bool {
 	if this == that {
 		return true
@@ -2797,6 +2958,31 @@ func (this *ServerFrame_Link) EqualVT(thatIface isServerFrame_Body) bool {
 	return true
 }
 
+func (this *ServerFrame_ArchiveChanged) EqualVT(thatIface isServerFrame_Body) bool {
+	that, ok := thatIface.(*ServerFrame_ArchiveChanged)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.ArchiveChanged, that.ArchiveChanged; p != q {
+		if p == nil {
+			p = &ArchiveEvent{}
+		}
+		if q == nil {
+			q = &ArchiveEvent{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *ServerFrame_Knock) EqualVT(thatIface isServerFrame_Body) bool {
 	that, ok := thatIface.(*ServerFrame_Knock)
 	if !ok {
@@ -2814,6 +3000,56 @@ func (this *ServerFrame_Knock) EqualVT(thatIface isServerFrame_Body) bool {
 		}
 		if q == nil {
 			q = &KnockEvent{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ServerFrame_Archive) EqualVT(thatIface isServerFrame_Body) bool {
+	that, ok := thatIface.(*ServerFrame_Archive)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.Archive, that.Archive; p != q {
+		if p == nil {
+			p = &Archive{}
+		}
+		if q == nil {
+			q = &Archive{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *ServerFrame_ArchiveChunks) EqualVT(thatIface isServerFrame_Body) bool {
+	that, ok := thatIface.(*ServerFrame_ArchiveChunks)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.ArchiveChunks, that.ArchiveChunks; p != q {
+		if p == nil {
+			p = &ArchiveChunks{}
+		}
+		if q == nil {
+			q = &ArchiveChunks{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -3918,6 +4154,87 @@ func (m *ClientFrame_AnswerKnock) MarshalToSizedBufferVT(dAtA []byte) (int, erro
 	}
 	return len(dAtA) - i, nil
 }
+func (m *ClientFrame_GetArchive) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_GetArchive) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.GetArchive != nil {
+		size, err := m.GetArchive.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xb2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xb2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ClientFrame_ChangeArchive) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_ChangeArchive) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ChangeArchive != nil {
+		size, err := m.ChangeArchive.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xba
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xba
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ClientFrame_FetchArchive) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ClientFrame_FetchArchive) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.FetchArchive != nil {
+		size, err := m.FetchArchive.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xc2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xc2
+	}
+	return len(dAtA) - i, nil
+}
 func (m *ServerFrame) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -4600,6 +4917,33 @@ func (m *ServerFrame_Link) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *ServerFrame_ArchiveChanged) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ServerFrame_ArchiveChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ArchiveChanged != nil {
+		size, err := m.ArchiveChanged.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x9a
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
 func (m *ServerFrame_Knock) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -4617,13 +4961,67 @@ func (m *ServerFrame_Knock) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0x4
 		i--
-		dAtA[i] = 0x9a
+		dAtA[i] = 0xa2
 	} else {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
 		i--
 		dAtA[i] = 0x4
 		i--
-		dAtA[i] = 0x9a
+		dAtA[i] = 0xa2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ServerFrame_Archive) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ServerFrame_Archive) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Archive != nil {
+		size, err := m.Archive.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xb2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xb2
+	}
+	return len(dAtA) - i, nil
+}
+func (m *ServerFrame_ArchiveChunks) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ServerFrame_ArchiveChunks) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ArchiveChunks != nil {
+		size, err := m.ArchiveChunks.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xba
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xba
 	}
 	return len(dAtA) - i, nil
 }
@@ -5455,6 +5853,48 @@ func (m *ClientFrame_AnswerKnock) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *ClientFrame_GetArchive) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.GetArchive != nil {
+		l = m.GetArchive.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ClientFrame_ChangeArchive) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ChangeArchive != nil {
+		l = m.ChangeArchive.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ClientFrame_FetchArchive) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.FetchArchive != nil {
+		l = m.FetchArchive.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *ServerFrame) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -5821,6 +6261,20 @@ func (m *ServerFrame_Link) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *ServerFrame_ArchiveChanged) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ArchiveChanged != nil {
+		l = m.ArchiveChanged.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *ServerFrame_Knock) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -5829,6 +6283,34 @@ func (m *ServerFrame_Knock) SizeVT() (n int) {
 	_ = l
 	if m.Knock != nil {
 		l = m.Knock.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ServerFrame_Archive) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Archive != nil {
+		l = m.Archive.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *ServerFrame_ArchiveChunks) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ArchiveChunks != nil {
+		l = m.ArchiveChunks.SizeVT()
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	} else {
 		n += 3
@@ -7111,6 +7593,105 @@ func (m *ClientFrame) UnmarshalVT(dAtA []byte) error {
 				m.Body = &ClientFrame_AnswerKnock{AnswerKnock: v}
 			}
 			iNdEx = postIndex
+		case 70:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field GetArchive", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_GetArchive); ok {
+				if err := oneof.GetArchive.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &GetArchive{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_GetArchive{GetArchive: v}
+			}
+			iNdEx = postIndex
+		case 71:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ChangeArchive", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_ChangeArchive); ok {
+				if err := oneof.ChangeArchive.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ChangeArchive{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_ChangeArchive{ChangeArchive: v}
+			}
+			iNdEx = postIndex
+		case 72:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field FetchArchive", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ClientFrame_FetchArchive); ok {
+				if err := oneof.FetchArchive.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &FetchArchive{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ClientFrame_FetchArchive{FetchArchive: v}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -7989,6 +8570,39 @@ func (m *ServerFrame) UnmarshalVT(dAtA []byte) error {
 			iNdEx = postIndex
 		case 67:
 			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ArchiveChanged", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ServerFrame_ArchiveChanged); ok {
+				if err := oneof.ArchiveChanged.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ArchiveEvent{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ServerFrame_ArchiveChanged{ArchiveChanged: v}
+			}
+			iNdEx = postIndex
+		case 68:
+			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Knock", wireType)
 			}
 			var msglen int
@@ -8018,6 +8632,72 @@ func (m *ServerFrame) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &ServerFrame_Knock{Knock: v}
+			}
+			iNdEx = postIndex
+		case 70:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Archive", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ServerFrame_Archive); ok {
+				if err := oneof.Archive.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &Archive{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ServerFrame_Archive{Archive: v}
+			}
+			iNdEx = postIndex
+		case 71:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ArchiveChunks", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*ServerFrame_ArchiveChunks); ok {
+				if err := oneof.ArchiveChunks.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ArchiveChunks{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &ServerFrame_ArchiveChunks{ArchiveChunks: v}
 			}
 			iNdEx = postIndex
 		default:

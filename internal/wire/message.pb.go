@@ -70,7 +70,7 @@ type Submit struct {
 	Id []byte `protobuf:"bytes,3,opt,name=id,proto3" json:"id,omitempty"`
 	// Sealed rooms: the epoch in which the payload was made.
 	Epoch uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	// At most 60 KiB; a commit's at most 1 MiB with its welcome.
+	// At most 60 KiB; a commit's at most 5 MiB with its welcome.
 	Payload []byte `protobuf:"bytes,5,opt,name=payload,proto3" json:"payload,omitempty"`
 	// With COMMIT only.
 	Commit *CommitEnvelope `protobuf:"bytes,6,opt,name=commit,proto3" json:"commit,omitempty"`

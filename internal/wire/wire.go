@@ -44,6 +44,12 @@ const (
 	// MaxKnock bounds the letter of who asks to be let into a room, in bytes, and MaxKnockAnswer the answer.
 	MaxKnock       = 1 << 10
 	MaxKnockAnswer = 256
+	// MaxArchiveChunk bounds a sealed chunk of an archive, in bytes, MaxArchiveHead a sealed head: 64 KiB and 256 KiB of
+	// text, which holds some 3,500 rooms, and what sealing adds.
+	MaxArchiveChunk = 64<<10 + 64
+	MaxArchiveHead  = 256<<10 + 64
+	// MaxArchivePage is the most chunks that one answer holds.
+	MaxArchivePage = 64
 	// MaxPage is the most rows that one answer holds: accounts, chains, entries.
 	MaxPage = 1000
 	// MaxAccounts is the most accounts that one request names or one page of them holds.

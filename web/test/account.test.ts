@@ -73,6 +73,9 @@ describe.runIf(ready())("an account", () => {
     await bob.run("send", "@alice", "Hello to both of you.");
     await enter(phone.page, /bob/);
     await said(phone.page, "Hello to both of you.").waitFor();
+    // What was said before it came is there too, in its place.
+    await said(phone.page, "Are you there?").waitFor();
+    expect(server.holds("Are you there?")).toBe(false);
     expect(server.holds(code)).toBe(false);
     expect(laptop.wrong.concat(phone.wrong)).toEqual([]);
   });
@@ -113,8 +116,11 @@ describe.runIf(ready())("an account", () => {
     // There is a field for the secret, nothing is to be reset, and the right one works where the wrong one stood.
     await signIn(third.page, changed);
     await third.page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
-    // What works shows something: the room is there, and can be written to.
+    // What works shows something: the room is there, with all that was said in it, and can be written to.
     await enter(third.page, /bob/);
+    await said(third.page, "Are you there?").waitFor();
+    await said(third.page, "Hello to both of you.").waitFor();
+    await shoot(third.page, "account-history");
     await say(third.page, "From the third one.");
     await settled(third.page);
     await said(laptop.page, "From the third one.").waitFor();
@@ -140,5 +146,33 @@ describe.runIf(ready())("an account", () => {
     await say(page, "Everybody is back.");
     await settled(page);
     expect(laptop.wrong.concat(phone.wrong)).toEqual([]);
+  });
+
+  test("history for new devices is turned off with its cost before the eyes, and what is missing says so", async () => {
+    const { page } = laptop;
+    await settings(page);
+    const keep = page.getByLabel("Keep history for my new devices");
+    await keep.waitFor();
+    expect(await keep.isChecked()).toBe(true);
+    await page.getByText("whoever gets your passphrase, or a device of yours, can read all of it, however old").waitFor();
+    await keep.click();
+    // Nothing is deleted before somebody has read what that means.
+    expect(await keep.isChecked()).toBe(true);
+    await page.getByText("What the server has is deleted.").waitFor();
+    await shoot(page, "account-archive");
+    await page.getByRole("button", { name: "Delete it" }).click();
+    await expect.poll(() => keep.isChecked()).toBe(false);
+    await page.keyboard.press("Escape");
+    const last = await open(browser);
+    await last.page.goto(server.origin);
+    await signIn(last.page, changed);
+    await enter(last.page, /bob/);
+    await last.page.getByText("Something is missing here: what was said before is on the account's other devices: the archive is off").waitFor();
+    expect(await said(last.page, "Are you there?").count()).toBe(0);
+    await page.getByRole("button", { name: "About this room" }).click();
+    expect(await page.getByLabel("Keep this room for my new devices").isDisabled()).toBe(true);
+    await page.keyboard.press("Escape");
+    expect(laptop.wrong.concat(last.wrong)).toEqual([]);
+    await last.context.close();
   });
 });

@@ -18,6 +18,8 @@ interface Answers {
   listAccounts: "accounts";
   createInvite: "invite";
   listDevices: "devices";
+  getArchive: "archive";
+  setArchive: "archive";
   startLink: "link";
   awaitLink: "match";
   confirmLink: "done";
@@ -60,7 +62,7 @@ export type Argument<K extends CallKind> = ValueOf<CallBody, K>;
 export type Answer<K extends CallKind> = ValueOf<PacketBody, Answers[K]>;
 export type CoreEvent = Extract<
   PacketBody,
-  { kind: "progress" | "connectionChanged" | "roomsChanged" | "messagesChanged" | "accountsChanged" | "passphraseChanged" | "signedOut" | "resync" }
+  { kind: "progress" | "connectionChanged" | "roomsChanged" | "messagesChanged" | "accountsChanged" | "passphraseChanged" | "archiveChanged" | "signedOut" | "resync" }
 >;
 
 // Wire is the part of a Worker that a core needs.
@@ -157,6 +159,7 @@ const events: ReadonlySet<string> = new Set<CoreEvent["kind"]>([
   "messagesChanged",
   "accountsChanged",
   "passphraseChanged",
+  "archiveChanged",
   "signedOut",
   "resync",
 ]);
@@ -174,6 +177,8 @@ const answers: Answers = {
   listAccounts: "accounts",
   createInvite: "invite",
   listDevices: "devices",
+  getArchive: "archive",
+  setArchive: "archive",
   startLink: "link",
   awaitLink: "match",
   confirmLink: "done",

@@ -35,6 +35,8 @@ export type CallBody =
   | { kind: "listAccounts"; value: ListAccounts }
   | { kind: "createInvite"; value: CreateInvite }
   | { kind: "listDevices"; value: ListDevices }
+  | { kind: "getArchive"; value: GetArchive }
+  | { kind: "setArchive"; value: SetArchive }
   | { kind: "startLink"; value: StartLink }
   | { kind: "awaitLink"; value: AwaitLink }
   | { kind: "confirmLink"; value: ConfirmLink }
@@ -84,6 +86,8 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 8, name: "listAccounts", kind: "message", of: () => ListAccounts, oneof: "body" },
   { number: 9, name: "createInvite", kind: "message", of: () => CreateInvite, oneof: "body" },
   { number: 10, name: "listDevices", kind: "message", of: () => ListDevices, oneof: "body" },
+  { number: 70, name: "getArchive", kind: "message", of: () => GetArchive, oneof: "body" },
+  { number: 71, name: "setArchive", kind: "message", of: () => SetArchive, oneof: "body" },
   { number: 60, name: "startLink", kind: "message", of: () => StartLink, oneof: "body" },
   { number: 61, name: "awaitLink", kind: "message", of: () => AwaitLink, oneof: "body" },
   { number: 62, name: "confirmLink", kind: "message", of: () => ConfirmLink, oneof: "body" },
@@ -134,6 +138,7 @@ export type PacketBody =
   | { kind: "invite"; value: Invite }
   | { kind: "devices"; value: Devices }
   | { kind: "judgement"; value: Judgement }
+  | { kind: "archive"; value: Archive }
   | { kind: "contact"; value: Contact }
   | { kind: "link"; value: Link }
   | { kind: "match"; value: Match }
@@ -150,7 +155,8 @@ export type PacketBody =
   | { kind: "accountsChanged"; value: AccountsChanged }
   | { kind: "signedOut"; value: SignedOut }
   | { kind: "resync"; value: Resync }
-  | { kind: "passphraseChanged"; value: PassphraseChanged };
+  | { kind: "passphraseChanged"; value: PassphraseChanged }
+  | { kind: "archiveChanged"; value: ArchiveChanged };
 
 export const Packet: Codec<Packet> = codec<Packet>([
   { number: 1, name: "id", kind: "number" },
@@ -163,6 +169,7 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 8, name: "invite", kind: "message", of: () => Invite, oneof: "body" },
   { number: 9, name: "devices", kind: "message", of: () => Devices, oneof: "body" },
   { number: 10, name: "judgement", kind: "message", of: () => Judgement, oneof: "body" },
+  { number: 70, name: "archive", kind: "message", of: () => Archive, oneof: "body" },
   { number: 50, name: "contact", kind: "message", of: () => Contact, oneof: "body" },
   { number: 51, name: "link", kind: "message", of: () => Link, oneof: "body" },
   { number: 52, name: "match", kind: "message", of: () => Match, oneof: "body" },
@@ -180,6 +187,7 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 65, name: "signedOut", kind: "message", of: () => SignedOut, oneof: "body" },
   { number: 66, name: "resync", kind: "message", of: () => Resync, oneof: "body" },
   { number: 67, name: "passphraseChanged", kind: "message", of: () => PassphraseChanged, oneof: "body" },
+  { number: 71, name: "archiveChanged", kind: "message", of: () => ArchiveChanged, oneof: "body" },
 ]);
 
 export type Resync = Record<string, never>;
@@ -460,6 +468,44 @@ export interface RevokeDevice {
 export const RevokeDevice: Codec<RevokeDevice> = codec<RevokeDevice>([
   { number: 1, name: "device", kind: "string" },
 ]);
+
+// GetArchive asks how history is kept for new devices. Answered with Archive, as is SetArchive.
+export type GetArchive = Record<string, never>;
+
+export const GetArchive: Codec<GetArchive> = codec<GetArchive>([]);
+
+// SetArchive turns that on or off, for the account or for a room; off deletes what the server has.
+export interface SetArchive {
+  // Empty for the account.
+  room: string;
+  on: boolean;
+}
+
+export const SetArchive: Codec<SetArchive> = codec<SetArchive>([
+  { number: 1, name: "room", kind: "string" },
+  { number: 2, name: "on", kind: "boolean" },
+]);
+
+export interface Archive {
+  on: boolean;
+  // The rooms that are left out.
+  off: string[];
+  // Why it cannot be used, and what helps.
+  problem: string;
+  try: string;
+}
+
+export const Archive: Codec<Archive> = codec<Archive>([
+  { number: 1, name: "on", kind: "boolean" },
+  { number: 2, name: "off", kind: "string", repeated: true },
+  { number: 3, name: "problem", kind: "string" },
+  { number: 4, name: "try", kind: "string" },
+]);
+
+// ArchiveChanged tells that GetArchive would give another answer, and ListMessages perhaps more than it did.
+export type ArchiveChanged = Record<string, never>;
+
+export const ArchiveChanged: Codec<ArchiveChanged> = codec<ArchiveChanged>([]);
 
 // StartLink begins to let a new device in from this one. Answered with Link.
 export type StartLink = Record<string, never>;

@@ -4,6 +4,7 @@ import type { Core, CoreEvent } from "../core/core";
 import { explain, phrase } from "../core/refusal";
 import type { Connection, Invite, Me, Message, Progress, Room } from "../core/protocol";
 import { People } from "./account.svelte";
+import { Archive } from "./archive.svelte";
 import { Composer } from "./composer.svelte";
 import { SafetyNumber } from "./contact.svelte";
 import { Devices } from "./device.svelte";
@@ -38,6 +39,7 @@ export class App {
   readonly rooms: Rooms;
   readonly people: People;
   readonly devices: Devices;
+  readonly archive: Archive;
   readonly composer = new Composer();
   readonly welcome: Welcome;
   // The room that is open.
@@ -53,6 +55,7 @@ export class App {
     this.rooms = new Rooms(core);
     this.people = new People(core);
     this.devices = new Devices(core);
+    this.archive = new Archive(core);
     this.welcome = new Welcome(core, deviceName, invites.server);
     this.invitedTo = invites.room;
     core.onevent = (event) => this.#event(event);
@@ -191,6 +194,10 @@ export class App {
         return;
       case "passphraseChanged":
         if (event.value.problem !== "") this.toast = event.value.problem;
+        return;
+      case "archiveChanged":
+        void this.archive.changed();
+        void this.timeline?.again();
         return;
       case "signedOut":
         this.#forget(event.value.reason);

@@ -7,6 +7,8 @@ import { compare, keyOf, rowsOf, type Row } from "./row";
 
 // How many messages one step back into a room's history brings.
 const page = 60;
+// How many the core hands out at once.
+const most = 500;
 
 export class Timeline {
   readonly room: string;
@@ -26,6 +28,8 @@ export class Timeline {
 
   #core: Core;
   #closed = false;
+  // There is more to be read than there was when the loading that is under way began.
+  #stale = false;
 
   constructor(core: Core, room: string) {
     this.#core = core;
@@ -42,6 +46,13 @@ export class Timeline {
     const first = this.messages.find((message) => message.seq !== 0);
     if (this.loading || this.whole || first === undefined) return;
     await this.#load(first.seq);
+  }
+
+  // again loads what is loaded once more: there may be messages now where something was missing.
+  async again(): Promise<void> {
+    this.#stale = this.loading;
+    if (this.loading || !this.loaded) return;
+    await this.#load(0, Math.min(most, Math.max(page, this.messages.length)));
   }
 
   // changed takes in messages of this room that are new or have a new state.
@@ -71,21 +82,25 @@ export class Timeline {
     this.#closed = true;
   }
 
-  async #load(before: number): Promise<void> {
+  // load reads the messages before one, or as many of the newest ones in the place of all that is loaded.
+  async #load(before: number, anew = 0): Promise<void> {
+    const limit = anew === 0 ? page : anew;
     this.loading = true;
     this.problem = "";
     try {
-      const { messages } = await this.#core.call("listMessages", { room: this.room, before, after: 0, limit: page });
+      const { messages } = await this.#core.call("listMessages", { room: this.room, before, after: 0, limit });
       if (this.#closed) return;
       const placed = messages.filter((message) => message.seq !== 0);
+      if (anew !== 0) this.messages = [];
       this.#merge(messages, before !== 0);
-      if (placed.length < page) this.whole = true;
+      if (anew !== 0 || placed.length < limit) this.whole = placed.length < limit;
       this.loaded = true;
     } catch (thrown) {
       this.problem = phrase(thrown);
     } finally {
       this.loading = false;
     }
+    if (this.#stale) await this.again();
   }
 
   async #tell(attempt: Promise<unknown>): Promise<void> {

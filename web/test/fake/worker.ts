@@ -25,6 +25,7 @@ let devices = [
 ];
 let invites: RoomInvite[] = [];
 let blocked: typeof accounts = [];
+let archive = { on: true, off: [] as string[], problem: "", try: "" };
 const messages = new Map<string, Message[]>();
 const rooms = new Map<string, Room>();
 let lastId = 0;
@@ -201,6 +202,14 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
       if (!online) return { kind: "refusal", value: { code: "unreachable", message: "no answer in time", hint: "try again later" } };
       devices = devices.filter((d) => d.device !== body.value.device);
       return done;
+    case "getArchive":
+      return { kind: "archive", value: archive };
+    case "setArchive": {
+      const { room: roomId, on } = body.value;
+      if (roomId === "") archive = { ...archive, on };
+      else archive = { ...archive, off: [...archive.off.filter((id) => id !== roomId), ...(on ? [] : [roomId])] };
+      return { kind: "archive", value: archive };
+    }
     case "startLink":
       return { kind: "link", value: { code: "snug-link-aaaqeayeaudaocajbifqydiob4", drawing: { side: 29, path: "M4 4h7v1h-7zM4 5h1v5h-1zM10 5h1v5h-1zM4 10h7v1h-7zM18 4h7v7h-7zM4 18h7v7h-7zM13 13h3v3h-3z" } } };
     case "awaitLink":
