@@ -117,6 +117,12 @@ func (c *Core) acquainted(r *room, by ident.AccountID) bool {
 	if by == me.Account || !c.verifiedAt(by).IsZero() {
 		return true
 	}
+	for m := range r.group.Members() {
+		// A device of this account that has committed was there before: this one joins it. That errs on the side of not asking.
+		if l := leafOf(m); l.account == me.Account && l.device != me.Device && m.Lifetime.NotAfter == 0 {
+			return true
+		}
+	}
 	if c.isBlocked(by) {
 		return false
 	}
