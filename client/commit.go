@@ -93,7 +93,7 @@ func (c *Core) startCommit(r *room, p *plan) {
 	for _, l := range p.add {
 		delete(c.vol.packages, l.device)
 	}
-	c.savePending(r, id, staged, envelope)
+	c.savePending(r, group, id, staged, envelope, place{})
 }
 
 func refsOf(members []mls.Member) (refs []*wire.DeviceRef) {
@@ -124,12 +124,14 @@ func (c *Core) chosen(group *mls.Group, p *plan) func(*mls.ReceivedProposal) boo
 	}
 }
 
-func (c *Core) savePending(r *room, id ident.MessageID, staged *mls.StagedCommit, envelope *wire.CommitEnvelope) {
-	epoch := c.group(r).Epoch()
+// savePending stores a candidate as what is said to the server; replaces is zero but for a reboot.
+func (c *Core) savePending(r *room, group *mls.Group, id ident.MessageID, staged *mls.StagedCommit, envelope *wire.CommitEnvelope, replaces place) {
+	epoch := group.Epoch()
 	submit := &wire.Submit{Room: r.id.Bytes(), Kind: wire.EntryKind_ENTRY_KIND_COMMIT, Id: id.Bytes(), Epoch: epoch,
 		Payload: staged.Message(), Commit: envelope}
-	b, err := submit.MarshalVT()
-	if err != nil {
+	err := c.signCommit(submit, replaces)
+	b, encodingErr := submit.MarshalVT()
+	if err = errors.Join(err, encodingErr); err != nil {
 		c.fail(failed("encoding a commit", err))
 		return
 	}
@@ -196,7 +198,11 @@ func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Erro
 func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 	m.Kind = Notice
 	group := c.group(r)
-	staged, err := c.stagedOf(r, group, entry, m)
+	signed, err := c.openCommit(entry, m)
+	if err != nil {
+		return err
+	}
+	staged, err := c.stagedOf(r, group, entry, m, signed)
 	if err != nil {
 		return fmt.Errorf("a change of the room cannot be carried out: %w", err)
 	}
@@ -240,7 +246,7 @@ func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 }
 
 // stagedOf gives the candidate that a commit entry stands for: the stored one for this device's own.
-func (c *Core) stagedOf(r *room, group *mls.Group, entry *wire.Entry, m *Message) (*mls.StagedCommit, error) {
+func (c *Core) stagedOf(r *room, group *mls.Group, entry *wire.Entry, m *Message, signed signedCommit) (*mls.StagedCommit, error) {
 	if r.pending != nil && r.pending.id == m.ID && c.own(m) {
 		submit := new(wire.Submit)
 		if err := submit.UnmarshalVT(r.pending.submit); err != nil || string(submit.Payload) != string(entry.Payload) {
@@ -248,13 +254,16 @@ func (c *Core) stagedOf(r *room, group *mls.Group, entry *wire.Entry, m *Message
 		}
 		return mls.LoadStagedCommit(group, r.pending.staged)
 	}
-	result, err := group.Process(entry.Payload)
+	result, err := group.Process(signed.message)
 	if err != nil {
 		return nil, err
 	}
 	staged, ok := result.(*mls.StagedCommit)
 	if !ok {
 		return nil, errors.New("it is not what the server says it is")
+	}
+	if signed.signed && signed.devices != devicesHash(staged) {
+		return nil, errors.New("the server was told of other devices that come and go")
 	}
 	if l := leafOf(staged.Sender()); l.device != m.Device || l.account != m.Account {
 		return nil, errors.New("it was made by another device than the server says")
