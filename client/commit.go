@@ -135,6 +135,10 @@ func (c *Core) savePending(r *room, group *mls.Group, id ident.MessageID, staged
 		c.fail(failed("encoding a commit", err))
 		return
 	}
+	if len(b) > wire.MaxCommit && replaces.seq > 0 {
+		c.putOffReboot(r)
+		return
+	}
 	if len(b) > wire.MaxCommit {
 		c.ignoreRequests(r)
 		c.retryCommit(r, "the room is too large for this change")
@@ -176,6 +180,8 @@ func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Erro
 		return
 	}
 	switch {
+	case r.fault != nil && !transient(e.Code) && e.Code != wire.ErrorCode_ERROR_CODE_RATE_LIMITED:
+		c.rebootRefused(r, e)
 	case e.Code == wire.ErrorCode_ERROR_CODE_EPOCH:
 		c.grew(room, e.Seq)
 		c.dropPending(r)
@@ -193,15 +199,34 @@ func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Erro
 	}
 }
 
-// commitEntry takes a commit that has won. An error means that this device cannot follow the room: its state stays as it
-// was.
+// commitEntry takes a commit that has won. An error means that the log does not go on, because the server does not
+// deliver what a device has signed: the state stays as it was.
 func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
-	m.Kind = Notice
-	group := c.group(r)
 	signed, err := c.openCommit(entry, m)
-	if err != nil {
+	switch {
+	case err != nil:
+		return err
+	case signed.replaces.seq > 0:
+		return c.rebootEntry(r, entry, m, signed)
+	case c.keyless(r):
+		c.witness(r, entry, m)
+		c.passEntry(r, entry, m)
+		return nil
+	case entry.Epoch != c.group(r).Epoch():
+		return errors.New("the server shows a change of the room that belongs to another state of it")
+	}
+	err = c.takeCommit(r, entry, m, signed)
+	if err == nil || !signed.signed || c.unasked(r, entry.Seq) {
 		return err
 	}
+	c.startFault(r, entry, m, err)
+	return nil
+}
+
+// takeCommit merges a commit. On an error the room is as it was.
+func (c *Core) takeCommit(r *room, entry *wire.Entry, m *Message, signed signedCommit) error {
+	m.Kind = Notice
+	group := c.group(r)
 	staged, err := c.stagedOf(r, group, entry, m, signed)
 	if err != nil {
 		return fmt.Errorf("a change of the room cannot be carried out: %w", err)
@@ -209,7 +234,7 @@ func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 	before := c.roster(r)
 	after, err := rosterOf(staged.Extensions())
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %v", errBroken, err)
 	}
 	m.Text = c.noticeOf(before, after, staged)
 	if r.pending != nil && !staged.Own() {
@@ -262,11 +287,11 @@ func (c *Core) stagedOf(r *room, group *mls.Group, entry *wire.Entry, m *Message
 	if !ok {
 		return nil, errors.New("it is not what the server says it is")
 	}
-	if signed.signed && signed.devices != devicesHash(staged) {
-		return nil, errors.New("the server was told of other devices that come and go")
-	}
 	if l := leafOf(staged.Sender()); l.device != m.Device || l.account != m.Account {
-		return nil, errors.New("it was made by another device than the server says")
+		return nil, errors.New("it was made by another device than the one that has sent it")
+	}
+	if signed.signed && signed.devices != devicesHash(staged) {
+		return nil, fmt.Errorf("%w: the server was told of other devices that come and go", errBroken)
 	}
 	return staged, nil
 }

@@ -34,6 +34,7 @@ import (
 //	pending/<room>          this device's commit that has not won or lost yet
 //	archive                 the newest head of the account's archive that was seen
 //	archive/<room>          what this device knows of a room's archive beside the head
+//	fault/<room>            the commit that this device cannot take
 //	key/<ref>               the private half of a key package
 const (
 	keyAccount  = "account"
@@ -58,6 +59,7 @@ const (
 	keyOutbox   = "outbox/"
 	keyPast     = "past/"
 	keyPending  = "pending/"
+	keyFaults   = "fault/"
 	keyPackages = "key/"
 	keyArchive  = "archive"
 	keyArchives = "archive/"
@@ -104,6 +106,8 @@ func keyOutboxRow(room ident.RoomID, order uint64) string {
 }
 
 func keyPastEpoch(room ident.RoomID) string { return keyPast + room.String() }
+
+func keyFault(room ident.RoomID) string { return keyFaults + room.String() }
 
 func keyPendingCommit(room ident.RoomID) string { return keyPending + room.String() }
 

@@ -147,8 +147,10 @@ type LogStore interface {
 	// A commit can be replaced while no other account than its own has committed since;
 	// commits that replace one (reboots) do not count, and can be replaced themselves.
 	// For a reject and a reboot the room's members count as they were before the commit
-	// in question: who was in the room then may send it, unless it made that commit, or
-	// a reboot that was replaced since (FORBIDDEN). CONFLICT where the commit cannot be
+	// in question: a device that was in the room then may send it, but not the one that
+	// made that commit; nor, where other accounts were there, one of the same account; nor,
+	// where two more were there, one of the account whose commit that commit replaces; nor
+	// one of an account of whose reboots one was replaced since (FORBIDDEN). CONFLICT where the commit cannot be
 	// replaced or its head is another; for a reject also where the device has sent one
 	// for it, for a reboot where it has not. A reject's epoch is 0. A reboot's epoch is
 	// that of the room before the commit (EPOCH); it adds nobody, and removes the

@@ -16,13 +16,24 @@ type modelTurn struct {
 	epoch    uint64
 	members  []modelMember
 	rejected []ident.DeviceID
-	reboot   bool
+	target   *modelAccount // whose commit a reboot replaces
 	undone   bool
 }
 
 // in reports whether the device was in the room then.
 func (t *modelTurn) in(device ident.DeviceID) bool {
 	return slices.ContainsFunc(t.members, func(m modelMember) bool { return m.device == device && m.until == 0 })
+}
+
+// accounts counts those that were in the room then.
+func (t *modelTurn) accounts() int {
+	accounts := make(map[*modelAccount]bool)
+	for _, m := range t.members {
+		if m.until == 0 {
+			accounts[m.account] = true
+		}
+	}
+	return len(accounts)
 }
 
 // turn finds one of the last commits by what a reject or reboot says of it.
@@ -38,7 +49,10 @@ func (r *modelRoom) turn(seq uint64, head []byte) *modelTurn {
 // begins notes how the room is before a commit. A reboot goes with the commits that it replaces; any other one makes an
 // end of those of other accounts.
 func (r *modelRoom) begins(s *Session, undone *modelTurn) {
-	now := &modelTurn{seq: r.seq() + 1, device: s.device, account: s.account, epoch: r.epoch, reboot: undone != nil}
+	now := &modelTurn{seq: r.seq() + 1, device: s.device, account: s.account, epoch: r.epoch}
+	if undone != nil {
+		now.target = undone.account
+	}
 	for _, m := range r.members {
 		now.members = append(now.members, *m)
 	}
@@ -122,15 +136,16 @@ func (s *Session) replaceable(r *modelRoom, seq uint64, head []byte) (*modelTurn
 	switch {
 	case t == nil:
 		return nil, fault(wire.ErrorCode_ERROR_CODE_CONFLICT, "that commit cannot be replaced")
-	case !t.in(s.device) || t.device == s.device || r.barred(s.device):
+	case !t.in(s.device) || t.device == s.device || r.barred(s.account) ||
+		t.account == s.account && t.accounts() > 1 || t.target == s.account && t.accounts() > 2:
 		return nil, fault(wire.ErrorCode_ERROR_CODE_FORBIDDEN, "you were not in this room, or made the commit")
 	}
 	return t, nil
 }
 
-// barred reports whether a reboot of the device was replaced.
-func (r *modelRoom) barred(device ident.DeviceID) bool {
-	return slices.ContainsFunc(r.turns, func(t *modelTurn) bool { return t.reboot && t.undone && t.device == device })
+// barred reports whether a reboot of the account was replaced.
+func (r *modelRoom) barred(account *modelAccount) bool {
+	return slices.ContainsFunc(r.turns, func(t *modelTurn) bool { return t.target != nil && t.undone && t.account == account })
 }
 
 func (s *Session) judgeReboot(t *modelTurn, m *wire.Submit) *wire.ServerFrame {

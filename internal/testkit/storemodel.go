@@ -33,7 +33,7 @@ type modelBefore struct {
 	epoch    uint64
 	in       map[ident.DeviceID]uint64
 	rejected map[ident.DeviceID]bool
-	reboot   bool
+	target   ident.DeviceID // whose commit a reboot replaces
 	undone   bool
 }
 
@@ -135,9 +135,9 @@ func (m *model) replace(s *server.Submission) wire.ErrorCode {
 	}
 	before := m.run[at]
 	_, in := before.in[s.Device]
-	barred := slices.ContainsFunc(m.run, func(b *modelBefore) bool { return b.reboot && b.undone && b.commit.Device == s.Device })
+	barred := slices.ContainsFunc(m.run, func(b *modelBefore) bool { return !b.target.IsZero() && b.undone && b.commit.Device == s.Device })
 	switch {
-	case !in || before.commit.Device == s.Device || barred:
+	case !in || before.commit.Device == s.Device || before.target == s.Device && len(before.in) > 2 || barred:
 		return forbidden
 	case before.rejected[s.Device] == (s.Reject != nil):
 		return conflict
@@ -152,7 +152,7 @@ func (m *model) replace(s *server.Submission) wire.ErrorCode {
 			m.out[d] = [2]uint64{since, seq}
 		}
 	}
-	now, run := &modelBefore{commit: s, epoch: m.epoch, in: m.in, rejected: map[ident.DeviceID]bool{}, reboot: true}, m.run
+	now, run := &modelBefore{commit: s, epoch: m.epoch, in: m.in, rejected: map[ident.DeviceID]bool{}, target: before.commit.Device}, m.run
 	for _, b := range run[at:] {
 		b.undone = true
 	}

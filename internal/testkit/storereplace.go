@@ -141,10 +141,11 @@ func testReplacedReboot(f *fixture) {
 	false1 := f.appended(f.reboot(room, mallory, good, alice))
 	f.refused(forbidden, f.submit(f.entry(room, alice, sealedEntry, 3, "thrown out")).Err)
 	f.again()
-	f.appended(f.reject(room, alice, false1))
-	back := f.reboot(room, alice, false1, mallory)
+	f.refused(forbidden, f.submit(f.reject(room, alice, false1)).Err)
+	f.appended(f.reject(room, bob, false1))
+	back := f.reboot(room, bob, false1, mallory)
 	f.refused(epochMismatch, f.submit(back).Err)
-	back = f.reboot(room, alice, false1, mallory)
+	back = f.reboot(room, bob, false1, mallory)
 	back.Epoch = 3 // of the room before the false reboot
 	f.appended(back)
 	for device, want := range map[server.Device]string{
@@ -158,6 +159,18 @@ func testReplacedReboot(f *fixture) {
 	}
 	f.refused(forbidden, f.submit(f.reject(room, mallory, back)).Err)
 	f.appended(f.entry(room, bob, sealedEntry, 4, "as before"))
+
+	// Where there are but two, each has one try.
+	pair := f.room(alice, mallory)
+	good = f.appended(f.commit(pair, alice, 1, nil, nil))
+	f.appended(f.reject(pair, mallory, good))
+	false1 = f.appended(f.reboot(pair, mallory, good, alice))
+	f.appended(f.reject(pair, alice, false1))
+	back = f.reboot(pair, alice, false1, mallory)
+	back.Epoch = 2
+	f.appended(back)
+	f.refused(forbidden, f.submit(f.reject(pair, mallory, back)).Err)
+	f.appended(f.entry(pair, alice, sealedEntry, 3, "as before"))
 }
 
 // testSecondReboot: a reboot that nobody can take either is no end of it; the commit is replaced once more, and who made the first
@@ -167,14 +180,14 @@ func testSecondReboot(f *fixture) {
 	tablet := f.device(mallory.Account)
 	room := f.room(alice, bob, mallory, tablet, eve)
 	broken := f.appended(f.commit(room, mallory, 1, nil, []server.Device{bob}))
-	f.appended(f.reject(room, tablet, broken))
-	f.appended(f.reboot(room, tablet, broken, mallory))
-	f.appended(f.commit(room, tablet, 2, nil, []server.Device{eve}))
+	f.refused(forbidden, f.submit(f.reject(room, tablet, broken)).Err)
+	f.appended(f.reject(room, eve, broken))
+	f.appended(f.reboot(room, eve, broken, mallory))
 	f.again()
 	f.appended(f.reject(room, bob, broken))
 	f.appended(f.reboot(room, bob, broken, mallory, tablet))
 	f.again()
-	f.refused(forbidden, f.submit(f.reboot(room, tablet, broken, mallory)).Err)
+	f.refused(forbidden, f.submit(f.reboot(room, eve, broken, mallory)).Err)
 	f.refused(forbidden, f.submit(f.entry(room, tablet, sealedEntry, 2, "x")).Err)
 	for _, by := range []server.Device{alice, bob, eve} {
 		f.appended(f.entry(room, by, sealedEntry, 2, "on we go"))

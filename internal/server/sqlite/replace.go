@@ -13,10 +13,11 @@ import (
 
 // replaceable is a commit that can still be replaced.
 type replaceable struct {
-	place  int64
-	head   ident.Hash
-	device int64  // who made it
-	epoch  uint64 // of the room, before it
+	place int64
+	head  ident.Hash
+	epoch uint64 // of the room, before it
+	// device and account made it; target is the account whose commit it replaces, else 0.
+	device, account, target int64
 	// members are the devices that it or a later commit has changed, as they were before it, in order of their rows.
 	members []formerMember
 }
@@ -56,12 +57,15 @@ func (w *writer) judgeReplacing(r *room, d *device, s *server.Submission) (*serv
 	if c == nil {
 		return errIrreplaceable, nil
 	}
-	if !wasIn(r, c, d) || d.row == c.device {
+	// Two accounts must not go on for ever: who has its commit replaced leaves it to others to replace that in turn, where
+	// there are others; and whose reboot was replaced makes no other one.
+	accounts := accountsBefore(r, c)
+	if !accounts[d.account] || !wasIn(r, c, d) || d.row == c.device ||
+		c.account == d.account && len(accounts) > 1 || c.target == d.account && len(accounts) > 2 {
 		return errNotIn, nil
 	}
-	// Whose reboot was replaced makes no other one, or two would go on for ever.
-	const barred = "SELECT 1 FROM replaceable c JOIN entry e USING (place) WHERE place >= ? AND place <= ? AND reboot AND undone AND device = ?"
-	if found, err := one(w.conn, barred, nil, place(r.row, 0), place(r.row, maxSeq), d.row); err != nil || found {
+	const barred = "SELECT 1 FROM replaceable WHERE place >= ? AND place <= ? AND target IS NOT NULL AND undone AND account = ?"
+	if found, err := one(w.conn, barred, nil, place(r.row, 0), place(r.row, maxSeq), d.account); err != nil || found {
 		return errNotIn, err
 	}
 	rejected, err := one(w.conn, "SELECT 1 FROM reject WHERE place = ? AND device = ?", nil, c.place, d.row)
@@ -83,13 +87,8 @@ func (w *writer) judgeReplacing(r *room, d *device, s *server.Submission) (*serv
 
 // judgeReboot holds the envelope of a reboot against its one purpose: to go on without a device that made a commit.
 func (w *writer) judgeReboot(r *room, c *replaceable, sender *device, commit *server.Commit) (*server.Refusal, error) {
-	maker := &device{row: c.device}
+	maker := &device{row: c.device, account: c.account}
 	removed := make(map[int64]bool, len(commit.Removed))
-	const query = "SELECT account FROM device WHERE row = ?"
-	_, err := one(w.conn, query, func(row *sqlite.Stmt) { maker.account = row.ColumnInt64(0) }, c.device)
-	if err != nil {
-		return nil, err
-	}
 	for _, ref := range commit.Removed {
 		d, err := w.device(ref.Device)
 		if err != nil {
@@ -116,16 +115,28 @@ func wasIn(r *room, c *replaceable, d *device) bool {
 	return r.has(d)
 }
 
+// accountsBefore gives the accounts that were in the room before the commit.
+func accountsBefore(r *room, c *replaceable) map[int64]bool {
+	accounts := make(map[int64]bool)
+	for row, m := range r.members {
+		if wasIn(r, c, &device{row: row}) {
+			accounts[m.account] = true
+		}
+	}
+	return accounts
+}
+
 // replaceable finds a commit that can still be replaced; nil if it is none, or has another head.
 func (w *writer) replaceable(r *room, which *server.Replaced) (*replaceable, error) {
 	if which.Seq > maxSeq {
 		return nil, nil
 	}
 	c := &replaceable{place: place(r.row, which.Seq)}
-	const query = "SELECT c.epoch, e.device, e.head FROM replaceable c JOIN entry e USING (place) WHERE place = ?"
+	const query = "SELECT c.epoch, e.device, e.head, c.account, c.target FROM replaceable c JOIN entry e USING (place) WHERE place = ?"
 	found, err := one(w.conn, query, func(row *sqlite.Stmt) {
 		c.epoch, c.device = uint64(row.ColumnInt64(0)), row.ColumnInt64(1)
 		fill(row, 2, c.head[:])
+		c.account, c.target = row.ColumnInt64(3), row.ColumnInt64(4)
 	}, c.place)
 	if err != nil || !found || !bytes.Equal(c.head[:], which.Head[:]) {
 		return nil, err
@@ -152,8 +163,10 @@ func (w *writer) replaceable(r *room, which *server.Replaced) (*replaceable, err
 func (w *writer) remember(r *room, sender *device, s *server.Submission, undone *replaceable) error {
 	here := place(r.row, s.Seq)
 	var rows []int64
+	var target any
 	switch {
 	case undone != nil:
+		target = undone.account
 		const update = "UPDATE replaceable SET undone = 1 WHERE place >= ? AND place < ?"
 		if err := run(w.conn, update, nil, undone.place, here); err != nil {
 			return err
@@ -172,8 +185,8 @@ func (w *writer) remember(r *room, sender *device, s *server.Submission, undone 
 		}
 		r.last = sender.account
 	}
-	const insert = "INSERT INTO replaceable (place, account, epoch, reboot, undone) VALUES (?, ?, ?, ?, 0)"
-	if err := run(w.conn, insert, nil, here, sender.account, r.epoch, undone != nil); err != nil {
+	const insert = "INSERT INTO replaceable (place, account, epoch, target, undone) VALUES (?, ?, ?, ?, 0)"
+	if err := run(w.conn, insert, nil, here, sender.account, r.epoch, target); err != nil {
 		return err
 	}
 	for _, ref := range slices.Concat(s.Commit.Removed, s.Commit.Added) {

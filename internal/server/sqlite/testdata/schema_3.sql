@@ -138,7 +138,7 @@ CREATE TABLE replaceable (
     place   INTEGER PRIMARY KEY REFERENCES entry,
     account INTEGER NOT NULL REFERENCES account,
     epoch   INTEGER NOT NULL,
-    reboot  INTEGER NOT NULL,
+    target  INTEGER REFERENCES account, -- whose commit a reboot replaces
     undone  INTEGER NOT NULL
 ) STRICT;
 
