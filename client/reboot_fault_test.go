@@ -202,4 +202,63 @@ func TestFalseReboot(t *testing.T) {
 	}
 }
 
+// TestFaultAfterRestart stops everybody at a broken commit, and starts them again: what they know of it is stored.
+func TestFaultAfterRestart(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		g := newGarden(t, net)
+		g.hack(client.Hack{Message: func([]byte) []byte { return []byte("garbage") }})
+		for _, handle := range []string{"alice", "bob", "carol", "dave"} {
+			g.people[handle].stop()
+		}
+		time.Sleep(time.Hour)
+		g.began = time.Now()
+		for _, handle := range []string{"alice", "bob", "carol", "dave"} {
+			g.people[handle] = start(t, net, g.people[handle].disk, true)
+		}
+		g.works("alice", "bob", "carol", "dave")
+	})
+}
+
+// TestBrokenDirect has the other one of a 1:1 room break it: her device goes, and is back with keys of its own.
+func TestBrokenDirect(t *testing.T) {
+	for _, row := range []struct {
+		name string
+		hack client.Hack
+	}{
+		{"unreadable", client.Hack{Message: func([]byte) []byte { return []byte("garbage") }}},
+		{"beyond doubt", client.Hack{Proposals: func(m *mls.Group) []mls.Proposal {
+			return []mls.Proposal{&mls.GroupContextExtensions{Extensions: m.Extensions().Set(client.ExtensionRoster, []byte("none"))}}
+		}}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			world(t, func(t *testing.T, net *testkit.Net) {
+				alice, bob, room := pair(t, net)
+				if err := bob.Commit(room, row.hack); err != nil {
+					t.Fatal(err)
+				}
+				began := time.Now()
+				wait()
+				alice.send(room, "still here?")
+				if took := time.Since(began); took > time.Minute {
+					t.Errorf("the room worked again after %v, want within a minute", took)
+				}
+				wait()
+				bob.send(room, "yes")
+				alice.send(room, "good")
+				if texts := alice.texts(room); texts[len(texts)-2] != "bob: yes" {
+					t.Errorf("alice reads %q", texts)
+				}
+				if texts := bob.texts(room); texts[len(texts)-1] != "alice: good" {
+					t.Errorf("bob reads %q", texts)
+				}
+				for _, p := range []*person{alice, bob} {
+					if r := p.room(room); r.Problem != "" || r.Direct == "" {
+						t.Errorf("the room is %+v, want a 1:1 room without a problem", r)
+					}
+				}
+			})
+		})
+	}
+}
+
 var bees = "bees"
