@@ -216,7 +216,8 @@ func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 		return errors.New("the server shows a change of the room that belongs to another state of it")
 	}
 	err = c.takeCommit(r, entry, m, signed)
-	if err == nil || !signed.signed || c.unasked(r, entry.Seq) {
+	// A chain that is not handed out is the server's doing: nothing is undone for it, or a revocation could be.
+	if err == nil || !signed.signed || len(c.missing) > 0 {
 		return err
 	}
 	c.startFault(r, entry, m, err)

@@ -82,12 +82,11 @@ func (c *Core) startFault(r *room, entry *wire.Entry, m *Message, why error) {
 	var own *mls.CommitError
 	f := &fault{place: place{entry.Seq, ident.Hash(entry.Head)}, culprit: leaf{account: m.Account, device: m.Device},
 		at: c.now.Add(c.jitter(rebootTime))}
-	f.broken = len(c.missing) == 0 && (errors.As(why, &own) && leafOf(own.Sender).device == m.Device || errors.Is(why, errBroken))
+	f.broken = errors.As(why, &own) && leafOf(own.Sender).device == m.Device || errors.Is(why, errBroken)
 	if !c.roster(r).has(m.Account) { // nobody who could take it is waited for
 		f.at = c.now.Add(c.jitter(commitJitter))
 	}
 	c.cfg.log.Warn("a commit cannot be taken", "room", r.id, "seq", entry.Seq, "account", m.Account, "device", m.Device, "error", why)
-	c.missing = nil
 	c.saveGroup(r)
 	f.group = r.group
 	c.name(m)
