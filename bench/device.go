@@ -19,6 +19,7 @@ import (
 type device struct {
 	account ident.AccountID
 	id      ident.DeviceID
+	key     ident.DeviceKey
 	tls     *tls.Config
 	address string
 }
@@ -33,7 +34,7 @@ func newDevice(server *process, key ident.DeviceKey) (*device, error) {
 		return nil, err
 	}
 	config, err := mtls.ClientTLS(identity, server.pin, mtls.Messenger)
-	return &device{tls: config, address: server.address}, err
+	return &device{key: key, tls: config, address: server.address}, err
 }
 
 // register makes an account with one device. Where the server asks for patience, it waits.

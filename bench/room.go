@@ -44,7 +44,7 @@ func newRoom(sender *device, followers []*device) (*room, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a room: %w", err)
 	}
-	commit, err := newCommit(id, followers)
+	commit, err := newCommit(id, sender, followers)
 	if err != nil {
 		return nil, err
 	}
@@ -72,17 +72,26 @@ func (r *room) checkCommit(commit *wire.Submit, a *wire.Ack) error {
 	return nil
 }
 
-func newCommit(id ident.RoomID, followers []*device) (*wire.Submit, error) {
+func newCommit(id ident.RoomID, sender *device, followers []*device) (*wire.Submit, error) {
 	random := make([]byte, 16+512+1024)
 	if _, err := io.ReadFull(ident.Random(), random); err != nil {
 		return nil, err
 	}
 	envelope := &wire.CommitEnvelope{Welcome: random[16+512:]}
+	var added []ident.Credential
 	for _, d := range followers {
 		envelope.Added = append(envelope.Added, &wire.DeviceRef{Account: d.account[:], Device: d.id[:]})
+		added = append(added, ident.Credential{Account: d.account, Device: d.id})
+	}
+	message := random[16 : 16+512]
+	signed := &ident.Commit{Room: id, Message: ident.MessageID(random[:16]), Devices: ident.DevicesHash(added, nil), Payload: ident.PayloadHash(message)}
+	payload := &wire.CommitPayload{Commit: message, Devices: signed.Devices[:], Signature: ident.SignCommit(sender.key, signed)}
+	b, err := payload.MarshalVT()
+	if err != nil {
+		return nil, err
 	}
 	return &wire.Submit{
-		Room: id[:], Kind: wire.EntryKind_ENTRY_KIND_COMMIT, Id: random[:16], Payload: random[16 : 16+512], Commit: envelope,
+		Room: id[:], Kind: wire.EntryKind_ENTRY_KIND_COMMIT, Id: random[:16], Payload: b, Commit: envelope,
 	}, nil
 }
 

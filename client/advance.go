@@ -47,7 +47,12 @@ func (c *Core) advanceRoom(r *room) {
 // advanceSealed commits what must be committed before anything is said. True: the outbox waits.
 func (c *Core) advanceSealed(r *room) bool {
 	if c.keyless(r) {
-		c.advanceRejoin(r)
+		if r.pending == nil {
+			c.advanceRejoin(r)
+		}
+		if r.fault != nil {
+			c.advanceFault(r)
+		}
 		return true
 	}
 	if r.pending != nil {

@@ -93,7 +93,7 @@ func (c *Core) startCommit(r *room, p *plan) {
 	for _, l := range p.add {
 		delete(c.vol.packages, l.device)
 	}
-	c.savePending(r, id, staged, envelope)
+	c.savePending(r, group, id, staged, envelope, place{})
 }
 
 func refsOf(members []mls.Member) (refs []*wire.DeviceRef) {
@@ -124,13 +124,19 @@ func (c *Core) chosen(group *mls.Group, p *plan) func(*mls.ReceivedProposal) boo
 	}
 }
 
-func (c *Core) savePending(r *room, id ident.MessageID, staged *mls.StagedCommit, envelope *wire.CommitEnvelope) {
-	epoch := c.group(r).Epoch()
+// savePending stores a candidate as what is said to the server; replaces is zero but for a reboot.
+func (c *Core) savePending(r *room, group *mls.Group, id ident.MessageID, staged *mls.StagedCommit, envelope *wire.CommitEnvelope, replaces place) {
+	epoch := group.Epoch()
 	submit := &wire.Submit{Room: r.id.Bytes(), Kind: wire.EntryKind_ENTRY_KIND_COMMIT, Id: id.Bytes(), Epoch: epoch,
 		Payload: staged.Message(), Commit: envelope}
-	b, err := submit.MarshalVT()
-	if err != nil {
+	err := c.signCommit(submit, replaces)
+	b, encodingErr := submit.MarshalVT()
+	if err = errors.Join(err, encodingErr); err != nil {
 		c.fail(failed("encoding a commit", err))
+		return
+	}
+	if len(b) > wire.MaxCommit && replaces.seq > 0 {
+		c.putOffReboot(r)
 		return
 	}
 	if len(b) > wire.MaxCommit {
@@ -174,6 +180,8 @@ func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Erro
 		return
 	}
 	switch {
+	case r.fault != nil && !transient(e.Code) && e.Code != wire.ErrorCode_ERROR_CODE_RATE_LIMITED:
+		c.rebootRefused(r, e)
 	case e.Code == wire.ErrorCode_ERROR_CODE_EPOCH:
 		c.grew(room, e.Seq)
 		c.dropPending(r)
@@ -191,19 +199,43 @@ func (c *Core) commitRefused(room ident.RoomID, id ident.MessageID, e *wire.Erro
 	}
 }
 
-// commitEntry takes a commit that has won. An error means that this device cannot follow the room: its state stays as it
-// was.
+// commitEntry takes a commit that has won. An error means that the log does not go on, because the server does not
+// deliver what a device has signed: the state stays as it was.
 func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
+	signed, err := c.openCommit(entry, m)
+	switch {
+	case err != nil:
+		return err
+	case signed.replaces.seq > 0:
+		return c.rebootEntry(r, entry, m, signed)
+	case c.keyless(r):
+		c.witness(r, entry, m)
+		c.passEntry(r, entry, m)
+		return nil
+	case entry.Epoch != c.group(r).Epoch():
+		return errors.New("the server shows a change of the room that belongs to another state of it")
+	}
+	err = c.takeCommit(r, entry, m, signed)
+	// A chain that is not handed out is the server's doing: nothing is undone for it, or a revocation could be.
+	if err == nil || !signed.signed || len(c.missing) > 0 {
+		return err
+	}
+	c.startFault(r, entry, m, err)
+	return nil
+}
+
+// takeCommit merges a commit. On an error the room is as it was.
+func (c *Core) takeCommit(r *room, entry *wire.Entry, m *Message, signed signedCommit) error {
 	m.Kind = Notice
 	group := c.group(r)
-	staged, err := c.stagedOf(r, group, entry, m)
+	staged, err := c.stagedOf(r, group, entry, m, signed)
 	if err != nil {
 		return fmt.Errorf("a change of the room cannot be carried out: %w", err)
 	}
 	before := c.roster(r)
 	after, err := rosterOf(staged.Extensions())
 	if err != nil {
-		return err
+		return fmt.Errorf("%w: %v", errBroken, err)
 	}
 	m.Text = c.noticeOf(before, after, staged)
 	if r.pending != nil && !staged.Own() {
@@ -240,7 +272,7 @@ func (c *Core) commitEntry(r *room, entry *wire.Entry, m *Message) error {
 }
 
 // stagedOf gives the candidate that a commit entry stands for: the stored one for this device's own.
-func (c *Core) stagedOf(r *room, group *mls.Group, entry *wire.Entry, m *Message) (*mls.StagedCommit, error) {
+func (c *Core) stagedOf(r *room, group *mls.Group, entry *wire.Entry, m *Message, signed signedCommit) (*mls.StagedCommit, error) {
 	if r.pending != nil && r.pending.id == m.ID && c.own(m) {
 		submit := new(wire.Submit)
 		if err := submit.UnmarshalVT(r.pending.submit); err != nil || string(submit.Payload) != string(entry.Payload) {
@@ -248,7 +280,7 @@ func (c *Core) stagedOf(r *room, group *mls.Group, entry *wire.Entry, m *Message
 		}
 		return mls.LoadStagedCommit(group, r.pending.staged)
 	}
-	result, err := group.Process(entry.Payload)
+	result, err := group.Process(signed.message)
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +289,10 @@ func (c *Core) stagedOf(r *room, group *mls.Group, entry *wire.Entry, m *Message
 		return nil, errors.New("it is not what the server says it is")
 	}
 	if l := leafOf(staged.Sender()); l.device != m.Device || l.account != m.Account {
-		return nil, errors.New("it was made by another device than the server says")
+		return nil, errors.New("it was made by another device than the one that has sent it")
+	}
+	if signed.signed && signed.devices != devicesHash(staged) {
+		return nil, fmt.Errorf("%w: the server was told of other devices that come and go", errBroken)
 	}
 	return staged, nil
 }

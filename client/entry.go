@@ -185,12 +185,23 @@ func (c *Core) block(r *room, seq uint64) bool {
 	return true
 }
 
+// unasked reports whether chains are missing for an entry that were not asked for yet.
+func (c *Core) unasked(r *room, seq uint64) bool {
+	b := c.vol.blocked[r.id]
+	return len(c.missing) > 0 && (b.seq != seq || !covers(b.asked, c.missing))
+}
+
 // interpret gives what stands at an entry. An error means that the log cannot go on; whatever concerns the entry alone
 // is a gap.
 func (c *Core) interpret(r *room, entry *wire.Entry) (*Message, error) {
 	m := c.envelope(r, entry)
 	switch {
+	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_REJECT:
+		c.rejectEntry(r, entry, m)
+	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT:
+		return m, c.commitEntry(r, entry, m)
 	case c.keyless(r):
+		c.witness(r, entry, m)
 		c.passEntry(r, entry, m)
 	case r.kind == OpenToAll && entry.Kind == wire.EntryKind_ENTRY_KIND_OPEN:
 		c.openEntry(r, entry, m)
@@ -202,8 +213,6 @@ func (c *Core) interpret(r *room, entry *wire.Entry) (*Message, error) {
 		c.sealedEntry(r, entry, m)
 	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_PROPOSAL:
 		c.proposalEntry(r, entry, m)
-	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT:
-		return m, c.commitEntry(r, entry, m)
 	default:
 		m.gap(gapForeign)
 	}

@@ -16,14 +16,31 @@ func (c *Core) group(r *room) *mls.Group {
 	if r.group != nil || r.kind != Sealed || r.status != joined || r.rejoin != nil {
 		return r.group
 	}
-	prefix := keyGroup(r.id)
-	records := c.scan(ScanOptions{Prefix: prefix})
-	if c.err != nil {
+	group, err := c.loadGroup(r)
+	switch {
+	case c.err != nil:
 		return nil // nothing is known
-	}
-	if len(records) == 0 {
+	case err == nil && group == nil:
 		c.startRejoin(r, causeLost)
 		return nil
+	case err != nil:
+		c.cfg.log.Error("the keys of a room cannot be read", "room", r.id, "error", err)
+		c.startRejoin(r, causeDamaged)
+		return nil
+	}
+	r.group = group
+	if _, err := decodeRoster(c.get(keyRoster(r.id))); err != nil { // damaged, or of before rosters were kept
+		c.keepRoster(r)
+	}
+	return group
+}
+
+// loadGroup reads the room's group; nil where nothing is stored of one.
+func (c *Core) loadGroup(r *room) (*mls.Group, error) {
+	prefix := keyGroup(r.id)
+	records := c.scan(ScanOptions{Prefix: prefix})
+	if len(records) == 0 {
+		return nil, nil
 	}
 	var all iter.Seq2[string, []byte] = func(yield func(string, []byte) bool) {
 		for _, record := range records {
@@ -36,16 +53,7 @@ func (c *Core) group(r *room) *mls.Group {
 	if err == nil {
 		_, err = rosterOf(group.Extensions())
 	}
-	if err != nil {
-		c.cfg.log.Error("the keys of a room cannot be read", "room", r.id, "error", err)
-		c.startRejoin(r, causeDamaged)
-		return nil
-	}
-	r.group = group
-	if _, err := decodeRoster(c.get(keyRoster(r.id))); err != nil { // damaged, or of before rosters were kept
-		c.keepRoster(r)
-	}
-	return group
+	return group, err
 }
 
 // keepRoster stores what the members agree upon apart from the group, for when that is lost.
@@ -189,6 +197,9 @@ func (c *Core) judge(room ident.RoomID, commit *mls.CommitContext) error {
 		default:
 			judged.kinds = append(judged.kinds, proposal.Type())
 		}
+	}
+	if c.replaced != nil {
+		return authorizeReboot(roomState{before, leavesOf(commit.MembersBefore())}, judged, c.replaced)
 	}
 	return Authorize(roomState{before, leavesOf(commit.MembersBefore())}, judged)
 }

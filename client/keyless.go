@@ -27,6 +27,8 @@ func (c *Core) ailment(r *room) string {
 // remedy says what a person can do about a room's problem; empty where there is none.
 func (c *Core) remedy(r *room) string {
 	switch log := c.vol.logs[r.id]; {
+	case r.fault != nil && !r.fault.passed:
+		return c.waysPast(r)
 	case c.keyless(r) && log.listed && !log.joined:
 		return "the server says that this device was taken out of the room: ask its members, or leave the room"
 	case c.keyless(r):
@@ -41,6 +43,17 @@ func (c *Core) remedy(r *room) string {
 		return "ask those who are in the room, by another way, who has added this account"
 	}
 	return "nothing is lost, and each connection goes on from where this one stopped; if it stays so, ask who runs the server"
+}
+
+// waysPast says what becomes of a room whose last change this device cannot take.
+func (c *Core) waysPast(r *room) string {
+	culprit := Message{Account: r.fault.culprit.account, Device: r.fault.culprit.device}
+	c.name(&culprit)
+	if c.reboots(r) {
+		return "within a minute the room goes on, with what others could read or else without @" + culprit.From + "'s device " + culprit.DeviceName
+	}
+	return "the room goes on within a minute after an owner or admin is online, with what others could read or else without @" +
+		culprit.From + "'s device " + culprit.DeviceName
 }
 
 // waysBack says for whom a device waits that cannot follow a room.

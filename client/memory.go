@@ -91,6 +91,7 @@ func (c *Core) load() {
 		c.adopt(room)
 	}
 	c.loadRejoins()
+	c.loadFaults()
 	c.loadOutbox()
 	c.loadPending()
 	c.loadKnocks()
@@ -168,15 +169,7 @@ func (c *Core) adopt(r *room) {
 func (c *Core) flush() {
 	for _, id := range c.mem.order {
 		r := c.mem.rooms[id]
-		if r.group != nil {
-			delta := r.group.Delta()
-			for _, record := range delta.Puts {
-				c.put(keyGroup(id)+record.Key, record.Value)
-			}
-			for _, key := range delta.Deletes {
-				c.delete(keyGroup(id) + key)
-			}
-		}
+		c.saveGroup(r)
 		if r.dirty {
 			r.dirty = false
 			c.put(keyRoom(id), r.encode())
@@ -184,6 +177,20 @@ func (c *Core) flush() {
 		}
 	}
 	c.flushArchives()
+}
+
+// saveGroup writes what the step has changed in a room's group.
+func (c *Core) saveGroup(r *room) {
+	if r.group == nil {
+		return
+	}
+	delta := r.group.Delta()
+	for _, record := range delta.Puts {
+		c.put(keyGroup(r.id)+record.Key, record.Value)
+	}
+	for _, key := range delta.Deletes {
+		c.delete(keyGroup(r.id) + key)
+	}
 }
 
 // signOut forgets everything, and begins anew as a device that nobody has signed in on.

@@ -19,6 +19,8 @@ const (
 	rowProposal
 	// rowRequest is the proposal of a device that cannot follow the room to be let in anew.
 	rowRequest
+	// rowReject says that this device cannot take a commit.
+	rowReject
 )
 
 // rowState is how far an outbox row has come. Queued and failed rows have no payload; a sealed one has been, or may have
@@ -134,7 +136,12 @@ func (c *Core) queue(r *room, text string) *row {
 
 // propose puts a proposal on its way.
 func (c *Core) propose(r *room, kind rowKind, epoch uint64, payload []byte) {
-	w := &row{order: r.nextOrder, id: c.messageID(), kind: kind, at: c.now, state: rowSealed, epoch: epoch, payload: payload}
+	c.enqueue(r, &row{id: c.messageID(), kind: kind, epoch: epoch, payload: payload})
+}
+
+// enqueue puts what is ready to be said at the end of the outbox.
+func (c *Core) enqueue(r *room, w *row) {
+	w.order, w.at, w.state = r.nextOrder, c.now, rowSealed
 	r.nextOrder++
 	r.rows, r.dirty = append(r.rows, w), true
 	c.saveRow(r, w)
@@ -249,6 +256,8 @@ func (c *Core) submitRow(r *room, w *row) {
 	switch {
 	case r.kind == OpenToAll:
 		kind = wire.EntryKind_ENTRY_KIND_OPEN
+	case w.kind == rowReject:
+		kind = wire.EntryKind_ENTRY_KIND_REJECT
 	case w.kind != rowText:
 		kind = wire.EntryKind_ENTRY_KIND_PROPOSAL
 	}
@@ -270,8 +279,10 @@ func (c *Core) rowAcked(room ident.RoomID, id ident.MessageID, ack *wire.Ack) {
 		c.halt(r, "the server acknowledged another history than it showed")
 		return
 	}
-	c.grew(room, ack.Seq)
 	w := r.row(id)
+	if w == nil || w.kind != rowReject { // which is not handed back to a device that was locked out
+		c.grew(room, ack.Seq)
+	}
 	if w == nil || w.state != rowSealed {
 		return
 	}
@@ -357,6 +368,9 @@ func (c *Core) rowRefused(room ident.RoomID, id ident.MessageID, payload []byte,
 	case w.kind == rowRequest:
 		c.finishRow(r, id)
 		c.requestRefused(r, e)
+	case w.kind == rowReject:
+		c.finishRow(r, id)
+		c.rejectRefused(r)
 	case w.kind == rowProposal:
 		c.finishRow(r, id)
 		r.leaving, r.dirty = false, true

@@ -38,6 +38,7 @@ import (
 //	knock/<room>            the invite by which this device asks to be let in, and what was answered
 //	admission/<room>        a room that nobody has accepted, and who let this account in
 //	block/<account>         since when the account is blocked
+//	fault/<room>            the commit that this device cannot take
 //	key/<ref>               the private half of a key package
 const (
 	keyAccount    = "account"
@@ -62,6 +63,7 @@ const (
 	keyOutbox     = "outbox/"
 	keyPast       = "past/"
 	keyPending    = "pending/"
+	keyFaults     = "fault/"
 	keyInvites    = "invite/"
 	keyKnocks     = "knock/"
 	keyAdmissions = "admission/"
@@ -112,6 +114,8 @@ func keyOutboxRow(room ident.RoomID, order uint64) string {
 }
 
 func keyPastEpoch(room ident.RoomID) string { return keyPast + room.String() }
+
+func keyFault(room ident.RoomID) string { return keyFaults + room.String() }
 
 func keyPendingCommit(room ident.RoomID) string { return keyPending + room.String() }
 

@@ -101,10 +101,11 @@ func (c *Core) endRejoin(r *room) {
 	}
 	c.delete(keyPackagePrivate(r.rejoin.ref))
 	c.delete(keyRejoin(r.id))
+	c.endFault(r)
 	r.rejoin = nil
 	r.setProblem("")
 	for _, w := range slices.Clone(r.rows) {
-		if w.kind == rowRequest {
+		if w.kind == rowRequest || w.kind == rowReject {
 			c.finishRow(r, w.id)
 		}
 	}

@@ -48,6 +48,7 @@ type room struct {
 	heal       heal
 
 	group        *mls.Group
+	fault        *fault // only with rejoin
 	cachedRoster *roster
 	rows         []*row
 	pending      *pendingCommit

@@ -49,6 +49,8 @@ type step struct {
 	missing []ident.AccountID
 	// proposer is the device that has sent the proposal which is being processed, as the server says.
 	proposer leaf
+	// replaced is the fault that the commit being judged replaces; nil of other commits.
+	replaced *fault
 	err      error // the first failure of the store; it voids the step
 }
 

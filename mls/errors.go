@@ -93,6 +93,17 @@ func (e *GenerationError) Error() string {
 // Replayed tells whether the generation lies behind the sender's next one.
 func (e *GenerationError) Replayed() bool { return e.Generation < e.Next }
 
+// A CommitError is a commit that its sender has signed, in this group and epoch, and that cannot be taken all the same. A
+// commit that refers to a proposal which is not here is none: that can be the delivery's doing.
+type CommitError struct {
+	Sender Member
+	Err    error
+}
+
+func (e *CommitError) Error() string { return e.Err.Error() }
+
+func (e *CommitError) Unwrap() error { return e.Err }
+
 // invalid builds the error for a broken rule.
 func invalid(section, rule string) error {
 	return &ValidationError{Rule: rule, Section: section}

@@ -4,11 +4,21 @@ import "bytes"
 
 // receiveCommit validates another member's commit and derives the epoch that it begins (RFC 9420, Section 12.4.2).
 func (g *Group) receiveCommit(a *authenticatedContent) (*StagedCommit, error) {
-	by := a.content.sender
-	list, err := g.resolve(a.content.commit.proposals, by)
+	list, err := g.resolve(a.content.commit.proposals, a.content.sender)
 	if err != nil {
 		return nil, err
 	}
+	staged, err := g.stageReceived(a, list)
+	if by := a.content.sender; err != nil && by.kind == SenderMember {
+		m, _ := g.tree.member(LeafIndex(by.index))
+		err = &CommitError{m, err}
+	}
+	return staged, err
+}
+
+// stageReceived is receiveCommit for a commit of which all proposals are here.
+func (g *Group) stageReceived(a *authenticatedContent, list []listedProposal) (*StagedCommit, error) {
+	by := a.content.sender
 	tr, err := g.apply(list, by)
 	if err != nil {
 		return nil, err

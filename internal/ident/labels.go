@@ -25,6 +25,12 @@ const (
 	labelLogin = "snug login v1"
 	// labelOpenEntry signs an entry of an open room, with the device key.
 	labelOpenEntry = "snug open entry v1"
+	// labelCommit signs a commit of a sealed room, with the device key.
+	labelCommit = "snug commit v1"
+	// labelCommitDevices hashes the devices that a commit adds and removes.
+	labelCommitDevices = "snug commit devices v1"
+	// labelReject signs that a commit cannot be taken, with the device key.
+	labelReject = "snug reject v1"
 
 	// labelLog hashes a room id to the head of its empty log.
 	labelLog = "snug log v1"

@@ -166,7 +166,7 @@ func TestRenameDevice(t *testing.T) {
 	alice, who := h.joinPerson(t, "alice")
 	friend := h.join(t, "bob")
 	room := alice.room()
-	alice.acked(commit(room, 0, []*wire.DeviceRef{friend.ref()}, nil))
+	alice.acked(alice.commit(room, 0, []*wire.DeviceRef{friend.ref()}, nil))
 	rename := func(s ident.Statement) *wire.ClientFrame {
 		chain := who.chain.Clone()
 		if err := chain.Append(who.identity, s, h.clock.now()); err != nil {
@@ -239,7 +239,7 @@ func TestDevices(t *testing.T) {
 	first, who := h.joinPerson(t, "alice")
 	friend, stranger := h.join(t, "bob"), newKey(t)
 	room := first.room()
-	first.acked(commit(room, 0, []*wire.DeviceRef{friend.ref()}, nil))
+	first.acked(first.commit(room, 0, []*wire.DeviceRef{friend.ref()}, nil))
 	key := newKey(t)
 	second := h.connect(t, key)
 	second.ask(login("alice", who.authKey))
@@ -419,7 +419,7 @@ func TestWelcomeWaits(t *testing.T) {
 	alice, bob := h.join(t, "alice"), h.join(t, "bob")
 	room := alice.room()
 	bob.socket.NetConn().Close()
-	alice.acked(commit(room, 0, []*wire.DeviceRef{bob.ref()}, nil))
+	alice.acked(alice.commit(room, 0, []*wire.DeviceRef{bob.ref()}, nil))
 	welcome := func(f *wire.ServerFrame) bool { return bytes.Equal(f.GetWelcome().GetRoom(), room[:]) }
 	h.connect(t, bob.key).event("the welcome", welcome)
 	again := h.connect(t, bob.key)

@@ -127,6 +127,9 @@ func (n *session) abandon(cursors []*cursor) {
 // pull appends one frame of entries, if the cursor has any to read, and notes the
 // cursor again if there may be more. Only from flush.
 func (n *session) pull(ctx context.Context, c *cursor, b []byte) []byte {
+	if reboot := c.topic.reboot.Load(); reboot > c.checked {
+		c.unsure, c.checked = true, reboot
+	}
 	if c.unsure && !n.recheck(ctx, c) || c.after >= min(c.until, c.topic.known.Load()) {
 		return b
 	}

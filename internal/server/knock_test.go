@@ -72,9 +72,9 @@ func TestKnock(t *testing.T) {
 	alice.done(answerKnock(room, bob, "too late"))
 	bob.silent("an answer to nothing")
 	// Who was put out hears no more.
-	alice.acked(commit(room, 0, []*wire.DeviceRef{carol.ref()}, nil))
+	alice.acked(alice.commit(room, 0, []*wire.DeviceRef{carol.ref()}, nil))
 	carol.done(follow(room, 0))
-	alice.acked(commit(room, 1, nil, []*wire.DeviceRef{carol.ref()}))
+	alice.acked(alice.commit(room, 1, nil, []*wire.DeviceRef{carol.ref()}))
 	bob.done(knockRoom(room, "once more"))
 	alice.hearsKnock(room, bob, "once more", "")
 	carol.silent("who was put out")

@@ -22,8 +22,9 @@ type Submission struct {
 	PayloadHash ident.Hash
 	// At is the server's clock in ms. With Repeated it becomes that of the first time.
 	At int64
-	// Commit is set with COMMIT only.
+	// Commit is set with COMMIT only, Reject with REJECT only.
 	Commit *Commit
+	Reject *Replaced
 	// Done hears of the outcome: see LogStore. It must not block.
 	Done func(*Submission)
 
@@ -44,6 +45,15 @@ type Commit struct {
 	Welcome        []byte
 	// Hash is over the envelope as it came, to know it again.
 	Hash ident.Hash
+	// Replaces is the commit that a reboot replaces; nil for other commits.
+	Replaces *Replaced
+}
+
+// Replaced names a commit in a log that a device cannot take.
+type Replaced struct {
+	Seq uint64
+	// Head is the head after it.
+	Head ident.Hash
 }
 
 // Fetch names a stretch of a log: see wire.Fetch.
@@ -85,15 +95,18 @@ func (n *session) submit(id uint64, m *wire.Submit) error {
 	if err := checkSubmit(m); err != nil {
 		return err
 	}
-	if m.Kind == wire.EntryKind_ENTRY_KIND_COMMIT {
-		if s.Commit, err = envelope(m.Commit); err != nil {
-			return err
+	switch m.Kind {
+	case wire.EntryKind_ENTRY_KIND_COMMIT:
+		if s.Commit, err = envelope(m.Commit); err == nil {
+			err = verifyCommit(d.Key, s)
 		}
+	case wire.EntryKind_ENTRY_KIND_REJECT:
+		err = verifyReject(d.Key, s)
+	case wire.EntryKind_ENTRY_KIND_OPEN:
+		err = verifyOpen(d.Key, s)
 	}
-	if m.Kind == wire.EntryKind_ENTRY_KIND_OPEN {
-		if err := verifyOpen(d.Key, s); err != nil {
-			return err
-		}
+	if err != nil {
+		return err
 	}
 	s.PayloadHash = ident.PayloadHash(m.Payload)
 	n.reserve(s)
@@ -163,7 +176,7 @@ func verifyOpen(key ident.PublicKey, s *Submission) error {
 		return badRequest("an open room's entry holds an OpenPayload")
 	}
 	if ident.VerifyOpen(key, s.Room, s.ID, open.Content, open.Signature) != nil {
-		return Refuse(wire.ErrorCode_ERROR_CODE_FORBIDDEN, "the entry's signature does not verify")
+		return errUnsigned
 	}
 	return nil
 }

@@ -24,7 +24,7 @@ func TestConversation(t *testing.T) {
 	h := open(t)
 	alice, bob := h.join(t, "alice"), h.join(t, "bob")
 	room := alice.room()
-	ack := alice.acked(commit(room, 0, []*wire.DeviceRef{bob.ref()}, nil))
+	ack := alice.acked(alice.commit(room, 0, []*wire.DeviceRef{bob.ref()}, nil))
 	if ack.Seq != 1 {
 		t.Fatalf("first entry has seq %d, want 1", ack.Seq)
 	}

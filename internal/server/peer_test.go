@@ -399,15 +399,53 @@ func submit(m *wire.Submit) *wire.ClientFrame {
 	return &wire.ClientFrame{Body: &wire.ClientFrame_Submit{Submit: m}}
 }
 
-func commit(room ident.RoomID, epoch uint64, added, removed []*wire.DeviceRef) *wire.ClientFrame {
+// commit is a commit as the peer's device signs it.
+func (p *peer) commit(room ident.RoomID, epoch uint64, added, removed []*wire.DeviceRef) *wire.ClientFrame {
+	return p.committing(room, epoch, []byte("commit"), &wire.CommitEnvelope{Added: added, Removed: removed, Welcome: []byte("welcome")}, nil)
+}
+
+// committing is commit for any MLS message; replaced, where not nil, is the ack of a commit that it replaces.
+func (p *peer) committing(room ident.RoomID, epoch uint64, message []byte, envelope *wire.CommitEnvelope, replaced *wire.Ack) *wire.ClientFrame {
 	f := sealed(room, epoch, "commit")
 	m := f.GetSubmit()
-	m.Kind = wire.EntryKind_ENTRY_KIND_COMMIT
-	m.Commit = &wire.CommitEnvelope{Added: added, Removed: removed}
-	if len(added) > 0 {
-		m.Commit.Welcome = []byte("welcome")
+	m.Kind, m.Commit = wire.EntryKind_ENTRY_KIND_COMMIT, envelope
+	signed := &ident.Commit{Room: room, Message: ident.MessageID(m.Id), Epoch: epoch, Payload: ident.PayloadHash(message),
+		Devices: ident.DevicesHash(named(envelope.Added), named(envelope.Removed))}
+	payload := &wire.CommitPayload{Commit: message, Devices: signed.Devices[:]}
+	if replaced != nil {
+		signed.Replaces, signed.ReplacedHead = replaced.Seq, ident.Hash(replaced.Head)
+		payload.Replaces, payload.ReplacedHead = replaced.Seq, replaced.Head
 	}
+	payload.Signature = ident.SignCommit(p.key, signed)
+	m.Payload = marshal(payload)
 	return f
+}
+
+// reject says that the peer's device cannot take a commit.
+func (p *peer) reject(room ident.RoomID, c *wire.Ack) *wire.ClientFrame {
+	f := sealed(room, 0, "reject")
+	m := f.GetSubmit()
+	m.Kind = wire.EntryKind_ENTRY_KIND_REJECT
+	payload := &wire.RejectPayload{Seq: c.Seq, Head: c.Head, Reason: wire.RejectReason_REJECT_REASON_BROKEN}
+	payload.Signature = ident.SignReject(p.key, &ident.Reject{Room: room, Message: ident.MessageID(m.Id), Seq: c.Seq,
+		Head: ident.Hash(c.Head), Reason: uint8(payload.Reason)})
+	m.Payload = marshal(payload)
+	return f
+}
+
+func marshal(m interface{ MarshalVT() ([]byte, error) }) []byte {
+	b, err := m.MarshalVT()
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+func named(list []*wire.DeviceRef) (c []ident.Credential) {
+	for _, ref := range list {
+		c = append(c, ident.Credential{Account: ident.AccountID(ref.Account), Device: ident.DeviceID(ref.Device)})
+	}
+	return c
 }
 
 // acked fails unless a submit is acked.

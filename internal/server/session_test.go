@@ -113,12 +113,11 @@ func TestOversize(t *testing.T) {
 	room := alice.room()
 	refusedWith(t, tooLarge, alice.ask(sealed(room, 0, strings.Repeat("x", wire.MaxPayload+1))))
 	alice.acked(sealed(room, 0, strings.Repeat("x", wire.MaxPayload)))
-	largest := commit(room, 0, nil, nil)
-	largest.GetSubmit().Payload = bytes.Repeat([]byte("c"), wire.MaxCommit)
+	message := bytes.Repeat([]byte("c"), wire.MaxCommit-len(alice.commit(room, 0, nil, nil).GetSubmit().Payload))
+	largest := alice.committing(room, 0, message, new(wire.CommitEnvelope), nil)
 	alice.acked(largest)
-	largest = commit(room, 1, nil, nil)
-	largest.GetSubmit().Payload = bytes.Repeat([]byte("c"), wire.MaxCommit+1)
-	alice.refused(tooLarge, largest)
+	message = append(message, make([]byte, wire.MaxCommit+1-len(largest.GetSubmit().Payload))...)
+	alice.refused(tooLarge, alice.committing(room, 1, message, new(wire.CommitEnvelope), nil))
 	_ = big(alice, wire.MaxFrame+1)
 	alice.end()
 }
@@ -147,7 +146,7 @@ func TestStrangers(t *testing.T) {
 	h := open(t)
 	alice, bob := h.join(t, "alice"), h.join(t, "bob")
 	room := alice.room()
-	alice.acked(commit(room, 0, []*wire.DeviceRef{bob.ref()}, nil))
+	alice.acked(alice.commit(room, 0, []*wire.DeviceRef{bob.ref()}, nil))
 	unknown := h.connect(t, newKey(t))
 	al := h.join(t, "ali")
 	nowhere, err := ident.NewRoomID(ident.Random())
@@ -159,7 +158,7 @@ func TestStrangers(t *testing.T) {
 			func() *wire.ClientFrame { return fetch(id, 0) },
 			func() *wire.ClientFrame { return follow(id, 0) },
 			func() *wire.ClientFrame { return sealed(id, 1, "x") },
-			func() *wire.ClientFrame { return commit(id, 1, nil, nil) },
+			func() *wire.ClientFrame { return al.commit(id, 1, nil, nil) },
 			func() *wire.ClientFrame {
 				return &wire.ClientFrame{Body: &wire.ClientFrame_ListMembers{ListMembers: &wire.ListMembers{Room: id[:]}}}
 			},
@@ -204,7 +203,7 @@ func TestRemovedFollower(t *testing.T) {
 	h := open(t)
 	alice, bob := h.join(t, "alice"), h.join(t, "bob")
 	room := alice.room()
-	alice.acked(commit(room, 0, []*wire.DeviceRef{bob.ref()}, nil))
+	alice.acked(alice.commit(room, 0, []*wire.DeviceRef{bob.ref()}, nil))
 	bob.ask(follow(room, 0))
 	bob.entries(room, 1)
 	// Pipelined, so that they land together and the tail has them all.
@@ -212,7 +211,7 @@ func TestRemovedFollower(t *testing.T) {
 	for i := range 50 {
 		alice.send(sealed(room, 1, fmt.Sprint(i)))
 	}
-	alice.send(commit(room, 1, nil, []*wire.DeviceRef{bob.ref()}))
+	alice.send(alice.commit(room, 1, nil, []*wire.DeviceRef{bob.ref()}))
 	for i := range 50 {
 		last = alice.send(sealed(room, 2, fmt.Sprint(i)))
 	}
@@ -274,7 +273,7 @@ func TestSlowReader(t *testing.T) {
 	h := open(t)
 	alice, slow := h.join(t, "alice"), h.join(t, "slow")
 	room := alice.room()
-	alice.acked(commit(room, 0, []*wire.DeviceRef{slow.ref()}, nil))
+	alice.acked(alice.commit(room, 0, []*wire.DeviceRef{slow.ref()}, nil))
 	slow.ask(follow(room, 1))
 	paused := make(chan struct{})
 	slow.paused.Store(&paused)

@@ -144,6 +144,22 @@ type LogStore interface {
 	// removed are in it and not the sender (BAD_REQUEST). A sameness is found even
 	// where a later check would refuse by now, and after the device was removed.
 	//
+	// A commit can be replaced while no other account than its own has committed since;
+	// commits that replace one (reboots) do not count, and can be replaced themselves.
+	// For a reject and a reboot the room's members count as they were before the commit
+	// in question: a device that was in the room then may send it, but not the one that
+	// made that commit; nor, where other accounts were there, one of the same account; nor,
+	// where two more were there, one of the account whose commit that commit replaces; nor
+	// one of an account of whose reboots one was replaced since (FORBIDDEN). CONFLICT where the commit cannot be
+	// replaced or its head is another; for a reject also where the device has sent one
+	// for it, for a reboot where it has not. A reject's epoch is 0. A reboot's epoch is
+	// that of the room before the commit (EPOCH); it adds nobody, and removes the
+	// commit's device, if it was in, and no device of other accounts (BAD_REQUEST).
+	//
+	// A reboot undoes what the commit and those after it did to epoch and members, and
+	// deletes their welcomes, before it does what any commit does. Whom they added
+	// reads up to and including it.
+	//
 	// A commit makes the epoch grow by one, gives devices added access from its seq
 	// on, lets those removed read up to and including it, and keeps the welcome for
 	// each device added, all in one with the entry.

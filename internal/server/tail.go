@@ -12,6 +12,8 @@ import (
 type topic struct {
 	// known is the highest seq that we know to be durable.
 	known atomic.Uint64
+	// reboot is the seq of the last reboot that has come by: whom it let in again may read on.
+	reboot atomic.Uint64
 
 	mu        sync.Mutex
 	followers map[*cursor]bool
@@ -63,6 +65,9 @@ func (t *topic) append(s *Submission, all *tails) {
 		t.first++
 	}
 	t.mu.Unlock()
+	if s.Commit != nil && s.Commit.Replaces != nil {
+		t.reboot.Store(s.Seq)
+	}
 	t.raise(s.Seq)
 }
 

@@ -57,7 +57,7 @@ func (m *Model) LetIn(room ident.RoomID, handle string) {
 func (m *Model) Forge(room ident.RoomID, account ident.AccountID, device ident.DeviceID, kind wire.EntryKind, payload []byte) {
 	r := m.room(room[:])
 	s := &Session{model: m, account: m.accountByID(account[:]), device: device}
-	s.append(r, &wire.Submit{Kind: kind, Id: fmt.Appendf(nil, "forged entry %03d", r.seq())[:16], Epoch: r.epoch, Payload: payload})
+	s.append(r, &wire.Submit{Kind: kind, Id: fmt.Appendf(nil, "forged entry %03d", r.seq())[:16], Epoch: r.epoch, Payload: payload}, nil)
 	m.deliver()
 }
 

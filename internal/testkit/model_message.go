@@ -23,20 +23,33 @@ func (s *Session) submit(m *wire.Submit) *wire.ServerFrame {
 		}
 		return &wire.ServerFrame{Body: &wire.ServerFrame_Ack{Ack: known.ack}}
 	}
-	if r.member(s).until > 0 {
+	replaced, refusal, replaces := s.replacing(r, m)
+	if refusal != nil && replaces {
+		return refusal
+	}
+	if !replaces && r.member(s).until > 0 {
 		return fault(wire.ErrorCode_ERROR_CODE_FORBIDDEN, "you are no longer in this room")
 	}
-	if r.kind == wire.RoomKind_ROOM_KIND_SEALED && m.Epoch != r.epoch {
+	if r.kind == wire.RoomKind_ROOM_KIND_SEALED && !replaces && m.Epoch != r.epoch {
 		return &wire.ServerFrame{Body: &wire.ServerFrame_Error{Error: &wire.Error{Code: wire.ErrorCode_ERROR_CODE_EPOCH,
 			Message: "the room has moved on", Epoch: r.epoch, Seq: r.seq()}}}
 	}
-	ack := s.append(r, m)
+	ack := s.append(r, m, replaced)
 	r.acks[key] = &modelAck{b, ack}
 	return &wire.ServerFrame{Body: &wire.ServerFrame_Ack{Ack: ack}}
 }
 
-// append adds an entry to the log, with what its commit does to the members.
-func (s *Session) append(r *modelRoom, m *wire.Submit) *wire.Ack {
+// append adds an entry to the log, with what its commit does to the members, and with what a reboot undoes.
+func (s *Session) append(r *modelRoom, m *wire.Submit, replaced *modelTurn) *wire.Ack {
+	switch {
+	case m.Kind == wire.EntryKind_ENTRY_KIND_REJECT:
+		replaced.rejected = append(replaced.rejected, s.device)
+	case m.Kind == wire.EntryKind_ENTRY_KIND_COMMIT:
+		r.begins(s, replaced)
+		if replaced != nil {
+			r.undo(replaced, r.seq()+1)
+		}
+	}
 	at := s.model.Now().UnixMilli()
 	head := ident.NextHead(r.head(), ident.LogEntry{Room: r.id, Seq: r.seq() + 1, Kind: uint8(m.Kind), Sender: s.device,
 		Message: ident.MessageID(m.Id), Epoch: m.Epoch, UnixMilli: uint64(at), Payload: ident.PayloadHash(m.Payload)})

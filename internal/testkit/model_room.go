@@ -19,6 +19,7 @@ type modelRoom struct {
 	entries []*wire.Entry
 	members []*modelMember
 	acks    map[string]*modelAck
+	turns   []*modelTurn
 }
 
 // modelMember is a device of a sealed room, or an account of an open one.

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"errors"
+	"maps"
 	"math/rand/v2"
 	"slices"
 
@@ -23,6 +24,17 @@ type model struct {
 	entries []*server.Submission
 	in      map[ident.DeviceID]uint64 // since
 	out     map[ident.DeviceID][2]uint64
+	// run is how the room was before each of the commits that can be replaced.
+	run []*modelBefore
+}
+
+type modelBefore struct {
+	commit   *server.Submission
+	epoch    uint64
+	in       map[ident.DeviceID]uint64
+	rejected map[ident.DeviceID]bool
+	target   ident.DeviceID // whose commit a reboot replaces
+	undone   bool
 }
 
 // testModel makes random operations and compares with a model.
@@ -66,6 +78,17 @@ func (f *fixture) step(r *rand.Rand, m *model, room ident.RoomID, devices []serv
 			}
 		}
 		s = f.commit(room, by, epoch, added, removed)
+	case r.IntN(2) == 0 && len(m.run) > 0:
+		before := m.run[r.IntN(len(m.run))]
+		s = f.reject(room, by, before.commit)
+		if r.IntN(2) == 0 {
+			maker := server.Device{ID: before.commit.Device, Account: before.commit.Account}
+			s = f.reboot(room, by, before.commit, maker)
+			if _, in := before.in[maker.ID]; !in {
+				s = f.reboot(room, by, before.commit)
+			}
+			s.Epoch = before.epoch
+		}
 	default:
 		s = f.entry(room, by, sealedEntry, epoch, "x")
 	}
@@ -86,6 +109,8 @@ func (m *model) apply(s *server.Submission) wire.ErrorCode {
 	switch {
 	case !in && !out:
 		return notFound
+	case s.Reject != nil || s.Commit != nil && s.Commit.Replaces != nil:
+		return m.replace(s)
 	case !in:
 		return forbidden
 	case s.Epoch != m.epoch:
@@ -98,8 +123,52 @@ func (m *model) apply(s *server.Submission) wire.ErrorCode {
 	return 0
 }
 
+// replace is apply for rejects and reboots.
+func (m *model) replace(s *server.Submission) wire.ErrorCode {
+	which := s.Reject
+	if which == nil {
+		which = s.Commit.Replaces
+	}
+	at := slices.IndexFunc(m.run, func(b *modelBefore) bool { return b.commit.Seq == which.Seq })
+	if at < 0 {
+		return conflict
+	}
+	before := m.run[at]
+	_, in := before.in[s.Device]
+	barred := slices.ContainsFunc(m.run, func(b *modelBefore) bool { return !b.target.IsZero() && b.undone && b.commit.Device == s.Device })
+	switch {
+	case !in || before.commit.Device == s.Device || before.target == s.Device && len(before.in) > 2 || barred:
+		return forbidden
+	case before.rejected[s.Device] == (s.Reject != nil):
+		return conflict
+	case s.Reject != nil:
+		before.rejected[s.Device] = true
+		m.entries = append(m.entries, s)
+		return 0
+	}
+	seq := uint64(len(m.entries) + 1)
+	for d, since := range m.in {
+		if _, was := before.in[d]; !was {
+			m.out[d] = [2]uint64{since, seq}
+		}
+	}
+	now, run := &modelBefore{commit: s, epoch: m.epoch, in: m.in, rejected: map[ident.DeviceID]bool{}, target: before.commit.Device}, m.run
+	for _, b := range run[at:] {
+		b.undone = true
+	}
+	m.in, m.epoch = maps.Clone(before.in), before.epoch
+	for d := range m.in {
+		delete(m.out, d)
+	}
+	m.commit(s)
+	m.run = append(run, now)
+	m.entries = append(m.entries, s)
+	return 0
+}
+
 func (m *model) commit(s *server.Submission) bool {
 	seq := uint64(len(m.entries) + 1)
+	before := &modelBefore{commit: s, epoch: m.epoch, in: maps.Clone(m.in), rejected: map[ident.DeviceID]bool{}}
 	leaving := make(map[ident.DeviceID]bool)
 	for _, d := range s.Commit.Removed {
 		if _, in := m.in[d.Device]; !in || d.Device == s.Device {
@@ -121,6 +190,10 @@ func (m *model) commit(s *server.Submission) bool {
 		delete(m.out, d.Device)
 	}
 	m.epoch++
+	if slices.ContainsFunc(m.run, func(b *modelBefore) bool { return b.commit.Device != s.Device }) {
+		m.run = nil
+	}
+	m.run = append(m.run, before)
 	return true
 }
 

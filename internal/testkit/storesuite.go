@@ -31,6 +31,7 @@ const (
 	commitEntry   = wire.EntryKind_ENTRY_KIND_COMMIT
 	proposalEntry = wire.EntryKind_ENTRY_KIND_PROPOSAL
 	openEntry     = wire.EntryKind_ENTRY_KIND_OPEN
+	rejectEntry   = wire.EntryKind_ENTRY_KIND_REJECT
 )
 
 // StoreSuite runs the contract of server.Store. open gives an empty store each
@@ -54,6 +55,11 @@ func StoreSuite(t *testing.T, open func(t *testing.T) server.Store, reopen func(
 		{"epoch race", testEpochRace},
 		{"envelopes", testEnvelopes},
 		{"boundaries of a removed device", testRemoved},
+		{"replaced commits", testReplacing},
+		{"commits that stay", testIrreplaceable},
+		{"replaced reboots", testReplacedReboot},
+		{"reboots from outside", testRebootFromOutside},
+		{"second reboots", testSecondReboot},
 		{"strangers", testStrangers},
 		{"welcomes", testWelcomes},
 		{"fetch", testFetch},
@@ -218,7 +224,7 @@ func (f *fixture) appended(s *server.Submission) *server.Submission {
 func again(s *server.Submission) *server.Submission {
 	return &server.Submission{
 		Room: s.Room, Device: s.Device, Account: s.Account, ID: s.ID, Kind: s.Kind, Epoch: s.Epoch, Payload: s.Payload,
-		PayloadHash: s.PayloadHash, At: s.At + 1, Commit: s.Commit,
+		PayloadHash: s.PayloadHash, At: s.At + 1, Commit: s.Commit, Reject: s.Reject,
 	}
 }
 

@@ -19,12 +19,15 @@ const (
 	EntryKind_ENTRY_KIND_UNSPECIFIED EntryKind = 0
 	// Sealed rooms: an MLS PrivateMessage with application data, of the room's current epoch.
 	EntryKind_ENTRY_KIND_SEALED EntryKind = 1
-	// Sealed rooms: an MLS commit; accepted where Submit.epoch is the room's epoch, which then grows by one.
+	// Sealed rooms: a CommitPayload; accepted where Submit.epoch is the room's epoch, which then grows by one, or where it
+	// replaces a commit.
 	EntryKind_ENTRY_KIND_COMMIT EntryKind = 2
 	// Sealed rooms: an MLS proposal, of the room's current epoch.
 	EntryKind_ENTRY_KIND_PROPOSAL EntryKind = 3
 	// Open rooms: an OpenPayload.
 	EntryKind_ENTRY_KIND_OPEN EntryKind = 4
+	// Sealed rooms: a RejectPayload; Submit.epoch is 0.
+	EntryKind_ENTRY_KIND_REJECT EntryKind = 5
 )
 
 // Enum value maps for EntryKind.
@@ -35,6 +38,7 @@ var (
 		2: "ENTRY_KIND_COMMIT",
 		3: "ENTRY_KIND_PROPOSAL",
 		4: "ENTRY_KIND_OPEN",
+		5: "ENTRY_KIND_REJECT",
 	}
 	EntryKind_value = map[string]int32{
 		"ENTRY_KIND_UNSPECIFIED": 0,
@@ -42,6 +46,7 @@ var (
 		"ENTRY_KIND_COMMIT":      2,
 		"ENTRY_KIND_PROPOSAL":    3,
 		"ENTRY_KIND_OPEN":        4,
+		"ENTRY_KIND_REJECT":      5,
 	}
 )
 
@@ -53,6 +58,45 @@ func (x EntryKind) Enum() *EntryKind {
 
 func (x EntryKind) String() string {
 	name, valid := EntryKind_name[int32(x)]
+	if valid {
+		return name
+	}
+	return strconv.Itoa(int(x))
+}
+
+// RejectReason says what was wrong with a commit.
+type RejectReason int32
+
+const (
+	RejectReason_REJECT_REASON_UNSPECIFIED RejectReason = 0
+	// It is its sender's, and it is malformed or breaks a rule.
+	RejectReason_REJECT_REASON_BROKEN RejectReason = 1
+	// It cannot be read, or not be checked: whose fault that is cannot be told.
+	RejectReason_REJECT_REASON_UNREADABLE RejectReason = 2
+)
+
+// Enum value maps for RejectReason.
+var (
+	RejectReason_name = map[int32]string{
+		0: "REJECT_REASON_UNSPECIFIED",
+		1: "REJECT_REASON_BROKEN",
+		2: "REJECT_REASON_UNREADABLE",
+	}
+	RejectReason_value = map[string]int32{
+		"REJECT_REASON_UNSPECIFIED": 0,
+		"REJECT_REASON_BROKEN":      1,
+		"REJECT_REASON_UNREADABLE":  2,
+	}
+)
+
+func (x RejectReason) Enum() *RejectReason {
+	p := new(RejectReason)
+	*p = x
+	return p
+}
+
+func (x RejectReason) String() string {
+	name, valid := RejectReason_name[int32(x)]
 	if valid {
 		return name
 	}
@@ -304,6 +348,107 @@ func (x *Entry) GetPayload() []byte {
 func (x *Entry) GetHead() []byte {
 	if x != nil {
 		return x.Head
+	}
+	return nil
+}
+
+// CommitPayload is what a commit's entry holds.
+type CommitPayload struct {
+	unknownFields []byte
+	// The MLS commit.
+	Commit []byte `protobuf:"bytes,1,opt,name=commit,proto3" json:"commit,omitempty"`
+	// The hash of the envelope's devices (docs/protocol.md, "Commits and rejects").
+	Devices []byte `protobuf:"bytes,2,opt,name=devices,proto3" json:"devices,omitempty"`
+	// A reboot replaces the commit at this seq, with everything since; 0 for all other commits.
+	Replaces uint64 `protobuf:"varint,3,opt,name=replaces,proto3" json:"replaces,omitempty"`
+	// The head after the commit that is replaced; empty where there is none.
+	ReplacedHead []byte `protobuf:"bytes,4,opt,name=replaced_head,json=replacedHead,proto3" json:"replacedHead,omitempty"`
+	// Ed25519 by the sender's device over all of it, room, id and epoch.
+	Signature []byte `protobuf:"bytes,5,opt,name=signature,proto3" json:"signature,omitempty"`
+}
+
+func (x *CommitPayload) Reset() {
+	*x = CommitPayload{}
+}
+
+func (*CommitPayload) ProtoMessage() {}
+
+func (x *CommitPayload) GetCommit() []byte {
+	if x != nil {
+		return x.Commit
+	}
+	return nil
+}
+
+func (x *CommitPayload) GetDevices() []byte {
+	if x != nil {
+		return x.Devices
+	}
+	return nil
+}
+
+func (x *CommitPayload) GetReplaces() uint64 {
+	if x != nil {
+		return x.Replaces
+	}
+	return 0
+}
+
+func (x *CommitPayload) GetReplacedHead() []byte {
+	if x != nil {
+		return x.ReplacedHead
+	}
+	return nil
+}
+
+func (x *CommitPayload) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// RejectPayload says that the sender's device cannot take a commit.
+type RejectPayload struct {
+	unknownFields []byte
+	// The commit's seq, and the head after it.
+	Seq    uint64       `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	Head   []byte       `protobuf:"bytes,2,opt,name=head,proto3" json:"head,omitempty"`
+	Reason RejectReason `protobuf:"varint,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Ed25519 by the sender's device over all of it, room and id.
+	Signature []byte `protobuf:"bytes,4,opt,name=signature,proto3" json:"signature,omitempty"`
+}
+
+func (x *RejectPayload) Reset() {
+	*x = RejectPayload{}
+}
+
+func (*RejectPayload) ProtoMessage() {}
+
+func (x *RejectPayload) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *RejectPayload) GetHead() []byte {
+	if x != nil {
+		return x.Head
+	}
+	return nil
+}
+
+func (x *RejectPayload) GetReason() RejectReason {
+	if x != nil {
+		return x.Reason
+	}
+	return RejectReason_REJECT_REASON_UNSPECIFIED
+}
+
+func (x *RejectPayload) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
 	}
 	return nil
 }
@@ -833,6 +978,65 @@ func (this *Entry) EqualVT(that *Entry) bool {
 
 func (this *Entry) EqualMessageVT(thatMsg any) bool {
 	that, ok := thatMsg.(*Entry)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *CommitPayload) EqualVT(that *CommitPayload) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if string(this.Commit) != string(that.Commit) {
+		return false
+	}
+	if string(this.Devices) != string(that.Devices) {
+		return false
+	}
+	if this.Replaces != that.Replaces {
+		return false
+	}
+	if string(this.ReplacedHead) != string(that.ReplacedHead) {
+		return false
+	}
+	if string(this.Signature) != string(that.Signature) {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *CommitPayload) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*CommitPayload)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *RejectPayload) EqualVT(that *RejectPayload) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.Seq != that.Seq {
+		return false
+	}
+	if string(this.Head) != string(that.Head) {
+		return false
+	}
+	if this.Reason != that.Reason {
+		return false
+	}
+	if string(this.Signature) != string(that.Signature) {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *RejectPayload) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*RejectPayload)
 	if !ok {
 		return false
 	}
@@ -1446,6 +1650,129 @@ func (m *Entry) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Kind))
 		i--
 		dAtA[i] = 0x10
+	}
+	if m.Seq != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Seq))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *CommitPayload) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *CommitPayload) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *CommitPayload) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Signature) > 0 {
+		i -= len(m.Signature)
+		copy(dAtA[i:], m.Signature)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Signature)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if len(m.ReplacedHead) > 0 {
+		i -= len(m.ReplacedHead)
+		copy(dAtA[i:], m.ReplacedHead)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.ReplacedHead)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Replaces != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Replaces))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Devices) > 0 {
+		i -= len(m.Devices)
+		copy(dAtA[i:], m.Devices)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Devices)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Commit) > 0 {
+		i -= len(m.Commit)
+		copy(dAtA[i:], m.Commit)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Commit)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *RejectPayload) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RejectPayload) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *RejectPayload) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Signature) > 0 {
+		i -= len(m.Signature)
+		copy(dAtA[i:], m.Signature)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Signature)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Reason != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Reason))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Head) > 0 {
+		i -= len(m.Head)
+		copy(dAtA[i:], m.Head)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Head)))
+		i--
+		dAtA[i] = 0x12
 	}
 	if m.Seq != 0 {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Seq))
@@ -2103,6 +2430,59 @@ func (m *Entry) SizeVT() (n int) {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
 	l = len(m.Head)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *CommitPayload) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Commit)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Devices)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Replaces != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Replaces))
+	}
+	l = len(m.ReplacedHead)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Signature)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *RejectPayload) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Seq != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Seq))
+	}
+	l = len(m.Head)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.Reason != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Reason))
+	}
+	l = len(m.Signature)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
@@ -2970,6 +3350,275 @@ func (m *Entry) UnmarshalVT(dAtA []byte) error {
 			m.Head = append(m.Head[:0], dAtA[iNdEx:postIndex]...)
 			if m.Head == nil {
 				m.Head = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *CommitPayload) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: CommitPayload: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: CommitPayload: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Commit", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Commit = append(m.Commit[:0], dAtA[iNdEx:postIndex]...)
+			if m.Commit == nil {
+				m.Commit = []byte{}
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Devices", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Devices = append(m.Devices[:0], dAtA[iNdEx:postIndex]...)
+			if m.Devices == nil {
+				m.Devices = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Replaces", wireType)
+			}
+			m.Replaces = 0
+			m.Replaces, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReplacedHead", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ReplacedHead = append(m.ReplacedHead[:0], dAtA[iNdEx:postIndex]...)
+			if m.ReplacedHead == nil {
+				m.ReplacedHead = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signature", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signature = append(m.Signature[:0], dAtA[iNdEx:postIndex]...)
+			if m.Signature == nil {
+				m.Signature = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RejectPayload) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RejectPayload: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RejectPayload: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seq", wireType)
+			}
+			m.Seq = 0
+			m.Seq, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Head", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Head = append(m.Head[:0], dAtA[iNdEx:postIndex]...)
+			if m.Head == nil {
+				m.Head = []byte{}
+			}
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			m.Reason = 0
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			m.Reason = RejectReason(_v)
+			if err != nil {
+				return err
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signature", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signature = append(m.Signature[:0], dAtA[iNdEx:postIndex]...)
+			if m.Signature == nil {
+				m.Signature = []byte{}
 			}
 			iNdEx = postIndex
 		default:

@@ -46,6 +46,21 @@ func envelopeRefusal(message string) *server.Refusal {
 // applyCommit carries out the envelope of a commit that is in the log already, in
 // the same transaction.
 func (w *writer) applyCommit(r *room, sender *device, s *server.Submission) error {
+	var undone *replaceable
+	if s.Commit.Replaces != nil {
+		var err error
+		if undone, err = w.replaceable(r, s.Commit.Replaces); err != nil {
+			return err
+		}
+	}
+	if err := w.remember(r, sender, s, undone); err != nil {
+		return err
+	}
+	if undone != nil {
+		if err := w.undo(r, undone, s.Seq); err != nil {
+			return err
+		}
+	}
 	r.epoch++
 	if err := run(w.conn, "UPDATE room SET epoch = ? WHERE row = ?", nil, r.epoch, r.row); err != nil {
 		return err

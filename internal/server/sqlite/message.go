@@ -46,15 +46,17 @@ func (w *writer) judge(r *room, d *device, s *server.Submission) (*server.Refusa
 	switch {
 	case r == nil || d == nil || !r.knows(d):
 		return server.ErrRoomNotFound, nil
-	case d.revoked || !r.has(d):
+	case d.revoked || replaces(s) == nil && !r.has(d):
 		return errNotIn, nil
 	case !r.takes(s):
 		return errKind, nil
+	case r.seq >= maxSeq:
+		return errRoomFull, nil
+	case replaces(s) != nil:
+		return w.judgeReplacing(r, d, s)
 	case r.kind == wire.RoomKind_ROOM_KIND_SEALED && s.Epoch != r.epoch:
 		return &server.Refusal{Code: wire.ErrorCode_ERROR_CODE_EPOCH, Message: "the room has moved on to another epoch",
 			Hint: "catch up and seal again", Epoch: r.epoch, Seq: r.seq}, nil
-	case r.seq >= maxSeq:
-		return errRoomFull, nil
 	case s.Commit != nil:
 		return w.judgeCommit(r, d, s.Commit)
 	}
@@ -71,7 +73,12 @@ var (
 
 // takes reports whether the entry's kind belongs in the room.
 func (r *room) takes(s *server.Submission) bool {
+	if s.Reject != nil != (s.Kind == wire.EntryKind_ENTRY_KIND_REJECT) {
+		return false
+	}
 	switch s.Kind {
+	case wire.EntryKind_ENTRY_KIND_REJECT:
+		return r.kind == wire.RoomKind_ROOM_KIND_SEALED && s.Commit == nil && s.Epoch == 0
 	case wire.EntryKind_ENTRY_KIND_SEALED, wire.EntryKind_ENTRY_KIND_PROPOSAL:
 		return r.kind == wire.RoomKind_ROOM_KIND_SEALED && s.Commit == nil
 	case wire.EntryKind_ENTRY_KIND_COMMIT:
@@ -98,6 +105,9 @@ func (w *writer) appendEntry(r *room, d *device, s *server.Submission) error {
 	s.Seq, s.Head, s.Err, s.Repeated = seq, head, nil, false
 	r.seq, r.head = seq, head
 	w.dirty += 2 + len(s.Payload)/4096
+	if s.Reject != nil {
+		return run(w.conn, "INSERT INTO reject (place, device) VALUES (?, ?)", nil, place(r.row, s.Reject.Seq), d.row)
+	}
 	if s.Commit != nil {
 		return w.applyCommit(r, d, s)
 	}

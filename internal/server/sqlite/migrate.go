@@ -15,8 +15,7 @@ import (
 //go:embed schema.sql
 var schema string
 
-// migrationFiles has migrations/0001.sql, which brings version 1 to 2, and so on;
-// none yet, but for the file that says so.
+// migrationFiles has migrations/0001.sql, which brings version 1 to 2, and so on.
 //
 //go:embed migrations
 var migrationFiles embed.FS

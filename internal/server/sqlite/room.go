@@ -20,6 +20,7 @@ type room struct {
 	epoch    uint64
 	seq      uint64
 	head     ident.Hash
+	last     int64            // account of the commits that can be replaced; 0 where none can, or mixed
 	direct   [2]int64         // accounts of a 1:1 room, else 0
 	members  map[int64]member // sealed: by device row, those removed too
 	accounts map[int64]bool   // open: account rows
@@ -75,6 +76,15 @@ func loadRoom(conn *sqlite.Conn, id ident.RoomID) (*room, error) {
 		return nil, err
 	}
 	if r.seq, r.head, err = end(conn, r.row, id, maxSeq); err != nil {
+		return nil, err
+	}
+	const last = "SELECT min(account), max(account) FROM replaceable WHERE place >= ? AND place <= ?"
+	_, err = one(conn, last, func(row *sqlite.Stmt) {
+		if r.last = row.ColumnInt64(0); r.last != row.ColumnInt64(1) {
+			r.last = mixed
+		}
+	}, place(r.row, 0), place(r.row, maxSeq))
+	if err != nil {
 		return nil, err
 	}
 	err = run(conn, "SELECT device, account, until IS NOT NULL FROM member WHERE room = ?", func(row *sqlite.Stmt) error {
