@@ -65,7 +65,11 @@ func (t *Thief) See(entry *wire.Entry) (bool, error) {
 		t.lost = !t.has(entry)
 		return !t.lost, nil
 	}
-	result, err := t.group.Process(entry.Payload)
+	message := entry.Payload
+	if payload := new(wire.CommitPayload); entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT && payload.UnmarshalVT(message) == nil {
+		message = payload.Commit
+	}
+	result, err := t.group.Process(message)
 	if staged, ok := result.(*mls.StagedCommit); ok && err == nil {
 		err = t.group.Merge(staged)
 	}

@@ -70,6 +70,9 @@ func (h *hacked) submit(room ident.RoomID, submit *wire.Submit) *wire.ServerFram
 		}
 		submit.Id = id.Bytes()
 	}
+	if submit.Commit != nil {
+		client.SignCommit(h.key, submit)
+	}
 	answer, err := h.line.Speak(h.ctx(), &wire.ClientFrame{Body: &wire.ClientFrame_Submit{Submit: submit}})
 	if err != nil {
 		h.t.Fatal(err)

@@ -135,8 +135,8 @@ func testIrreplaceable(f *fixture) {
 func testReplacedReboot(f *fixture) {
 	alice, bob, mallory := f.account(), f.account(), f.account()
 	room := f.room(alice, bob, mallory)
-	good := f.appended(f.commit(room, alice, 1, nil, []server.Device{bob}))
-	good = f.appended(f.commit(room, alice, 2, []server.Device{bob}, nil))
+	f.appended(f.commit(room, alice, 1, nil, []server.Device{bob}))
+	good := f.appended(f.commit(room, alice, 2, []server.Device{bob}, nil))
 	f.appended(f.reject(room, mallory, good))
 	false1 := f.appended(f.reboot(room, mallory, good, alice))
 	f.refused(forbidden, f.submit(f.entry(room, alice, sealedEntry, 3, "thrown out")).Err)
