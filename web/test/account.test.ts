@@ -84,7 +84,9 @@ describe.runIf(ready())("an account", () => {
     const { page } = laptop;
     await page.getByRole("button", { name: "About this room" }).click();
     await page.getByRole("button", { name: "Safety number with bob" }).click();
-    const groups = await page.getByRole("list", { name: "Safety number" }).getByRole("listitem").allInnerTexts();
+    const shown = page.getByRole("list", { name: "Safety number" }).getByRole("listitem");
+    await shown.first().waitFor(); // the texts of a list are not waited for
+    const groups = await shown.allInnerTexts();
     const [contact] = await bob.run("verify", "@alice");
     expect(groups.join(" ")).toBe(contact?.["safety_number"]);
     await page.getByRole("button", { name: "Type their number" }).click();
