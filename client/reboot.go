@@ -184,7 +184,7 @@ func (c *Core) takeReboot(r *room, entry *wire.Entry, m *Message, signed signedC
 	}
 	if err != nil {
 		c.cfg.log.Warn("a reboot cannot be taken", "room", r.id, "seq", entry.Seq, "error", err)
-		f.passed = f.passed || m.Account != f.culprit.account && holdsOffice(c.roster(r), m.Account)
+		f.said, f.passed = false, m.Account != f.culprit.account && holdsOffice(c.roster(r), m.Account)
 		c.dropPending(r)
 		c.putOffReboot(r)
 		return false, nil

@@ -153,7 +153,7 @@ type LogStore interface {
 	// one of an account of whose reboots one was replaced since (FORBIDDEN). CONFLICT where the commit cannot be
 	// replaced or its head is another; for a reject also where the device has sent one
 	// for it, for a reboot where it has not. A reject's epoch is 0. A reboot's epoch is
-	// that of the room before the commit (EPOCH); it adds nobody, and removes the
+	// that of the room before the commit (EPOCH); it voids the rejects of what it replaces; it adds nobody, and removes the
 	// commit's device, if it was in, and no device of other accounts (BAD_REQUEST).
 	//
 	// A reboot undoes what the commit and those after it did to epoch and members, and

@@ -58,7 +58,9 @@ func (r *modelRoom) begins(s *Session, undone *modelTurn) {
 	}
 	for _, t := range r.turns {
 		if undone != nil {
-			t.undone = t.undone || t.seq >= undone.seq
+			if t.seq >= undone.seq {
+				t.undone, t.rejected = true, nil
+			}
 		} else if t.account != s.account {
 			r.turns = nil
 			break

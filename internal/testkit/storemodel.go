@@ -155,6 +155,7 @@ func (m *model) replace(s *server.Submission) wire.ErrorCode {
 	now, run := &modelBefore{commit: s, epoch: m.epoch, in: m.in, rejected: map[ident.DeviceID]bool{}, target: before.commit.Device}, m.run
 	for _, b := range run[at:] {
 		b.undone = true
+		clear(b.rejected)
 	}
 	m.in, m.epoch = maps.Clone(before.in), before.epoch
 	for d := range m.in {

@@ -37,7 +37,9 @@ func testReplacing(f *fixture) {
 	f.appended(f.reject(room, bob, first))
 	r := f.appended(f.reject(room, alice, first))
 	f.again()
+	slower := f.reboot(room, bob, first, mallory)
 	reboot := f.appended(f.reboot(room, alice, first, mallory))
+	f.refused(conflict, f.submit(slower).Err) // of two at once, one wins
 	f.again()
 	for _, s := range []*server.Submission{r, reboot} {
 		if repeated := f.appended(again(s)); repeated.Seq != s.Seq || !repeated.Repeated {

@@ -171,6 +171,10 @@ func (w *writer) remember(r *room, sender *device, s *server.Submission, undone 
 		if err := run(w.conn, update, nil, undone.place, here); err != nil {
 			return err
 		}
+		// Who replaces one of them once more has seen this reboot, and rejects anew: of two at once, one wins.
+		if err := run(w.conn, "DELETE FROM reject WHERE place >= ? AND place < ?", nil, undone.place, here); err != nil {
+			return err
+		}
 		for _, m := range undone.members {
 			rows = append(rows, m.device)
 		}
