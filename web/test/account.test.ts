@@ -169,7 +169,8 @@ describe.runIf(ready())("an account", () => {
     await last.page.goto(server.origin);
     await signIn(last.page, changed);
     await enter(last.page, /bob/);
-    await last.page.getByText("Something is missing here: what was said before is on the account's other devices: the archive is off").waitFor();
+    await last.page.getByText(/not here: what was said before is on the account's other devices: the archive is off/).waitFor();
+    await shoot(last.page, "account-archive-off");
     expect(await said(last.page, "Are you there?").count()).toBe(0);
     await page.getByRole("button", { name: "About this room" }).click();
     expect(await page.getByLabel("Keep this room for my new devices").isDisabled()).toBe(true);
