@@ -65,7 +65,7 @@ func (c *Client) DeclineRoom(ctx context.Context, room ident.RoomID) error {
 	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) {
 		r := c.mem.rooms[room]
 		if _, asked := c.mem.admissions[room]; r == nil || !asked {
-			c.reply(call, nil, refuse(NotFound, "snug room leave leaves a room", "nobody asks for this room to be accepted"))
+			c.reply(call, nil, refuse(NotFound, "leave it instead", "nobody asks for this room to be accepted").run("snug room leave ROOM"))
 			return
 		}
 		c.decline(r)

@@ -358,7 +358,7 @@ func (a archiveState) clone() archiveState {
 func (c *Core) vaultKey() (ident.VaultKey, error) {
 	key, err := ident.VaultKeyFromSecret(c.get(keyVaultKey))
 	if err != nil {
-		return key, refuse(Refused, "snug logout, then snug login, with the passphrase of now", "this device does not hold the vault's key")
+		return key, refuse(Refused, "sign out and in again with the passphrase of now", "this device does not hold the vault's key").run("snug logout, then snug login")
 	}
 	return key, nil
 }

@@ -94,7 +94,7 @@ func (c *Core) mayWrite(r *room) *Error {
 		return refuse(Refused, "somebody in the room has to let you in first", "you are not in this room yet")
 	case c.isBlocked(r.direct):
 		handle := c.handle(r.direct)
-		return refuse(Refused, "snug unblock @"+handle, "you have blocked @%s", handle)
+		return refuse(Refused, "unblock them first", "you have blocked @%s", handle).run("snug unblock @" + handle)
 	}
 	c.acceptRoom(r)
 	return nil

@@ -230,7 +230,7 @@ func (c *Client) RevokeRoomInvite(ctx context.Context, room ident.RoomID, id ide
 		r := c.mem.rooms[room]
 		if r != nil && r.status == joined && r.kind == Sealed {
 			if _, known := c.roster(r).invite(id); !known {
-				c.reply(call, nil, refuse(NotFound, "snug room invites lists them", "the room has no such invite"))
+				c.reply(call, nil, refuse(NotFound, "look at those that it has", "the room has no such invite").run("snug room invites"))
 				return
 			}
 		}

@@ -211,7 +211,7 @@ func (t *tail) print(ctx context.Context, room client.Room) error {
 			t.printed[room.ID] = after
 		}
 		if options.Before > 0 {
-			after = min(max(after, tailPage), room.Seq)
+			after = max(after, min(tailPage, room.Seq)) // more may have come than the room had
 			t.printed[room.ID] = after
 		} else if len(messages) < tailPage {
 			break
