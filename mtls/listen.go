@@ -139,8 +139,10 @@ func (l *Listener) run(ctx context.Context) {
 		raw, err := l.inner.Accept()
 		if err == nil {
 			backoff = 0
+			// In the order in which they came: who came last must not be taken for the oldest.
+			opening := l.pending.begin(raw)
 			l.running.Go(func() {
-				l.serve(ctx, raw)
+				l.serve(ctx, raw, opening)
 				<-l.slots
 			})
 			continue
@@ -167,9 +169,8 @@ func (l *Listener) shut() {
 }
 
 // serve sees one connection through its handshake to Accept.
-func (l *Listener) serve(ctx context.Context, raw net.Conn) {
-	opening := l.pending.begin(raw)
-	if opening == nil {
+func (l *Listener) serve(ctx context.Context, raw net.Conn, opening *opening) {
+	if opening == nil { // the listener is closed
 		raw.Close()
 		return
 	}
