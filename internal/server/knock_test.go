@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 	"time"
 
@@ -44,19 +45,32 @@ func (p *peer) silent(why string) {
 func TestKnock(t *testing.T) {
 	h := open(t)
 	alice, bob, carol := h.join(t, "alice"), h.join(t, "bob"), h.join(t, "carol")
-	room := alice.room()
+	room, hers := alice.room(), carol.room()
+	carol.done(follow(hers, 0))
+	// The server tells of letters one after the other, after it has answered: when carol hears of this one, of all before it
+	// those are told who are told at all.
+	count := 0
+	told := func() {
+		t.Helper()
+		count++
+		bob.done(knockRoom(hers, fmt.Sprint("barrier ", count)))
+		carol.hearsKnock(hers, bob, fmt.Sprint("barrier ", count), "")
+	}
 	bob.done(knockRoom(room, "early"))
+	told()
 	alice.done(follow(room, 0))
 	alice.hearsKnock(room, bob, "early", "")
 	bob.done(knockRoom(room, "let me in"))
 	alice.hearsKnock(room, bob, "let me in", "")
 	// The same again wakes nobody.
 	bob.done(knockRoom(room, "let me in"))
+	told()
 	alice.silent("the same letter again")
 	// Who is not in the room neither hears nor answers, and is not told whether there is one.
 	carol.refused(notFound, follow(room, 0))
 	carol.refused(notFound, answerKnock(room, bob, "no"))
 	carol.done(knockRoom(ident.RoomID{1}, "anybody?"))
+	told()
 	carol.silent("a stranger")
 	alice.done(answerKnock(room, bob, "no"))
 	bob.hearsKnock(room, bob, "", "no")
@@ -77,6 +91,7 @@ func TestKnock(t *testing.T) {
 	alice.acked(alice.commit(room, 1, nil, []*wire.DeviceRef{carol.ref()}))
 	bob.done(knockRoom(room, "once more"))
 	alice.hearsKnock(room, bob, "once more", "")
+	told()
 	carol.silent("who was put out")
 	carol.refused(forbidden, answerKnock(room, bob, "no"))
 }
