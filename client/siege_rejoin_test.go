@@ -3,6 +3,7 @@ package client_test
 import (
 	"maps"
 	"strings"
+	"sync"
 	"testing"
 
 	"snug/client"
@@ -150,8 +151,11 @@ func requestSaidAgain(t *testing.T, s *evil.Service) {
 	room := club(t, "garden", alice, bob, carol)
 	bob = bob.forgets(s)
 	var request *wire.Entry
+	var lines sync.Mutex // both have the request
 	for _, p := range []*target{alice, carol} {
 		p.line.Rewrite(room, func(e *wire.Entry) []*wire.Entry {
+			lines.Lock()
+			defer lines.Unlock()
 			if e.Kind == wire.EntryKind_ENTRY_KIND_PROPOSAL {
 				request = e
 			}
