@@ -11,7 +11,7 @@ import (
 // those and over goroutines that run for too long (sysmon) whenever it sleeps, which between two messages of a quiet
 // tunnel it always does: a switch of threads for each of them, before anything else happens. These never wait, because the
 // descriptor does not block, and take as long as it takes to copy a buffer at most. So that the thread hears of who goes on
-// and on, each maxStreak-th read is a usual one. The race detector has to know of all: under it there are no others.
+// and on, a read after maxStreak bytes is a usual one. The race detector has to know of all: under it there are no others.
 
 func sysRead(fd uintptr, b []byte) (int, error)  { return rawCall(syscall.SYS_READ, fd, b) }
 func sysWrite(fd uintptr, b []byte) (int, error) { return rawCall(syscall.SYS_WRITE, fd, b) }

@@ -1,7 +1,10 @@
 package tunnel
 
 import (
+	"crypto/tls"
+	"errors"
 	"io"
+	"net"
 	"net/netip"
 	"time"
 )
@@ -79,3 +82,43 @@ func (t *Tunnel) Idle(route string) int {
 func NewPace() func(handshaking int) { return new(collecting).pace }
 
 const Crowd = crowd
+
+// A Line is what lies under TLS, as far as gathering goes.
+type Line struct{ l *line }
+
+func NewLine(conn net.Conn) Line { return Line{newLine(conn)} }
+
+const SendRoom = sendRoom
+
+func (l Line) Gather(b []byte, n int)           { l.l.gather(b, n) }
+func (l Line) Write(record []byte) (int, error) { return l.l.Write(record) }
+func (l Line) Flush() error                     { return l.l.flush() }
+func (l Line) Hold()                            { l.l.hold() }
+func (l Line) Fill() error                      { return l.l.fill() }
+func (l Line) Release() error                   { return l.l.release() }
+
+var TakeBuffer, GiveBuffer = takeBuffer, giveBuffer
+
+// SetMaxLarge sets how many large buffers there may be, and gives what was set before.
+func SetMaxLarge(n int64) int64 { return maxLarge.Swap(n) }
+
+// LargeTaken counts the large buffers in use.
+func LargeTaken() int64 { return largeTaken.Load() }
+
+// Receive accepts a connection of TLS and reads it as a link does, with large buffers from the beginning, until its end.
+func Receive(conn net.Conn, config *tls.Config, take func([]byte)) error {
+	l := &link{line: newLine(conn)}
+	l.line.source.flow = true
+	l.tls = tls.Server(l.line, config)
+	for {
+		if err := l.fill(); err != nil {
+			return err
+		}
+		take(l.in[l.r:l.w])
+		l.r = l.w
+		l.drained()
+		if l.line.in == nil != (l.line.r == l.line.w) {
+			return errors.New("a buffer without anything in it")
+		}
+	}
+}

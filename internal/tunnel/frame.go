@@ -31,8 +31,8 @@ const (
 const (
 	// headerSize is a frame's kind and, in three bytes, the length of what follows.
 	headerSize = 4
-	// maxData is the most that a frame of data holds: with its header it fills eight records of TLS.
-	maxData = 8*maxRecord - headerSize
+	// maxData is the most that a frame of data holds: with its header it fills 32 records of TLS.
+	maxData = manyRecords*maxRecord - headerSize
 	// maxRecord is the most that a record of TLS holds (RFC 8446, Section 5.1).
 	maxRecord = 16 << 10
 	// controlSize is what follows the header of every other frame: the stream's number and a reason, which is 0 but in

@@ -184,7 +184,7 @@ func TestFramesOutOfPlace(t *testing.T) {
 		{"a reset without one", false, open, control(tunnel.KindReset, 1, 0)},
 		{"a reason that there is not", false, open, control(tunnel.KindReset, 1, 99)},
 		{"no data", false, open, []byte{4, 0, 0, 0}},
-		{"too much data", false, open, []byte{4, 2, 0, 0}},
+		{"too much data", false, open, []byte{4, 8, 0, 0}},
 		{"a kind that there is not", false, open, []byte{9, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0}},
 		{"kind 0", false, nil, make([]byte, 13)},
 		{"a control frame of another size", false, nil, []byte{1, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0, 1}},

@@ -32,8 +32,8 @@ const (
 	// parkAfter is how long a stream is quiet before its goroutines are given back: about what a person at a terminal
 	// takes from one key to the next.
 	parkAfter = time.Second
-	// maxStreak is how many reads in a row may go unnoticed by the runtime: 2 MiB of them, under two milliseconds.
-	maxStreak = 16
+	// maxStreak is how many bytes read in a row may go unnoticed by the runtime: under two milliseconds' worth.
+	maxStreak = 2 << 20
 	// carrierIdle is how long the connecting end keeps an idle carrier; the accepting end keeps it twice as long, so that
 	// it is not closed just as the next stream begins.
 	carrierIdle = time.Minute

@@ -17,8 +17,9 @@ type line struct {
 	source *source
 	drain  *drain
 
-	// owned by the reader
-	in     *buffer
+	// Owned by the reader. What was handed on lies in in before r still, for whoever opens records in place; empty gives
+	// the buffer back.
+	in     []byte
 	r, w   int
 	header [recordHeader]byte // of the record under way, as far as it was handed on
 	have   int
@@ -26,14 +27,24 @@ type line struct {
 	// nowait makes an empty line an errLater instead of waiting.
 	nowait bool
 
+	// holding says that what is written lies in held until whoever wrote it waits for an answer: flights of the dialing
+	// end, which alone uses the line then.
+	holding bool
+	held    []byte
+
 	out struct {
 		sync.Mutex
-		gather *buffer
-		n      int
+		gather []byte // the buffer in which the data to be sent lies too, from sendRoom on
+		n      int    // bytes of records in it
+		left   int    // bytes of the data for which no record has come yet
 	}
 }
 
-const recordHeader = 5
+const (
+	recordHeader = 5
+	// maxHeld bounds what is held, in bytes; a dialing end's second flight has under 4 KiB with a short chain.
+	maxHeld = 16 << 10
+)
 
 // errLater is what crypto/tls reads from a line that must not wait. Being temporary, it breaks nothing.
 var errLater net.Error = laterError{}
@@ -54,15 +65,38 @@ func (l *line) fill() error {
 	if l.r < l.w {
 		return nil
 	}
-	b, n, err := l.source.read(0, len(buffer{}))
-	l.in, l.r, l.w = b, 0, n
-	if n == 0 && err == io.EOF {
-		return mtls.ErrTruncated
-	}
-	if n == 0 {
+	if err := l.flushHeld(); err != nil {
 		return err
 	}
-	return nil
+	l.empty()
+	// A record that has begun in an earlier buffer is opened into this one in front of what has not been handed on.
+	at := 0
+	if l.left > 0 || l.have > 0 {
+		at = maxRecord
+	}
+	b, n, err := l.source.read(at)
+	if n > 0 {
+		l.in, l.r, l.w = b, at, at+n
+		return nil
+	}
+	if err == io.EOF {
+		return mtls.ErrTruncated
+	}
+	return err
+}
+
+// empty gives the buffer back if all in it was handed on.
+func (l *line) empty() {
+	if l.r == l.w {
+		giveBuffer(l.in)
+		l.in, l.r, l.w = nil, 0, 0
+	}
+}
+
+// discard gives the buffer back, and what is in it up.
+func (l *line) discard() {
+	l.r = l.w
+	l.empty()
 }
 
 // Read hands on bytes of one record, never of two.
@@ -88,10 +122,7 @@ func (l *line) Read(p []byte) (int, error) {
 	copy(p[n:n+body], l.in[l.r+n:l.w])
 	l.left -= body
 	n += body
-	if l.r += n; l.r == l.w {
-		giveBuffer(l.in)
-		l.in, l.r, l.w = nil, 0, 0
-	}
+	l.r += n
 	return n, nil
 }
 
@@ -102,43 +133,71 @@ func (l *line) ready() bool {
 		have >= recordHeader+int(binary.BigEndian.Uint16(l.in[l.r+3:]))
 }
 
-// Write sends a record, or keeps it for flush after gather.
+// Write sends a record, holds it, or gathers it.
 func (l *line) Write(p []byte) (int, error) {
+	if l.holding {
+		l.held = append(l.held, p...)
+		if len(l.held) <= maxHeld {
+			return len(p), nil
+		}
+		return len(p), l.flushHeld()
+	}
 	l.out.Lock()
 	defer l.out.Unlock()
-	if l.out.gather == nil {
-		return l.drain.Write(p)
-	}
-	if l.out.n+len(p) > len(l.out.gather) {
-		if err := l.send(); err != nil {
+	data := min(l.out.left, maxRecord)
+	if data == 0 || len(p) != data+recordCost {
+		// It is no record of the data that is gathered: an alert, or an update of keys. One as long as the last of them may
+		// be taken for it, and has room; then that one comes here.
+		if err := l.sendGathered(); err != nil {
 			return 0, err
 		}
-	}
-	if len(p) > len(l.out.gather) {
 		return l.drain.Write(p)
 	}
+	l.out.left -= data
 	l.out.n += copy(l.out.gather[l.out.n:], p)
 	return len(p), nil
 }
 
-// gather keeps what is written until flush. Both are for the one writer.
-func (l *line) gather() {
+// hold keeps what is written until release, or until somebody waits: the end of a handshake and the first opening go
+// together.
+func (l *line) hold() { l.holding = true }
+
+// release sends what was held, and holds no more.
+func (l *line) release() error {
+	err := l.flushHeld()
+	l.holding = false
+	return err
+}
+
+func (l *line) flushHeld() error {
+	if len(l.held) == 0 {
+		return nil
+	}
+	held := l.held
+	l.held = nil
+	_, err := l.drain.Write(held)
+	return err
+}
+
+// gather keeps the records of n bytes of data, which lie in b from sendRoom or from the frame's header before it on, until
+// flush: in b itself, over the data that they carry, which crypto/tls has sealed elsewhere by then. Both are for the one
+// writer.
+func (l *line) gather(b []byte, n int) {
 	l.out.Lock()
 	defer l.out.Unlock()
-	l.out.gather = takeBuffer()
+	l.out.gather, l.out.n, l.out.left = b, 0, n
 }
 
 // flush sends what was kept.
 func (l *line) flush() error {
 	l.out.Lock()
 	defer l.out.Unlock()
-	err := l.send()
-	giveBuffer(l.out.gather)
-	l.out.gather = nil
+	err := l.sendGathered()
+	l.out.gather, l.out.left = nil, 0
 	return err
 }
 
-func (l *line) send() error {
+func (l *line) sendGathered() error {
 	if l.out.n == 0 {
 		return nil
 	}

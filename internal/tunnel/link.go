@@ -23,9 +23,11 @@ type link struct {
 	// framed says that it is a carrier.
 	framed bool
 
-	// owned by the reader: what was decrypted and not yet looked at
-	in      *buffer
+	// Owned by the reader: what was decrypted and not yet looked at, from r to w. It lies in the line's buffer, over the
+	// records in which it came.
+	in      []byte
 	r, w    int
+	first   [1]byte
 	readErr error // comes after what lies in in
 	decoder decoder
 
@@ -48,9 +50,12 @@ func handshake(ctx context.Context, raw net.Conn, p *policy, accepting bool) (*l
 		l.tls = tls.Server(l.line, p.config)
 	} else {
 		l.tls = tls.Client(l.line, p.config)
+		l.line.hold()
 	}
 	raw.SetDeadline(time.Now().Add(handshakeTimeout))
 	if err := l.tls.HandshakeContext(ctx); err != nil {
+		l.line.release()
+		l.line.discard()
 		linger(raw)
 		return nil, err
 	}
@@ -63,12 +68,17 @@ func handshake(ctx context.Context, raw net.Conn, p *policy, accepting bool) (*l
 	l.who = who
 	l.framed = l.state.NegotiatedProtocol == Protocol
 	l.decoder.accepting = !accepting
-	if !accepting && l.state.NegotiatedProtocol == mtls.Protocol {
-		if err := l.confirmed(); err != nil {
-			raw.Close()
-			return nil, err
-		}
+	if !l.framed {
+		err = l.line.release() // there is no opening for which it could wait
 	}
+	if err == nil && !accepting && l.state.NegotiatedProtocol == mtls.Protocol {
+		err = l.confirmed()
+	}
+	if err != nil {
+		raw.Close()
+		return nil, err
+	}
+	l.drained()
 	raw.SetDeadline(time.Time{})
 	return l, nil
 }
@@ -118,20 +128,20 @@ func (l *link) fill() error {
 		l.keep(err)
 		return err
 	}
-	l.in, l.r, l.w = takeBuffer(), 0, 0
 	defer l.drained()
+	// The first record may have to be waited for, and the line may take another buffer meanwhile. Only when its first byte
+	// is there is it known where the others have room: in front of what the line has not handed on yet.
+	if _, err := l.tls.Read(l.first[:]); err != nil {
+		l.keep(err)
+		return err
+	}
+	l.in, l.r, l.w = l.line.in, 0, 1
+	l.in[0] = l.first[0]
+	l.line.nowait = true // a record can turn out to hold nothing for us
 	for {
 		n, err := l.tls.Read(l.in[l.w:])
 		l.w += n
-		if err == errLater {
-			return nil
-		}
-		if l.keep(err); err != nil && l.w == 0 {
-			return err
-		}
-		// A record can turn out to hold nothing for us, so none but the first is waited for.
-		if l.line.nowait = l.line.ready(); err != nil || !l.line.nowait || len(l.in)-l.w < maxRecord {
-			l.line.nowait = false
+		if l.keep(err); err != nil || !l.line.ready() {
 			return nil
 		}
 	}
@@ -148,8 +158,8 @@ func (l *link) keep(err error) {
 func (l *link) drained() {
 	l.line.nowait = false
 	if l.r == l.w {
-		giveBuffer(l.in)
 		l.in, l.r, l.w = nil, 0, 0
+		l.line.empty()
 	}
 }
 
@@ -162,24 +172,27 @@ func (l *link) next() (event, error) {
 		}
 		found, rest, err := l.decoder.next(l.in[l.r:l.w])
 		l.r = l.w - len(rest)
+		if found.kind != kindData {
+			l.drained()
+		}
 		if err != nil || found.kind != 0 {
 			return found, err
 		}
 	}
 }
 
-// send writes n bytes that lie in b behind room for a header.
-func (l *link) send(b *buffer, n int) error {
-	out := b[headerSize : headerSize+n]
+// send writes n bytes that lie in b from sendRoom on. Nothing of b is left as it was.
+func (l *link) send(b []byte, n int) error {
+	out := b[sendRoom : sendRoom+n]
 	if l.framed {
-		putHeader(b[:], n)
-		out = b[:headerSize+n]
+		out = b[sendRoom-headerSize : sendRoom+n]
+		putHeader(out, n)
 	}
 	if len(out) <= maxRecord {
 		_, err := l.tls.Write(out)
 		return err
 	}
-	l.line.gather()
+	l.line.gather(b, len(out))
 	_, err := l.tls.Write(out)
 	return errors.Join(err, l.line.flush())
 }
@@ -201,7 +214,11 @@ func (l *link) open() error {
 	number := l.decoder.number + 1
 	l.tls.SetDeadline(time.Now().Add(openTimeout))
 	l.decoder.await(number)
-	if err := l.control(kindOpen, number, reasonNone); err != nil {
+	err := l.control(kindOpen, number, reasonNone)
+	if err == nil {
+		err = l.line.release() // what is left of the handshake goes with it
+	}
+	if err != nil {
 		return err
 	}
 	answer, err := l.next()
@@ -255,6 +272,12 @@ func (l *link) cut(why string) {
 	if s := l.stream.Load(); s != nil {
 		s.abort()
 	}
+}
+
+// discard gives the buffer back once nobody reads the link any more.
+func (l *link) discard() {
+	l.in, l.r, l.w = nil, 0, 0
+	l.line.discard()
 }
 
 // close ends it with a farewell.

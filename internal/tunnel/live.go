@@ -152,8 +152,9 @@ func (r *route) still(l *link) bool {
 	return l.why.Load() == nil && (l.policy == s.policy || r.judge(l, s.policy) == nil)
 }
 
-// leave forgets a link that has ended.
+// leave forgets a link that has ended, and that nobody reads any more.
 func (r *route) leave(l *link) {
+	l.discard()
 	r.live.Lock()
 	defer r.live.Unlock()
 	if _, in := r.live.links[l]; in {

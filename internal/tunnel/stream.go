@@ -72,6 +72,7 @@ var errQuiet = errors.New("tunnel: quiet")
 func (s *stream) start(done func(error)) {
 	s.source = newSource(s.plain)
 	s.drain = newDrain(s.source)
+	s.source.flow, s.link.line.source.flow = true, true
 	s.began = s.clock.Load()
 	s.last.Store(s.began)
 	s.done = done
@@ -216,8 +217,8 @@ func (s *stream) farewell(sending, receiving error) {
 // send carries what plain says to the link.
 func (s *stream) send() error {
 	if len(s.first) > 0 {
-		b := takeBuffer()
-		err := s.link.send(b, copy(b[headerSize:headerSize+maxData], s.first))
+		b := takeBuffer(false)
+		err := s.link.send(b, copy(b[sendRoom:], s.first))
 		giveBuffer(b)
 		if err != nil {
 			return err
@@ -225,7 +226,7 @@ func (s *stream) send() error {
 		s.first = nil
 	}
 	for {
-		b, n, err := s.source.read(headerSize, maxData)
+		b, n, err := s.source.read(sendRoom)
 		if n > 0 {
 			s.last.Store(s.clock.Load())
 			sent := s.link.send(b, n)
