@@ -75,7 +75,7 @@ func decodeLeafNode(r *reader) *LeafNode {
 
 // toBeSigned is LeafNodeTBS of RFC 9420, Section 7.2: leaves that were made inside a group are bound to their place in it.
 func (l *LeafNode) toBeSigned(groupID []byte, i LeafIndex) []byte {
-	var w writer
+	w := writer{make([]byte, 0, 512+len(l.EncryptionKey)+l.Extensions.sizeHint())}
 	l.encodeUnsigned(&w)
 	if l.Source != LeafKeyPackage {
 		w.opaque(groupID)

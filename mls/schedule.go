@@ -42,9 +42,12 @@ func decodeGroupContext(r *reader) groupContext {
 
 // confirmedHash continues the transcript with a commit, up to its signature (RFC 9420, Section 8.2).
 func (s *suite) confirmedHash(interim []byte, c *authenticatedContent) []byte {
-	w := writer{make([]byte, 0, c.content.sizeHint())}
+	scratch := takeScratch()
+	defer scratch.release()
+	w := &scratch.signed
+	w.grow(c.content.sizeHint() + len(c.signature))
 	w.uint16(uint16(c.wireFormat))
-	c.content.encode(&w)
+	c.content.encode(w)
 	w.opaque(c.signature)
 	return s.digest(interim, w.b)
 }

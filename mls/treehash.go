@@ -109,7 +109,7 @@ func within(x nodeIndex, leaves []LeafIndex) []LeafIndex {
 
 // parentHashOf is the parent hash of p, given its sibling's original tree hash (RFC 9420, Section 7.9).
 func (s *suite) parentHashOf(p *parentNode, siblingHash string) []byte {
-	var w writer
+	w := writer{make([]byte, 0, len(p.encryptionKey)+len(p.parentHash)+len(siblingHash)+8)}
 	w.opaque(p.encryptionKey)
 	w.opaque(p.parentHash)
 	w.text(siblingHash)
