@@ -290,6 +290,9 @@ func (c *Core) noteKept(r *room, m *Message) {
 	case r.kind != Sealed:
 	case m.Kind == Gap && (r.rejoin != nil || m.Gap == causeForgotten):
 		c.lose(r, span{m.Seq, m.Seq})
+	case m.Seq < r.since || r.placeless():
+		// A message of this device that the log took while it could not read there. It has come in anew since.
+		a.earlier, a.dirty = a.earlier.add(span{m.Seq, m.Seq}), true
 	case a.lost.has(m.Seq):
 		a.lost, a.dirty = a.lost.minus(spans{{m.Seq, m.Seq}}), true
 	}

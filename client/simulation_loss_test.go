@@ -19,6 +19,9 @@ func (s *sim) signInAnew(d *device) {
 		return
 	}
 	s.note("%s: signs out and in", d.name)
+	for _, v := range d.core.Rooms() {
+		s.taken[v.ID] = append(s.taken[v.ID], s.texts(d, v.ID)...)
+	}
 	d.take(d.core.Logout(s.call()))
 	s.settle(time.Minute)
 	d.take(d.core.Login(s.call(), d.handle))

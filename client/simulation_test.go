@@ -43,6 +43,8 @@ type sim struct {
 	refusals map[uint64]error
 	// losses counts the groups that stores have lost.
 	losses int
+	// taken is what devices had that signed out.
+	taken map[ident.RoomID][]client.Message
 }
 
 // device is one process of one device. Two of them may have one disk.
@@ -67,7 +69,7 @@ type device struct {
 func newSim(t *testing.T, seed uint64) *sim {
 	cryptotest.SetGlobalRandom(t, seed)
 	s := &sim{t: t, rng: rand.New(rand.NewPCG(seed, 1)), bytes: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8)}),
-		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), promised: make(map[string]client.Sent)}
+		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), promised: make(map[string]client.Sent), taken: make(map[ident.RoomID][]client.Message)}
 	s.log = slog.New(slog.DiscardHandler)
 	if *simLog {
 		s.log = testLog()
