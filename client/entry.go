@@ -90,6 +90,7 @@ func (c *Core) processEntry(r *room, entry *wire.Entry) bool {
 		// Since a Welcome that this device did not believe, or has not got yet, it is not handed what came before that.
 		head, err = ident.HashFromBytes(entry.Head)
 		c.passStretch(r, entry.Seq)
+		c.cameIn(r, entry.Seq)
 		r.since = entry.Seq - 1
 	case entry.Seq != r.seq+1:
 		c.halt(r, fmt.Sprintf("the server left out messages: %d follows %d", entry.Seq, r.seq))

@@ -1,5 +1,7 @@
 package client
 
+import "strings"
+
 // errKeyless says that a room cannot be changed from here for now.
 func errKeyless(r *room) *Error {
 	return refuse(Failed, "it has asked to be let in anew, and waits for a member's client to do so", "%s", r.rejoin.cause)
@@ -24,6 +26,9 @@ func (c *Core) ailment(r *room) string {
 	return r.problem
 }
 
+// anew is the way back that is always there: as a new device.
+const anew = "sign out on this device and in again with the passphrase: then the members let it in as a new one"
+
 // remedy says what a person can do about a room's problem; empty where there is none.
 func (c *Core) remedy(r *room) string {
 	switch log := c.vol.logs[r.id]; {
@@ -41,6 +46,8 @@ func (c *Core) remedy(r *room) string {
 		return ""
 	case r.status == refused:
 		return "ask those who are in the room, by another way, who has added this account"
+	case strings.HasPrefix(r.problem, problemLetIn):
+		return "ask those who are in the room, by another way, whether they have let this device in anew; if so, " + anew
 	}
 	return "nothing is lost, and each connection goes on from where this one stopped; if it stays so, ask who runs the server"
 }
@@ -58,7 +65,6 @@ func (c *Core) waysPast(r *room) string {
 
 // waysBack says for whom a device waits that cannot follow a room.
 func (c *Core) waysBack(r *room) string {
-	const anew = "sign out on this device and in again with the passphrase: then the members let it in as a new one"
 	last, who := c.roster(r), "an owner or admin of the room"
 	switch {
 	case r.rejoin.refusals > 0, len(last.members) == 0 && r.direct.IsZero():

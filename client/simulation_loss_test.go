@@ -11,10 +11,12 @@ import (
 )
 
 // signInAnew does what the remedy says where a device waits for nobody: who may let it in has changed while it could not
-// follow, or has lost the keys as well.
+// follow, or has lost the keys as well; or the device was out of the room, and is let in by somebody who could not have done it when
+// it left.
 func (s *sim) signInAnew(d *device) {
 	if !slices.ContainsFunc(d.core.Rooms(), func(v client.View) bool {
-		return v.Keyless && !s.lost(d, v) && (v.Refusals > 0 || !s.othersKnow(d, v.ID, v.Waits))
+		letIn := strings.HasPrefix(v.Problem, "this device was let into")
+		return letIn || v.Keyless && !s.lost(d, v) && (v.Refusals > 0 || !s.othersKnow(d, v.ID, v.Waits))
 	}) {
 		return
 	}

@@ -54,7 +54,7 @@ func (c *Core) tryWelcome(id ident.RoomID) {
 		if r.status != joined && r.status != making {
 			r.status = refused
 		}
-		r.setProblem("this device was let into a room that does not stand up to the checks: " + err.Error())
+		r.setProblem(problemLetIn + err.Error())
 	default:
 		c.enter(r, group, event, used)
 	}
@@ -274,6 +274,9 @@ func (c *Core) passStretch(r *room, end uint64) {
 		}
 	}
 }
+
+// problemLetIn begins the problem of a room into which this device would not come.
+const problemLetIn = "this device was let into a room that does not stand up to the checks: "
 
 // takeWelcome tells the server that the Welcome is dealt with, once that is durable.
 func (c *Core) takeWelcome(id ident.RoomID, seq uint64) {
