@@ -37,7 +37,6 @@ type Tunnel struct {
 	sweeping   sync.Mutex
 	collecting collecting
 
-	metrics *metrics
 	parker  *parker
 	running sync.WaitGroup
 	hard    context.Context // ends with the drain
@@ -48,6 +47,9 @@ type Tunnel struct {
 		drain   time.Duration
 		routes  map[string]*route
 		retired []*route // whose last streams go on
+		// metrics are nil where nobody has asked for them; metricsAt is the address that was asked for.
+		metrics   *metrics
+		metricsAt string
 	}
 }
 
@@ -63,13 +65,6 @@ func New(ctx context.Context, c *Config, o Options) (*Tunnel, error) {
 	if err := t.apply(ctx, c); err != nil {
 		t.end()
 		return nil, err
-	}
-	if c.Metrics != "" {
-		var err error
-		if t.metrics, err = newMetrics(ctx, t, c.Metrics); err != nil {
-			t.end()
-			return nil, err
-		}
 	}
 	return t, nil
 }
@@ -121,8 +116,11 @@ func (t *Tunnel) end() {
 		r.close()
 		r.cutAll()
 	}
-	if t.metrics != nil {
-		t.metrics.close()
+	t.at.Lock()
+	m := t.at.metrics
+	t.at.Unlock()
+	if m != nil {
+		m.close()
 	}
 	t.running.Wait()
 	if t.parker != nil {
@@ -169,24 +167,42 @@ func (t *Tunnel) all() []*route {
 
 // Reload puts other routes in the place of those that there are. One with the same name, side and place goes on with
 // its connections, under its new rules; one that is gone lets nobody in any more, and its streams go on to their end.
-// Where it fails all stays as it was.
+// Metrics that have another address are there when it returns, and at the old one no more. Where it fails all stays as it
+// was.
 func (t *Tunnel) Reload(ctx context.Context, c *Config) error { return t.apply(ctx, c) }
 
-// apply prepares everything before it changes anything.
+// apply puts a configuration in use, and then ends what has no place in it.
 func (t *Tunnel) apply(ctx context.Context, c *Config) error {
 	if err := c.check(); err != nil {
 		return err
 	}
+	left, err := t.change(ctx, c)
+	if left != nil {
+		left.close()
+	}
+	return err
+}
+
+// change prepares everything before it changes anything. left are metrics that have moved or that nobody asks for any
+// more: they are to be closed without the lock, which their readers take.
+func (t *Tunnel) change(ctx context.Context, c *Config) (left *metrics, err error) {
 	t.at.Lock()
 	defer t.at.Unlock()
 	next, standings, opened, err := t.prepare(ctx, c)
+	m := t.at.metrics
+	if err == nil && c.Metrics != t.at.metricsAt {
+		m, left = nil, m
+		if c.Metrics != "" {
+			m, err = newMetrics(ctx, t, c.Metrics)
+		}
+	}
 	if err != nil {
 		for _, r := range opened {
 			r.listener.Close()
 		}
-		return err
+		return nil, err
 	}
-	t.at.drain = c.Drain
+	t.at.drain, t.at.metrics, t.at.metricsAt = c.Drain, m, c.Metrics
 	for r, s := range standings {
 		r.set(s)
 	}
@@ -200,7 +216,7 @@ func (t *Tunnel) apply(ctx context.Context, c *Config) error {
 		}
 	}
 	t.at.routes = next
-	return nil
+	return left, nil
 }
 
 // prepare opens the places that are not open yet, and reads all files. opened is to be closed where it fails.
@@ -264,10 +280,12 @@ func (t *Tunnel) Addrs() map[string]string {
 
 // Metrics gives the address of metrics and health, or "".
 func (t *Tunnel) Metrics() string {
-	if t.metrics == nil {
+	t.at.Lock()
+	defer t.at.Unlock()
+	if t.at.metrics == nil {
 		return ""
 	}
-	return t.metrics.listener.Addr().String()
+	return t.at.metrics.listener.Addr().String()
 }
 
 // Health says what is wrong, or nil.
