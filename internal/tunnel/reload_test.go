@@ -291,3 +291,31 @@ func TestReloadLosesNobody(t *testing.T) {
 		})
 	}
 }
+
+// TestReloadEnding: a tunnel that was told to stop opens nothing any more, whatever it is told to reload.
+func TestReloadEnding(t *testing.T) {
+	t.Parallel()
+	far, near := newHome(t), newHome(t)
+	lines := []string{"listen 127.0.0.1:0", "to " + backend(t, echo), "tls accept", "allow " + near.rule()}
+	end := startWith(t, &tunnel.Config{Drain: patience, Routes: []tunnel.Route{far.route(t, "main", lines...)}}, nil)
+	conn := opened(t, near.to(t, end.addr(), far))
+	addrs := end.Addrs()
+	end.stop()
+	until(t, "nobody listens", func() bool {
+		probe, err := net.Dial("tcp", addrs["main"])
+		if err == nil {
+			probe.Close()
+		}
+		return err != nil
+	})
+	more := &tunnel.Config{Metrics: "127.0.0.1:0", Routes: []tunnel.Route{far.route(t, "main", lines...), far.route(t, "more", lines...)}}
+	if err := end.Reload(t.Context(), more); err == nil {
+		t.Error("no error")
+	}
+	if got := end.Addrs(); !maps.Equal(got, addrs) || end.Metrics() != "" {
+		t.Errorf("routes at %v and metrics at %q, want %v and none", got, end.Metrics(), addrs)
+	}
+	if got, err := ask(conn, []byte("last words")); err != nil || string(got) != "last words" {
+		t.Errorf("the stream under way: got %q, %v", got, err)
+	}
+}

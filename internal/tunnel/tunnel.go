@@ -50,6 +50,7 @@ type Tunnel struct {
 		drain   time.Duration
 		routes  map[string]*route
 		retired []*route // whose last streams go on
+		ending  bool     // no reload opens anything any more
 		// metrics are nil where nobody has asked for them; metricsAt is the address that was asked for.
 		metrics   *metrics
 		metricsAt string
@@ -84,6 +85,9 @@ func (t *Tunnel) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
+	t.at.Lock()
+	t.at.ending = true
+	t.at.Unlock()
 	for _, r := range t.all() {
 		r.close()
 	}
@@ -165,6 +169,9 @@ func (t *Tunnel) all() []*route {
 	return append(slices.Collect(maps.Values(t.at.routes)), kept...)
 }
 
+// errEnding refuses other routes to a tunnel that only waits for its last streams.
+var errEnding = errors.New("tunnel: it is ending, and nobody new is let in")
+
 // Reload puts other routes in the place of those that there are. One with the same name, side and place goes on with
 // its connections, under its new rules; one that is gone lets nobody in any more, and its streams go on to their end.
 // Where its place is another route's now, that one has whoever has come and is not in yet, and all who come.
@@ -189,6 +196,9 @@ func (t *Tunnel) apply(ctx context.Context, c *Config) error {
 func (t *Tunnel) change(ctx context.Context, c *Config) (left *metrics, err error) {
 	t.at.Lock()
 	defer t.at.Unlock()
+	if t.at.ending {
+		return nil, errEnding
+	}
 	p, err := t.prepare(ctx, c)
 	m := t.at.metrics
 	if err == nil && c.Metrics != t.at.metricsAt {
