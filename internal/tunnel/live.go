@@ -21,6 +21,8 @@ type route struct {
 	accept bool
 	log    *slog.Logger
 	clock  *atomic.Int64 // Unix nanoseconds as of the last sweep
+	now    func() time.Time
+	pause  func(time.Duration)
 	parker *parker
 	place  *place
 	// heir is the route that the place has gone to; it is there before the route is closed for it.
@@ -66,6 +68,7 @@ var (
 
 func newRouteAt(r Route, t *Tunnel) *route {
 	at := &route{name: r.Name, accept: r.Accept, log: t.log.With("route", r.Name), clock: &t.clock, parker: t.parker, streams: &t.running}
+	at.now, at.pause = t.now, t.pause
 	at.handshaking = make(chan struct{}, maxHandshakes)
 	if !r.Accept {
 		at.handshaking = make(chan struct{}, maxDialing)
@@ -111,7 +114,7 @@ func (r *route) judge(l *link, p *policy) error {
 func (r *route) presence(rule string) *presence {
 	p := r.live.presences[rule]
 	if p == nil {
-		p = &presence{rule: rule}
+		p = &presence{rule: rule, now: r.now, pause: r.pause}
 		r.live.presences[rule] = p
 		if s := r.standing.Load(); s != nil {
 			p.limit.Store(newLimiter(s.Rate))

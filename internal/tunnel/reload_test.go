@@ -89,7 +89,7 @@ func startAt(t testing.TB, network string, n int, routes func(at []string) []tun
 	t.Helper()
 	for {
 		at := free(t, network, n)
-		r, err := tryStart(t, &tunnel.Config{Routes: routes(at), Drain: 2 * time.Second}, nil)
+		r, err := tryStart(t, &tunnel.Config{Routes: routes(at), Drain: 2 * time.Second}, tunnel.Options{})
 		if err == nil {
 			return r, at
 		}

@@ -26,8 +26,10 @@ import (
 type Options struct {
 	Log    *slog.Logger
 	Passed *Passed
-	// Now is the clock for deadlines of streams; nil means time.Now.
+	// Now is the clock for deadlines and rates of streams; nil means time.Now.
 	Now func() time.Time
+	// Pause waits where a peer is over its rate, a second at most; nil means time.Sleep. Many goroutines call it at a time.
+	Pause func(time.Duration)
 }
 
 // A Tunnel is some routes at work. Methods are safe from any goroutine.
@@ -35,6 +37,7 @@ type Tunnel struct {
 	log    *slog.Logger
 	passed *Passed
 	now    func() time.Time
+	pause  func(time.Duration)
 	clock  atomic.Int64
 	// sweeping is held by Sweep, and guards the routes' watches and collecting.
 	sweeping   sync.Mutex
@@ -62,7 +65,10 @@ func New(ctx context.Context, c *Config, o Options) (*Tunnel, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &Tunnel{log: o.Log, passed: o.Passed, now: o.Now, parker: newParker()}
+	if o.Pause == nil {
+		o.Pause = time.Sleep
+	}
+	t := &Tunnel{log: o.Log, passed: o.Passed, now: o.Now, pause: o.Pause, parker: newParker()}
 	t.hard, t.cut = context.WithCancel(context.WithoutCancel(ctx))
 	t.clock.Store(o.Now().UnixNano())
 	t.at.routes = make(map[string]*route)

@@ -93,18 +93,18 @@ func start(t testing.TB, routes ...tunnel.Route) *running {
 
 func startWith(t testing.TB, c *tunnel.Config, now func() time.Time) *running {
 	t.Helper()
-	r, err := tryStart(t, c, now)
+	r, err := tryStart(t, c, tunnel.Options{Now: now})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
 }
 
-func tryStart(t testing.TB, c *tunnel.Config, now func() time.Time) (*running, error) {
+func tryStart(t testing.TB, c *tunnel.Config, o tunnel.Options) (*running, error) {
 	r := &running{ended: make(chan error, 1), log: new(safeBuffer)}
-	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	o.Log = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	var err error
-	if r.Tunnel, err = tunnel.New(t.Context(), c, tunnel.Options{Log: log, Now: now}); err != nil {
+	if r.Tunnel, err = tunnel.New(t.Context(), c, o); err != nil {
 		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
