@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"snug/internal/tunnel"
+	"snug/mtls"
 )
 
 // healthy reports whether health is served at an address.
@@ -191,6 +192,40 @@ func TestReloadRenamed(t *testing.T) {
 				return got["ok"] == 1 && got["key"] == 1
 			})
 		})
+	}
+}
+
+// TestReloadBetween: who was accepted by a route and has not shaken hands when another takes its place is judged by that
+// one's rules, and led to its target.
+func TestReloadBetween(t *testing.T) {
+	t.Parallel()
+	far, bob, carol := newHome(t), newHome(t), newHome(t)
+	before, after := says(t, "before"), says(t, "after")
+	end, at := startAt(t, "tcp", 1, func(at []string) []tunnel.Route {
+		return []tunnel.Route{far.route(t, "old", "listen "+at[0], "to "+before, "tls accept", "allow "+bob.rule(), "allow "+carol.rule())}
+	})
+	early := map[*home]net.Conn{bob: dial(t, at[0]), carol: dial(t, at[0])}
+	until(t, "both are accepted", func() bool { return end.Held("old") == 2 })
+	renamed := far.route(t, "new", "listen "+at[0], "to "+after, "tls accept", "allow "+bob.rule())
+	if err := end.Reload(t.Context(), &tunnel.Config{Routes: []tunnel.Route{renamed}}); err != nil {
+		t.Fatal(err)
+	}
+	shake := func(h *home) (*mtls.Conn, error) {
+		return mtls.Client(t.Context(), early[h], &mtls.ClientOptions{Identity: h.id, Trust: mtls.Pin(far.id.Fingerprint())})
+	}
+	if conn, err := shake(carol); err == nil {
+		conn.Close()
+		t.Error("whom the new route does not name is in")
+	}
+	conn, err := shake(bob)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.CloseWrite(); err != nil {
+		t.Error(err)
+	}
+	if answer, err := io.ReadAll(conn); err != nil || string(answer) != "after" {
+		t.Errorf("got %q, %v; want the new target's answer", answer, err)
 	}
 }
 
