@@ -389,21 +389,3 @@ func madeUp(behind int, kind byte, content ...byte) func(n int, record []byte) (
 		return record, true
 	}
 }
-
-// TestReplay sends all that alice sent in a session once more: to bob it is a stranger's.
-func TestReplay(t *testing.T) {
-	v := newVictim(t)
-	line := v.record(t, canary)
-	conn, err := net.Dial("tcp", v.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
-	conn.Write(bytes.Join(line.records(true), nil))
-	conn.(*net.TCPConn).CloseWrite()
-	io.Copy(io.Discard, conn)
-	if all := v.all(); len(all) != 0 {
-		t.Errorf("bob heard %v", all)
-	}
-}

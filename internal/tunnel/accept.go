@@ -16,34 +16,6 @@ type caller struct {
 	source, destination netip.AddrPort
 }
 
-// run takes connections until the route is closed.
-func (r *route) run(ctx context.Context) {
-	accept(ctx, r.listener, func(conn net.Conn) {
-		if !r.accept {
-			r.streams.Go(func() { r.connect(ctx, conn) })
-			return
-		}
-		address := neighbourhood(addrPort(conn.RemoteAddr()))
-		select {
-		case r.handshaking <- struct{}{}:
-		default:
-			r.evict()
-			select {
-			case r.handshaking <- struct{}{}:
-			case <-ctx.Done():
-				conn.Close()
-				return
-			}
-		}
-		if !r.knock(address) {
-			<-r.handshaking
-			conn.Close()
-			return
-		}
-		r.streams.Go(func() { r.admit(ctx, conn, address) })
-	})
-}
-
 // admit sees a connection through its handshake. What follows has a goroutine of its own, because the stack of this one
 // has grown.
 func (r *route) admit(ctx context.Context, conn net.Conn, address netip.Addr) {
@@ -51,8 +23,7 @@ func (r *route) admit(ctx context.Context, conn net.Conn, address netip.Addr) {
 	r.passed(address)
 	<-r.handshaking
 	if err == nil {
-		err = r.enter(l)
-		if err != nil {
+		if r, err = r.admitted(l); err != nil {
 			l.line.Close()
 		}
 	}
@@ -68,13 +39,10 @@ func (r *route) admit(ctx context.Context, conn net.Conn, address netip.Addr) {
 	}
 }
 
-// handshake reads the header that a balancer puts in front, if there is one, and shakes hands. It closes on errors.
+// handshake reads the header that a balancer puts in front, if there is one, and shakes hands on a connection that the
+// route holds. It closes on errors.
 func (r *route) handshake(ctx context.Context, conn net.Conn) (*link, caller, error) {
 	s := r.standing.Load()
-	if !r.hold(conn) {
-		conn.Close()
-		return nil, caller{}, errClosed
-	}
 	defer r.release(conn)
 	from, err := s.called(conn)
 	switch {
@@ -116,6 +84,15 @@ func (s *standing) called(conn net.Conn) (caller, error) {
 // serve joins the next stream of a link with the target. It is called again when that has ended, in another goroutine.
 func (r *route) serve(ctx context.Context, l *link, from caller) {
 	for r.next(l) {
+		if r.closed() && r.heir.Load() != nil {
+			heir, err := r.pass(l)
+			if err != nil {
+				r.log.Info("the route in this one's place does not let the peer in", "reason", err)
+				l.close() // before an answer, as next does
+				break
+			}
+			r = heir
+		}
 		plain, good := r.answer(ctx, l, from)
 		if plain != nil {
 			r.carry(l, plain, nil, func(good bool) {
@@ -137,7 +114,7 @@ func (r *route) serve(ctx context.Context, l *link, from caller) {
 // next waits for a carrier's next stream. A link of another kind has one, which is there at once.
 func (r *route) next(l *link) bool {
 	l.idleSince.Store(r.clock.Load())
-	if r.closed() {
+	if r.gone() {
 		l.close()
 		return false
 	}

@@ -7,25 +7,35 @@ import (
 	"net"
 )
 
-// connect leads a plain connection to the far end.
+// connect sees for whom a plain connection is, which the route holds, and leads it on.
 func (r *route) connect(ctx context.Context, conn net.Conn) {
-	if !r.hold(conn) {
-		conn.Close()
+	from, err := r.standing.Load().called(conn)
+	if err != nil {
+		r.turnAway(conn, err)
 		return
 	}
-	s := r.standing.Load()
-	from, err := s.called(conn)
-	if err == nil {
-		err = s.from(from.source)
-	}
-	if err != nil {
-		r.release(conn)
-		reset(conn)
-		r.log.Info("connection refused", "reason", err)
+	r.lead(ctx, from)
+}
+
+// turnAway ends a plain connection that may not come in.
+func (r *route) turnAway(conn net.Conn, why error) {
+	r.release(conn)
+	reset(conn)
+	r.log.Info("connection refused", "reason", why)
+}
+
+// lead leads a plain connection to the far end, or has the route that came in this one's place do it.
+func (r *route) lead(ctx context.Context, from caller) {
+	s, conn := r.standing.Load(), from.Conn
+	if err := s.from(from.source); err != nil {
+		r.turnAway(conn, err)
 		return
 	}
 	l, err := r.carrier(ctx, s)
 	r.release(conn)
+	if errors.Is(err, errClosed) && r.bequeath(ctx, from) {
+		return
+	}
 	if err != nil {
 		reset(conn)
 		r.log.Warn("no way to the far end", "reason", err)

@@ -78,6 +78,16 @@ func (t *Tunnel) Idle(route string) int {
 	return len(c.idle)
 }
 
+// Held counts the connections that have come to a route and are not in yet.
+func (t *Tunnel) Held(route string) int {
+	t.at.Lock()
+	r := t.at.routes[route]
+	t.at.Unlock()
+	r.live.Lock()
+	defer r.live.Unlock()
+	return len(r.live.plain)
+}
+
 // NewPace gives what sets how often garbage is collected, by how many handshakes are under way.
 func NewPace() func(handshaking int) { return new(collecting).pace }
 

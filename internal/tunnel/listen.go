@@ -61,7 +61,15 @@ func (p *Passed) listener(name string) (net.Listener, error) {
 	return l, nil
 }
 
-// listen opens the place where a route's connections come.
+// open opens the place where a route's connections come.
+func open(ctx context.Context, a Address, passed *Passed) (*place, error) {
+	l, err := listen(ctx, a, passed)
+	if err != nil {
+		return nil, err
+	}
+	return &place{Listener: l, address: a}, nil
+}
+
 func listen(ctx context.Context, a Address, passed *Passed) (net.Listener, error) {
 	switch a.Network {
 	case "fd":

@@ -15,15 +15,18 @@ import (
 	"snug/mtls"
 )
 
-// A route is a Route at work. Its place and its side of TLS never change; all else is in its standing.
+// A route is a Route at work. Its side of TLS never changes, nor its place while it lives; all else is in its standing.
 type route struct {
-	name     string
-	accept   bool
-	listen   Address
-	log      *slog.Logger
-	clock    *atomic.Int64 // Unix nanoseconds as of the last sweep
-	parker   *parker
-	listener net.Listener
+	name   string
+	accept bool
+	log    *slog.Logger
+	clock  *atomic.Int64 // Unix nanoseconds as of the last sweep
+	now    func() time.Time
+	pause  func(time.Duration)
+	parker *parker
+	place  *place
+	// heir is the route that the place has gone to; it is there before the route is closed for it.
+	heir atomic.Pointer[route]
 
 	// standing is what the route goes by at the moment.
 	standing atomic.Pointer[standing]
@@ -32,7 +35,7 @@ type route struct {
 
 	handshaking chan struct{} // one for each under way; of the connecting end also those that wait
 	idle        pool
-	streams     sync.WaitGroup
+	streams     *sync.WaitGroup // the tunnel's: it ends when they have
 
 	live struct {
 		sync.Mutex
@@ -63,8 +66,9 @@ var (
 	errClosed  = errors.New("tunnel: the route is closed")
 )
 
-func newRouteAt(r Route, log *slog.Logger, clock *atomic.Int64, parker *parker) *route {
-	at := &route{name: r.Name, accept: r.Accept, listen: r.Listen, log: log.With("route", r.Name), clock: clock, parker: parker}
+func newRouteAt(r Route, t *Tunnel) *route {
+	at := &route{name: r.Name, accept: r.Accept, log: t.log.With("route", r.Name), clock: &t.clock, parker: t.parker, streams: &t.running}
+	at.now, at.pause = t.now, t.pause
 	at.handshaking = make(chan struct{}, maxHandshakes)
 	if !r.Accept {
 		at.handshaking = make(chan struct{}, maxDialing)
@@ -110,7 +114,7 @@ func (r *route) judge(l *link, p *policy) error {
 func (r *route) presence(rule string) *presence {
 	p := r.live.presences[rule]
 	if p == nil {
-		p = &presence{rule: rule}
+		p = &presence{rule: rule, now: r.now, pause: r.pause}
 		r.live.presences[rule] = p
 		if s := r.standing.Load(); s != nil {
 			p.limit.Store(newLimiter(s.Rate))
@@ -155,6 +159,11 @@ func (r *route) still(l *link) bool {
 // leave forgets a link that has ended, and that nobody reads any more.
 func (r *route) leave(l *link) {
 	l.discard()
+	r.forget(l)
+}
+
+// forget takes a link out.
+func (r *route) forget(l *link) {
 	r.live.Lock()
 	defer r.live.Unlock()
 	if _, in := r.live.links[l]; in {
@@ -330,27 +339,31 @@ func (r *route) expire(now int64) {
 	}
 }
 
-// close lets nobody in any more, and ends what is idle. Streams go on.
+// close lets nobody in any more, and ends what is idle. Streams go on, and so does a place that is another's by now.
 func (r *route) close() {
-	if r.listener != nil {
-		r.listener.Close()
+	if r.place.owner.Load() == r {
+		r.place.Close()
 	}
+	for _, l := range r.shut() {
+		l.close()
+	}
+}
+
+// shut is close where another route goes on in the same place: carriers that wait for their next stream, which it gives,
+// are for that one.
+func (r *route) shut() (idle []*link) {
 	r.live.Lock()
 	r.live.closed = true
-	var idle []*link
 	for l := range r.live.links {
-		if l.stream.Load() == nil && l.idleSince.Load() != 0 {
+		if r.accept && l.stream.Load() == nil && l.idleSince.Load() != 0 {
 			idle = append(idle, l)
 		}
 	}
 	r.live.Unlock()
 	if !r.accept {
 		r.idle.empty(true)
-		return
 	}
-	for _, l := range idle {
-		l.close()
-	}
+	return idle
 }
 
 // discard ends a link that carries nothing.
@@ -364,6 +377,14 @@ func (r *route) closed() bool {
 	r.live.Lock()
 	defer r.live.Unlock()
 	return r.live.closed
+}
+
+// gone reports whether the route ends, and nobody goes on in its place.
+func (r *route) gone() bool {
+	for r != nil && r.closed() {
+		r = r.heir.Load()
+	}
+	return r == nil
 }
 
 // cutAll ends everything at once.

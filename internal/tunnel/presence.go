@@ -1,6 +1,7 @@
 package tunnel
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,25 +20,29 @@ type presence struct {
 	sent, received                 atomic.Int64 // bytes, to and from the peer
 
 	limit atomic.Pointer[limiter]
+	now   func() time.Time
+	pause func(time.Duration)
 }
 
-// pace waits where the presence has used up its rate.
-func (p *presence) pace(n int) {
-	if l := p.limit.Load(); l != nil {
-		if wait := l.take(n, time.Now()); wait > 0 {
-			time.Sleep(wait)
-		}
+// pace waits where the presence has used up its rate, for as long as the stream goes on: on is asked again and again.
+func (p *presence) pace(n int, on func() bool) {
+	l := p.limit.Load()
+	if l == nil {
+		return
+	}
+	for wait := l.take(n, p.now()); wait > 0 && on(); wait = l.take(0, p.now()) {
+		p.pause(wait)
 	}
 }
 
 // A limiter is a bucket that a second fills. What goes over is paid for afterwards, by waiting: a write is never cut in
-// two for it, and 128 KiB at a time are let through at once.
+// two for it, and what one reading gives is let through at once.
 type limiter struct {
 	rate int64
 
 	bucket struct {
 		sync.Mutex
-		left int64 // bytes; negative while in debt
+		left float64 // bytes; negative while in debt
 		at   time.Time
 	}
 }
@@ -47,27 +52,26 @@ func newLimiter(rate int64) *limiter {
 		return nil
 	}
 	l := &limiter{rate: rate}
-	l.bucket.left = rate
+	l.bucket.left = float64(rate)
 	return l
 }
 
 // maxWait bounds one waiting, so that whoever waits sees in time that the stream is over.
 const maxWait = time.Second
 
-// take pays for n bytes, and says how long to wait before the next.
+// take pays for n bytes, and says how long to wait before asking again: 0 where all is paid for.
 func (l *limiter) take(n int, now time.Time) time.Duration {
-	b := &l.bucket
+	b, rate := &l.bucket, float64(l.rate)
 	b.Lock()
 	defer b.Unlock()
 	if !b.at.IsZero() && now.After(b.at) {
-		// At most a second's worth, so the product cannot overflow: a rate is below 2^62 / 1e9 for any line there is.
-		elapsed := min(now.Sub(b.at), time.Second)
-		b.left = min(b.left+int64(float64(l.rate)*elapsed.Seconds()), l.rate)
+		b.left = min(b.left+rate*now.Sub(b.at).Seconds(), rate)
 	}
 	b.at = now
-	b.left -= int64(n)
+	b.left -= float64(n)
 	if b.left >= 0 {
 		return 0
 	}
-	return min(time.Duration(float64(-b.left)/float64(l.rate)*float64(time.Second)), maxWait)
+	// Not less than there is to wait for: a wait of nothing would end it.
+	return time.Duration(math.Ceil(min(-b.left/rate*float64(time.Second), float64(maxWait))))
 }

@@ -192,8 +192,10 @@ func TestLimiter(t *testing.T) {
 		{500 * time.Millisecond, 0, 0},
 		{0, 250, 250 * time.Millisecond},
 		{0, 100_000, time.Second},
-		{time.Hour, 0, time.Second}, // at most a second's worth is saved up
-		{-time.Hour, 0, time.Second},
+		{10 * time.Second, 0, time.Second}, // of 100.25 s
+		{time.Hour, 1000, 0},               // at most a second's worth is saved up
+		{0, 100, 100 * time.Millisecond},
+		{-time.Hour, 0, 100 * time.Millisecond},
 	} {
 		now = now.Add(row.after)
 		if got := take(row.n, now); got != row.want {

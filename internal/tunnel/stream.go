@@ -235,7 +235,7 @@ func (s *stream) send() error {
 				return fmt.Errorf("tunnel: sending: %w", sent)
 			}
 			s.presence.sent.Add(int64(n))
-			s.presence.pace(n)
+			s.presence.pace(n, s.paced)
 		}
 		if err == io.EOF {
 			return s.end()
@@ -317,8 +317,16 @@ func (s *stream) deliver(b []byte) error {
 	if _, err := s.drain.Write(b); err != nil {
 		return fmt.Errorf("%w: %w", errPlain, err)
 	}
-	s.presence.pace(len(b))
+	s.presence.pace(len(b), s.paced)
 	return nil
+}
+
+// paced reports whether a stream that waits for its peer's rate goes on. It is not idle.
+func (s *stream) paced() bool {
+	s.last.Store(s.clock.Load())
+	s.life.Lock()
+	defer s.life.Unlock()
+	return !s.life.aborted
 }
 
 // deliverEnd says to plain that this was all. One that is closed already does not need to hear it.

@@ -14,6 +14,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,8 +26,10 @@ import (
 type Options struct {
 	Log    *slog.Logger
 	Passed *Passed
-	// Now is the clock for deadlines of streams; nil means time.Now.
+	// Now is the clock for deadlines and rates of streams; nil means time.Now.
 	Now func() time.Time
+	// Pause waits where a peer is over its rate, a second at most; nil means time.Sleep. Many goroutines call it at a time.
+	Pause func(time.Duration)
 }
 
 // A Tunnel is some routes at work. Methods are safe from any goroutine.
@@ -32,12 +37,12 @@ type Tunnel struct {
 	log    *slog.Logger
 	passed *Passed
 	now    func() time.Time
+	pause  func(time.Duration)
 	clock  atomic.Int64
 	// sweeping is held by Sweep, and guards the routes' watches and collecting.
 	sweeping   sync.Mutex
 	collecting collecting
 
-	metrics *metrics
 	parker  *parker
 	running sync.WaitGroup
 	hard    context.Context // ends with the drain
@@ -48,6 +53,10 @@ type Tunnel struct {
 		drain   time.Duration
 		routes  map[string]*route
 		retired []*route // whose last streams go on
+		ending  bool     // no reload opens anything any more
+		// metrics are nil where nobody has asked for them; metricsAt is the address that was asked for.
+		metrics   *metrics
+		metricsAt string
 	}
 }
 
@@ -56,20 +65,16 @@ func New(ctx context.Context, c *Config, o Options) (*Tunnel, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	t := &Tunnel{log: o.Log, passed: o.Passed, now: o.Now, parker: newParker()}
+	if o.Pause == nil {
+		o.Pause = time.Sleep
+	}
+	t := &Tunnel{log: o.Log, passed: o.Passed, now: o.Now, pause: o.Pause, parker: newParker()}
 	t.hard, t.cut = context.WithCancel(context.WithoutCancel(ctx))
 	t.clock.Store(o.Now().UnixNano())
 	t.at.routes = make(map[string]*route)
 	if err := t.apply(ctx, c); err != nil {
 		t.end()
 		return nil, err
-	}
-	if c.Metrics != "" {
-		var err error
-		if t.metrics, err = newMetrics(ctx, t, c.Metrics); err != nil {
-			t.end()
-			return nil, err
-		}
 	}
 	return t, nil
 }
@@ -86,6 +91,9 @@ func (t *Tunnel) Run(ctx context.Context) error {
 		case <-ctx.Done():
 		}
 	}
+	t.at.Lock()
+	t.at.ending = true
+	t.at.Unlock()
 	for _, r := range t.all() {
 		r.close()
 	}
@@ -121,8 +129,11 @@ func (t *Tunnel) end() {
 		r.close()
 		r.cutAll()
 	}
-	if t.metrics != nil {
-		t.metrics.close()
+	t.at.Lock()
+	m := t.at.metrics
+	t.at.Unlock()
+	if m != nil {
+		m.close()
 	}
 	t.running.Wait()
 	if t.parker != nil {
@@ -149,7 +160,8 @@ func (t *Tunnel) Sweep() {
 	t.collecting.pace(handshaking)
 }
 
-// all gives the routes, the retired ones included, without those of them that have nothing left.
+// all gives the routes, and behind them the retired ones that have something left: a carrier of those may wait for its
+// next stream as long as there is an heir to take it.
 func (t *Tunnel) all() []*route {
 	t.at.Lock()
 	defer t.at.Unlock()
@@ -160,70 +172,121 @@ func (t *Tunnel) all() []*route {
 		}
 	}
 	t.at.retired = kept
-	all := append([]*route(nil), kept...)
-	for _, r := range t.at.routes {
-		all = append(all, r)
-	}
-	return all
+	return append(slices.Collect(maps.Values(t.at.routes)), kept...)
 }
+
+// errEnding refuses other routes to a tunnel that only waits for its last streams.
+var errEnding = errors.New("tunnel: it is ending, and nobody new is let in")
 
 // Reload puts other routes in the place of those that there are. One with the same name, side and place goes on with
 // its connections, under its new rules; one that is gone lets nobody in any more, and its streams go on to their end.
-// Where it fails all stays as it was.
+// Where its place is another route's now, that one has whoever has come and is not in yet, and all who come.
+// Metrics that have another address are there when it returns, and at the old one no more. Where it fails all stays as it
+// was.
 func (t *Tunnel) Reload(ctx context.Context, c *Config) error { return t.apply(ctx, c) }
 
-// apply prepares everything before it changes anything.
+// apply puts a configuration in use, and then ends what has no place in it.
 func (t *Tunnel) apply(ctx context.Context, c *Config) error {
 	if err := c.check(); err != nil {
 		return err
 	}
-	t.at.Lock()
-	defer t.at.Unlock()
-	next, standings, opened, err := t.prepare(ctx, c)
-	if err != nil {
-		for _, r := range opened {
-			r.listener.Close()
-		}
-		return err
+	left, err := t.change(ctx, c)
+	if left != nil {
+		left.close()
 	}
-	t.at.drain = c.Drain
-	for r, s := range standings {
-		r.set(s)
-	}
-	for _, r := range opened {
-		t.running.Go(func() { r.run(t.hard); r.streams.Wait() })
-	}
-	for name, r := range t.at.routes {
-		if next[name] != r {
-			r.close()
-			t.at.retired = append(t.at.retired, r)
-		}
-	}
-	t.at.routes = next
-	return nil
+	return err
 }
 
-// prepare opens the places that are not open yet, and reads all files. opened is to be closed where it fails.
-func (t *Tunnel) prepare(ctx context.Context, c *Config) (next map[string]*route, standings map[*route]*standing, opened []*route, err error) {
-	next, standings = make(map[string]*route, len(c.Routes)), make(map[*route]*standing, len(c.Routes))
+// change prepares everything before it changes anything. left are metrics that have moved or that nobody asks for any
+// more: they are to be closed without the lock, which their readers take.
+func (t *Tunnel) change(ctx context.Context, c *Config) (left *metrics, err error) {
+	t.at.Lock()
+	defer t.at.Unlock()
+	if t.at.ending {
+		return nil, errEnding
+	}
+	p, err := t.prepare(ctx, c)
+	m := t.at.metrics
+	if err == nil && c.Metrics != t.at.metricsAt {
+		m, left = nil, m
+		if c.Metrics != "" {
+			m, err = newMetrics(ctx, t, c.Metrics)
+		}
+	}
+	if err != nil {
+		for _, opened := range p.opened {
+			opened.Close()
+		}
+		return nil, err
+	}
+	t.at.drain, t.at.metrics, t.at.metricsAt = c.Drain, m, c.Metrics
+	t.settle(p)
+	return left, nil
+}
+
+// A plan is what a configuration comes to: routes by name, what they are to go by, and the places that were opened for
+// it.
+type plan struct {
+	routes    map[string]*route
+	standings map[*route]*standing
+	opened    []*place
+}
+
+// prepare reads all files, and opens the places that are not open yet. Those that were opened are in the plan where it
+// fails too.
+func (t *Tunnel) prepare(ctx context.Context, c *Config) (*plan, error) {
+	p := &plan{make(map[string]*route, len(c.Routes)), make(map[*route]*standing, len(c.Routes)), nil}
+	places := make(map[Address]*place, len(t.at.routes))
+	for _, r := range t.at.routes {
+		if a := r.place.address; a.Network != "tcp" || !strings.HasSuffix(a.Text, ":0") { // any free port is a new one each time
+			places[a] = r.place
+		}
+	}
 	for _, config := range c.Routes {
 		r := t.at.routes[config.Name]
-		if r == nil || r.accept != config.Accept || r.listen != config.Listen {
-			r = newRouteAt(config, t.log, &t.clock, t.parker)
+		if r == nil || r.accept != config.Accept || r.place.address != config.Listen {
+			r = newRouteAt(config, t)
+			r.place = places[config.Listen]
 			r.watch.start(config.Files.paths())
 		}
 		s, err := read(config)
-		if err == nil && r.listener == nil {
-			if r.listener, err = listen(ctx, config.Listen, t.passed); err == nil {
-				opened = append(opened, r)
+		if err == nil && r.place == nil {
+			if r.place, err = open(ctx, config.Listen, t.passed); err == nil {
+				p.opened = append(p.opened, r.place)
 			}
 		}
 		if err != nil {
-			return nil, nil, opened, fmt.Errorf("route %s: %w", config.Name, err)
+			return p, fmt.Errorf("route %s: %w", config.Name, err)
 		}
-		next[config.Name], standings[r] = r, s
+		p.routes[config.Name], p.standings[r] = r, s
 	}
-	return next, standings, opened, nil
+	return p, nil
+}
+
+// settle puts a plan in use: nothing in it can fail. No two of its routes have one place, so that each that was there
+// goes to one heir, or is closed with its route.
+func (t *Tunnel) settle(p *plan) {
+	for r, s := range p.standings {
+		r.set(s)
+	}
+	before := t.at.routes
+	t.at.routes = p.routes
+	for _, r := range p.routes {
+		if r.place.owner.Load() != r {
+			r.place.give(r)
+		}
+	}
+	for _, opened := range p.opened {
+		t.running.Go(func() { opened.run(t.hard) })
+	}
+	for name, r := range before {
+		if p.routes[name] != r {
+			if r.heir.Load() == nil {
+				r.close()
+			}
+			t.at.retired = append(t.at.retired, r)
+		}
+	}
 }
 
 // Check reports what would keep the routes from being opened, besides their places being taken.
@@ -257,17 +320,19 @@ func (t *Tunnel) Addrs() map[string]string {
 	defer t.at.Unlock()
 	addrs := make(map[string]string, len(t.at.routes))
 	for name, r := range t.at.routes {
-		addrs[name] = r.listener.Addr().String()
+		addrs[name] = r.place.Addr().String()
 	}
 	return addrs
 }
 
 // Metrics gives the address of metrics and health, or "".
 func (t *Tunnel) Metrics() string {
-	if t.metrics == nil {
+	t.at.Lock()
+	defer t.at.Unlock()
+	if t.at.metrics == nil {
 		return ""
 	}
-	return t.metrics.listener.Addr().String()
+	return t.at.metrics.listener.Addr().String()
 }
 
 // Health says what is wrong, or nil.

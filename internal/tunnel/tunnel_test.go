@@ -93,11 +93,19 @@ func start(t testing.TB, routes ...tunnel.Route) *running {
 
 func startWith(t testing.TB, c *tunnel.Config, now func() time.Time) *running {
 	t.Helper()
-	r := &running{ended: make(chan error, 1), log: new(safeBuffer)}
-	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	var err error
-	if r.Tunnel, err = tunnel.New(t.Context(), c, tunnel.Options{Log: log, Now: now}); err != nil {
+	r, err := tryStart(t, c, tunnel.Options{Now: now})
+	if err != nil {
 		t.Fatal(err)
+	}
+	return r
+}
+
+func tryStart(t testing.TB, c *tunnel.Config, o tunnel.Options) (*running, error) {
+	r := &running{ended: make(chan error, 1), log: new(safeBuffer)}
+	o.Log = slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var err error
+	if r.Tunnel, err = tunnel.New(t.Context(), c, o); err != nil {
+		return nil, err
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
@@ -114,7 +122,7 @@ func startWith(t testing.TB, c *tunnel.Config, now func() time.Time) *running {
 			t.Logf("log:\n%s", r.log)
 		}
 	})
-	return r
+	return r, nil
 }
 
 // addr gives the place of the route that is called main.
