@@ -123,13 +123,16 @@ func examine(ctx context.Context, c *call, words [][2]string, timeout time.Durat
 	return &client.Error{Code: code, Message: d.Problem, Hint: hint}
 }
 
-// peerRule makes a tunnel's rule of what --peer takes.
+// peerRule makes a tunnel's rule of what --peer takes. A contact is refused (docs/decisions/0027), and is never the peer
+// who happens to be remembered under the same name.
 func peerRule(v string) (string, error) {
+	if handle, contact := strings.CutPrefix(v, "@"); contact {
+		return "", fmt.Errorf("tunnels do not know contacts from rooms: --peer FINGERPRINT, which `snug key show` prints there, or a name that `snug key add` has given to it, not @%s", handle)
+	}
 	var p peers
 	if err := p.Set(v); err != nil {
 		return "", err
 	}
-	v = strings.TrimPrefix(v, "@")
 	if _, err := mtls.ParseFingerprint(v); err == nil {
 		return "key:" + v, nil
 	}

@@ -267,6 +267,9 @@ func TestTunnelBadInput(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("route a\n\tlisten 127.0.0.1:0\n\tto x:1\n\ttls sideways\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if out, err := exec.Command(binary, "key", "add", "friend", key, "--home", home).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	good := []string{"--listen", "127.0.0.1:0", "--to", service, "--tls", "accept"}
 	for _, row := range []struct {
 		name   string
@@ -276,6 +279,7 @@ func TestTunnelBadInput(t *testing.T) {
 	}{
 		{"nobody named", 2, "who may be at the other end", good},
 		{"a peer who is not remembered", 4, "snug key add", append(good, "--peer", "bob")},
+		{"a contact, where a peer is remembered by that name", 2, "do not know contacts", append(good, "--check", "--peer", "@friend")},
 		{"no side of TLS", 2, "on which side is TLS", []string{"--listen", ":1", "--to", service, "--peer", key}},
 		{"an open door", 2, "anybody who reaches", []string{"--listen", ":0", "--to", service, "--tls", "connect", "--peer", key}},
 		{"a name without an authority", 2, "authority FILE", append(good, "--allow", "cn:web")},
@@ -318,6 +322,7 @@ func TestDoctorVerb(t *testing.T) {
 		{"refused there", 3, []string{"refuses us", "--peer " + strangerKey}, []string{address, "--home", stranger, "--peer", farKey}},
 		{"nobody there", 5, []string{"nobody listens"}, []string{closedPort(t), "--home", stranger, "--peer", farKey}},
 		{"no TLS there", 3, []string{"speaks no TLS"}, []string{greeter(t), "--home", stranger, "--peer", farKey}},
+		{"a contact", 2, []string{"do not know contacts"}, []string{address, "--home", homes[1], "--peer", "@friend"}},
 		{"no address", 2, []string{"HOST:PORT"}, []string{"example", "--home", stranger}},
 	} {
 		cmd := exec.Command(binary, append([]string{"doctor"}, row.args...)...)
