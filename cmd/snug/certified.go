@@ -122,7 +122,7 @@ func (c *call) socketTrust(ctx context.Context, accepted *peers, a *certified) (
 func filesError(err error) error {
 	var already *client.Error
 	var usage *usageError
-	if errors.As(err, &already) || errors.As(err, &usage) {
+	if errors.As(err, &already) || errors.As(err, &usage) || errors.Is(err, errInterrupted) {
 		return err
 	}
 	text := strings.NewReplacer("mtls: ", "", "pki: ", "").Replace(err.Error())

@@ -31,6 +31,34 @@ func TestListenExec(t *testing.T) {
 	listener.ends(0)
 }
 
+// TestListenInterrupted: who waits for a stream and is stopped before anybody came has nothing that a script may take for
+// all of it. With --keep there is no such stream.
+func TestListenInterrupted(t *testing.T) {
+	someone := keyOf(t, filepath.Join(t.TempDir(), "someone"))
+	for _, row := range []struct {
+		name   string
+		signal syscall.Signal
+		status int
+		flags  []string
+	}{
+		{"a known key, SIGTERM", syscall.SIGTERM, 6, []string{"--peer", someone}},
+		{"a known key, SIGINT", syscall.SIGINT, 6, []string{"--peer", someone}},
+		{"a password, SIGTERM", syscall.SIGTERM, 6, []string{"--password"}},
+		{"a command, SIGTERM", syscall.SIGTERM, 6, []string{"--peer", someone, "--exec", "cat"}},
+		{"a command for each, SIGTERM", syscall.SIGTERM, 0, []string{"--peer", someone, "--exec", "cat", "--keep"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			listener := openSocket(t, filepath.Join(t.TempDir(), "home"), "listen", "127.0.0.1:0", row.flags...)
+			listener.event("listening")
+			listener.cmd.Process.Signal(row.signal)
+			listener.ends(row.status)
+			if row.status != 0 && !strings.Contains(listener.log.String(), "interrupted before anybody came") {
+				t.Errorf("it says %q, want why it has nothing", listener.log)
+			}
+		})
+	}
+}
+
 // TestListenExecEndings: what ends a command, and what its end is to the peer.
 func TestListenExecEndings(t *testing.T) {
 	for _, row := range []struct {

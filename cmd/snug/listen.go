@@ -14,6 +14,9 @@ import (
 	"snug/mtls"
 )
 
+// errNobodyCame ends a listener that was interrupted: what it should have received is not there.
+var errNobodyCame = errors.New("interrupted before anybody came")
+
 // maxCommands bounds the commands that run at once; who comes then waits. A shell and its pipes take a few MiB.
 const maxCommands = 64
 
@@ -64,7 +67,7 @@ func (l *listening) run(ctx context.Context, c *call) error {
 	conn, err := listener.AcceptConn()
 	switch {
 	case ctx.Err() != nil:
-		return nil // nobody came before it was stopped
+		return &cutError{errNobodyCame}
 	case err != nil && waiting.Err() != nil:
 		return context.Cause(waiting)
 	case err != nil:

@@ -69,7 +69,13 @@ func (c *call) tell(event socketEvent, format string, args ...any) {
 // A cutError is a stream that broke off: what came may not be all.
 type cutError struct{ cause error }
 
-func (e *cutError) Error() string { return "the stream was cut: " + whyCut(e.cause) }
+func (e *cutError) Error() string {
+	if e.cause == errInterrupted || e.cause == errNobodyCame {
+		return e.cause.Error() // there was no stream yet
+	}
+	return "the stream was cut: " + whyCut(e.cause)
+}
+
 func (e *cutError) Unwrap() error { return e.cause }
 
 // whyCut tells the ways apart in which a stream breaks off.
