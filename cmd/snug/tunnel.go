@@ -83,8 +83,10 @@ func (o *tunnelOptions) run(ctx context.Context, c *call) error {
 			return tunnelError(err)
 		}
 		return c.print(struct {
-			Routes int `json:"routes"`
-		}{len(config.Routes)}, "%d of routes, and all files that they name are right", len(config.Routes))
+			Routes  int     `json:"routes"`
+			Metrics string  `json:"metrics,omitempty"`
+			Drain   float64 `json:"drain"` // in seconds
+		}{len(config.Routes), config.Metrics, config.Drain.Seconds()}, "%d of routes, and all files that they name are right", len(config.Routes))
 	}
 	t, err := tunnel.New(ctx, config, tunnel.Options{Log: o.log(c), Passed: tunnel.PassedSockets()})
 	if err != nil {
@@ -138,6 +140,9 @@ func (o *tunnelOptions) config(c *call) (*tunnel.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.drain < 0 {
+		return nil, usageErrorf("snug "+c.verb.example+" --drain 30s", "tunnel: --drain %v: streams cannot end before they are told to", o.drain)
+	}
 	if o.routes != "" {
 		if len(o.words) > 0 {
 			return nil, usageErrorf("snug tunnel --routes "+o.routes, "tunnel: --%s belongs in the file of --routes", o.words[0][0])
@@ -161,12 +166,9 @@ func (o *tunnelOptions) file(files tunnel.Files) (*tunnel.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading routes: %w", err)
 	}
-	config, err := tunnel.ParseConfig(string(text), dir, files)
+	config, err := tunnel.ParseConfig(string(text), dir, files, tunnel.Config{Metrics: o.metrics, Drain: o.drain})
 	if err != nil {
 		return nil, &client.Error{Code: client.Usage, Message: fmt.Sprintf("%s, %v", o.routes, err), Hint: "docs/tunnel.md has the format; snug tunnel --routes FILE --check tries it"}
-	}
-	if config.Metrics == "" {
-		config.Metrics = o.metrics
 	}
 	return config, nil
 }

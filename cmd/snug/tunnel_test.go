@@ -188,6 +188,26 @@ func TestTunnelRoutes(t *testing.T) {
 	}
 }
 
+// TestTunnelRoutesFlags: flags of the whole tunnel hold beside a file that says nothing of them.
+func TestTunnelRoutesFlags(t *testing.T) {
+	dir := t.TempDir()
+	home := filepath.Join(dir, "home")
+	route := "route only\n\tlisten 127.0.0.1:0\n\tto 127.0.0.1:1\n\ttls accept\n\tallow key:" + keyOf(t, home) + "\n"
+	for _, row := range []struct{ name, text, want string }{
+		{"silent", route, `{"routes":1,"metrics":"127.0.0.1:9120","drain":5}`},
+		{"not-silent", "metrics 127.0.0.1:9121\ndrain 1m\n" + route, `{"routes":1,"metrics":"127.0.0.1:9121","drain":60}`},
+	} {
+		file := filepath.Join(dir, row.name)
+		if err := os.WriteFile(file, []byte(row.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(binary, "tunnel", "--routes", file, "--drain", "5s", "--metrics", "127.0.0.1:9120", "--home", home, "--check", "--json").Output()
+		if got := strings.TrimSpace(string(out)); err != nil || got != row.want {
+			t.Errorf("%s: got %s, %v; want %s", row.name, got, err, row.want)
+		}
+	}
+}
+
 // TestTunnelActivation: systemd passes a listening socket, and the tunnel takes it by its name.
 func TestTunnelActivation(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -289,6 +309,7 @@ func TestTunnelBadInput(t *testing.T) {
 		{"a socket that nobody passed", 1, "has passed no socket", []string{"--listen", "fd:x", "--to", service, "--tls", "accept", "--peer", key}},
 		{"a mistake in the file", 2, "line 4", []string{"--routes", bad}},
 		{"a file and flags", 2, "belongs in the file", append(good, "--routes", bad)},
+		{"a drain before its time", 2, "--drain", append(good, "--check", "--peer", key, "--drain", "-5s")},
 		{"a flag to accept anybody", 2, "", append(good, "--insecure")},
 	} {
 		cmd := exec.Command(binary, append([]string{"tunnel", "--home", home}, row.args...)...)
