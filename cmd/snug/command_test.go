@@ -69,7 +69,7 @@ func TestListenExecEndings(t *testing.T) {
 		{"it reads nothing", "echo done; exit 0", 0, 0},
 		{"it fails after half of its answer", "echo half; exit 7", 1, 6},
 		{"it is killed", "echo half; kill -9 $$", 1, 6},
-		{"it is not there", "/nonexistent/command", 1, 6},
+		{"it is not there", "exec 2>/dev/null; /nonexistent/command", 1, 6}, // the shell would say so among the events
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			listener, address, home, key := listening(t, "--exec", row.command)
@@ -88,11 +88,13 @@ func TestListenExecEndings(t *testing.T) {
 func TestListenExecCut(t *testing.T) {
 	dir := t.TempDir()
 	complete := filepath.Join(dir, "complete")
-	// The command is a child of the shell: it must go with it. What it has received it says on the listener's stderr.
+	// The command is a child of the shell: it must go with it. What it has received it says on the listener's stderr,
+	// as JSON, because that is where the events are.
 	listener, address, home, key := listening(t, "--exec", "(tee /dev/stderr >/dev/null; touch '"+complete+"'); true")
 	dialer := socketOf(t, home, "dial", address, key)
-	io.WriteString(dialer.in, "half of\n")
-	if !listener.log.waitFor(func(text string) bool { return strings.Contains(text, "half of\n") }) {
+	const half = `{"half":"of it"}` + "\n"
+	io.WriteString(dialer.in, half)
+	if !listener.log.waitFor(func(text string) bool { return strings.Contains(text, half) }) {
 		t.Fatalf("the command never saw its input\n%s", listener.log)
 	}
 	dialer.cmd.Process.Kill()

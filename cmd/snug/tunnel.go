@@ -21,7 +21,7 @@ import (
 func tunnelVerbs() []*verb {
 	return []*verb{
 		{
-			name: "tunnel", flags: tunnelFlags,
+			name: "tunnel", flags: tunnelFlags, events: true,
 			example: "tunnel --listen :5433 --to 127.0.0.1:5432 --tls accept --peer FINGERPRINT",
 			does:    "Wrap a TCP service in TLS between known keys: one line where it is (--tls accept), one where it is used (--tls connect)",
 		},
