@@ -118,18 +118,22 @@ func noPort(err error) bool {
 
 // listenError says what a person can do about an address that cannot be listened on.
 func listenError(addr string, err error) error {
-	hint := ""
+	return &client.Error{Message: "listening on " + addr + ": " + strings.TrimPrefix(err.Error(), "mtls: listening: "), Hint: hintOfListening(err)}
+}
+
+// hintOfListening is what to do about an address that cannot be listened on, or "".
+func hintOfListening(err error) string {
 	switch {
 	case noPort(err):
-		hint = hintOfPort
+		return hintOfPort
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint = "something listens there already; :0 finds a port that is free"
+		return "something listens there already; :0 finds a port that is free"
 	case errors.Is(err, fs.ErrPermission):
-		hint = "ports below 1024 are the administrator's"
+		return "ports below 1024 are the administrator's"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		hint = "that is no address of this machine; :PORT is all of them"
+		return "that is no address of this machine; :PORT is all of them"
 	}
-	return &client.Error{Message: "listening on " + addr + ": " + strings.TrimPrefix(err.Error(), "mtls: listening: "), Hint: hint}
+	return ""
 }
 
 // serve runs the command for each peer that comes, until it is stopped, which is no failure.

@@ -47,7 +47,12 @@ func Diagnose(ctx context.Context, r *Route, now time.Time) Diagnosis {
 		err = ErrNobody
 	}
 	if err != nil {
-		return d.here(err, "snug tunnel --check, with the same files")
+		try := "snug tunnel --check, with the same files"
+		var known interface{ Try() string }
+		if errors.As(err, &known) {
+			try = known.Try()
+		}
+		return d.here(err, try)
 	}
 	d.examine(p)
 	conn, err := newTarget(r).dial(ctx)
