@@ -291,33 +291,61 @@ func TestTunnelBadInput(t *testing.T) {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	good := []string{"--listen", "127.0.0.1:0", "--to", service, "--tls", "accept"}
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	keyOf(t, other)
+	shared := filepath.Join(dir, "shared")
+	for path, mode := range map[string]os.FileMode{shared: 0o644, filepath.Join(dir, "web.pem"): 0o644} {
+		text, err := os.ReadFile(filepath.Join(home, "socket.pem"))
+		if err == nil {
+			err = os.WriteFile(path, text, mode)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, row := range []struct {
 		name   string
 		status int
 		words  string
+		todo   string
 		args   []string
 	}{
-		{"nobody named", 2, "who may be at the other end", good},
-		{"a peer who is not remembered", 4, "snug key add", append(good, "--peer", "bob")},
-		{"a contact, where a peer is remembered by that name", 2, "do not know contacts", append(good, "--check", "--peer", "@friend")},
-		{"no side of TLS", 2, "on which side is TLS", []string{"--listen", ":1", "--to", service, "--peer", key}},
-		{"an open door", 2, "anybody who reaches", []string{"--listen", ":0", "--to", service, "--tls", "connect", "--peer", key}},
-		{"a name without an authority", 2, "authority FILE", append(good, "--allow", "cn:web")},
-		{"no key file", 1, "no such file", append(good, "--peer", key, "--key", "/nonexistent")},
-		{"a port in use", 1, "address already in use", []string{"--listen", busy.Addr().String(), "--to", service, "--tls", "accept", "--peer", key}},
-		{"metrics for everybody", 1, "this machine only", append(good, "--peer", key, "--metrics", "0.0.0.0:0")},
-		{"a socket that nobody passed", 1, "has passed no socket", []string{"--listen", "fd:x", "--to", service, "--tls", "accept", "--peer", key}},
-		{"a mistake in the file", 2, "line 4", []string{"--routes", bad}},
-		{"a file and flags", 2, "belongs in the file", append(good, "--routes", bad)},
-		{"a drain before its time", 2, "--drain", append(good, "--check", "--peer", key, "--drain", "-5s")},
-		{"a flag to accept anybody", 2, "", append(good, "--insecure")},
+		{"nobody named", 2, "who may be at the other end", "--peer FINGERPRINT", good},
+		{"a peer who is not remembered", 4, "none of the peers", "snug key add", append(good, "--peer", "bob")},
+		{"a contact, where a peer is remembered by that name", 2, "do not know contacts", "--peer FINGERPRINT", append(good, "--check", "--peer", "@friend")},
+		{"no side of TLS", 2, "on which side is TLS", "--tls accept", []string{"--listen", ":1", "--to", service, "--peer", key}},
+		{"an open door", 2, "anybody who reaches", "try: snug tunnel", []string{"--listen", ":0", "--to", service, "--tls", "connect", "--peer", key}},
+		{"a name without an authority", 2, "authority FILE", "try: snug tunnel", append(good, "--allow", "cn:web")},
+		{"no key file", 1, "no such file", "snug pki issue", append(good, "--peer", key, "--key", "/nonexistent")},
+		{"a key that others can read", 1, "must be 0600", "chmod 600", append(good, "--peer", key, "--key", shared)},
+		{"a key of another certificate", 1, "is not that of the certificate", "go together", append(good, "--peer", key, "--certificate", filepath.Join(dir, "web.pem"), "--key", filepath.Join(other, "socket.pem"))},
+		{"no certificate in the file", 1, "CERTIFICATE", "PEM", append(good, "--peer", key, "--certificate", bad)},
+		{"no authority there", 1, "no such file", "snug pki init", append(good, "--allow", "cn:web", "--authority", "/nonexistent")},
+		{"a port in use", 1, "address already in use", "listens there already", []string{"--listen", busy.Addr().String(), "--to", service, "--tls", "accept", "--peer", key}},
+		{"no address of ours", 1, "assign requested address", "no address of this machine", []string{"--listen", "192.0.2.1:0", "--to", service, "--tls", "accept", "--peer", key}},
+		{"no directory for a Unix socket", 1, "no such file", "the directory of a Unix socket", []string{"--listen", "unix:/nonexistent/socket", "--to", service, "--tls", "accept", "--peer", key}},
+		{"metrics for everybody", 1, "this machine only", "--metrics 127.0.0.1:9120", append(good, "--peer", key, "--metrics", "0.0.0.0:0")},
+		{"metrics at a port in use", 1, "address already in use", "listens there already", append(good, "--peer", key, "--metrics", busy.Addr().String())},
+		{"a socket that nobody passed", 1, "has passed no socket", "FileDescriptorName", []string{"--listen", "fd:x", "--to", service, "--tls", "accept", "--peer", key}},
+		{"no file of routes", 1, "no such file", "docs/tunnel.md", []string{"--routes", "/nonexistent"}},
+		{"a mistake in the file", 2, "line 4", "docs/tunnel.md", []string{"--routes", bad}},
+		{"a file and flags", 2, "belongs in the file", "try: snug tunnel --routes", append(good, "--routes", bad)},
+		{"a drain before its time", 2, "--drain", "--drain 30s", append(good, "--check", "--peer", key, "--drain", "-5s")},
+		{"a flag to accept anybody", 2, "not defined: -insecure", "try: snug tunnel", append(good, "--insecure")},
 	} {
 		cmd := exec.Command(binary, append([]string{"tunnel", "--home", home}, row.args...)...)
+		cmd.SysProcAttr = alone
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		cmd.Run()
-		if status := cmd.ProcessState.ExitCode(); status != row.status || !strings.Contains(stderr.String(), row.words) || strings.Contains(stderr.String(), "goroutine") {
-			t.Errorf("%s: exit %d, %q; want %d with %q", row.name, status, &stderr, row.status, row.words)
+		// What went wrong in one line, and what to do in another.
+		what, todo, _ := strings.Cut(stderr.String(), "\n")
+		if status := cmd.ProcessState.ExitCode(); status != row.status || !strings.Contains(what, row.words) {
+			t.Errorf("%s: exit %d, %q; want %d with %q", row.name, status, what, row.status, row.words)
+		}
+		if strings.Count(todo, "\n") != 1 || !strings.HasPrefix(todo, "snug: ") || !strings.Contains(todo, row.todo) {
+			t.Errorf("%s: to do is %q; want one line with %q", row.name, todo, row.todo)
 		}
 	}
 	out, err := exec.Command(binary, append([]string{"tunnel", "--home", home, "--check", "--peer", key}, good...)...).CombinedOutput()
