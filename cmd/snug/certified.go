@@ -192,6 +192,10 @@ func hintOfRule(rule mtls.Rule) string {
 		return "bring the authority's newest list to --crl; there, `snug pki renew` signs one"
 	case mtls.RuleRevoked:
 		return "the authority has withdrawn it: a new certificate needs a new key, by `snug pki issue`"
+	case mtls.RuleNone:
+		return "it has to show a key or a certificate: snug listen, dial and tunnel do"
+	case mtls.RuleProtocol:
+		return "it is no socket of snug, or one that was told otherwise: another port, or a program that speaks TLS 1.3"
 	case mtls.RuleKey:
 		return "if that is the right peer, give --peer what `snug key show` prints there now"
 	}
