@@ -96,6 +96,14 @@ type admission struct {
 
 // admission is what the flags come to. giveUp is called when nobody can come in any more.
 func (c *call) admission(ctx context.Context, f *socketFlags, listens bool, giveUp context.CancelCauseFunc) (*admission, error) {
+	a, err := c.admit(ctx, f, listens, giveUp)
+	if errors.Is(err, errInterrupted) {
+		return nil, &cutError{errInterrupted}
+	}
+	return a, err
+}
+
+func (c *call) admit(ctx context.Context, f *socketFlags, listens bool, giveUp context.CancelCauseFunc) (*admission, error) {
 	f.password = f.password || f.passwordFile != ""
 	if err := f.check(c, listens); err != nil {
 		return nil, err

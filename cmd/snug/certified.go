@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"io/fs"
 	"strings"
 	"sync"
 
@@ -122,20 +123,33 @@ func (c *call) socketTrust(ctx context.Context, accepted *peers, a *certified) (
 func filesError(err error) error {
 	var already *client.Error
 	var usage *usageError
-	if errors.As(err, &already) || errors.As(err, &usage) {
+	if errors.As(err, &already) || errors.As(err, &usage) || errors.Is(err, errInterrupted) {
 		return err
 	}
 	text := strings.NewReplacer("mtls: ", "", "pki: ", "").Replace(err.Error())
-	hint := ""
+	return &client.Error{Code: client.Failed, Message: text, Hint: hintOfFile(err)}
+}
+
+// hintOfFile is what to do about a file with a key, a certificate or a list that cannot be used, or "".
+func hintOfFile(err error) string {
+	text := err.Error()
 	switch {
 	case errors.Is(err, pki.ErrPassphrase):
-		hint = "--key-passphrase-file FILE, or type it again"
+		return "--key-passphrase-file FILE, or type it again"
+	case errors.Is(err, fs.ErrNotExist):
+		return "is that its name? `snug pki issue` makes a key and its certificate, `snug pki init` an authority and its list"
+	case errors.Is(err, fs.ErrPermission):
+		return "it has to be readable for who runs this"
 	case strings.Contains(text, "must be 0600"):
-		hint = "chmod 600, and make sure that nobody has read it"
+		return "chmod 600, and make sure that nobody has read it"
 	case strings.Contains(text, "is not that of the certificate"):
-		hint = "--cert and --key go together: snug pki issue makes both"
+		return "the certificate and its key go together: snug pki issue makes both"
+	case strings.Contains(text, "private key"), strings.Contains(text, "PRIVATE KEY"):
+		return "a private key is PEM, as snug pki issue and openssl write it"
+	case strings.Contains(text, "CERTIFICATE"), strings.Contains(text, "certificate"):
+		return "a certificate is PEM, as snug pki and openssl write it"
 	}
-	return &client.Error{Code: client.Failed, Message: text, Hint: hint}
+	return ""
 }
 
 // remembered asks once: a key that is read again has the passphrase that it had.
@@ -178,6 +192,10 @@ func hintOfRule(rule mtls.Rule) string {
 		return "bring the authority's newest list to --crl; there, `snug pki renew` signs one"
 	case mtls.RuleRevoked:
 		return "the authority has withdrawn it: a new certificate needs a new key, by `snug pki issue`"
+	case mtls.RuleNone:
+		return "it has to show a key or a certificate: snug listen, dial and tunnel do"
+	case mtls.RuleProtocol:
+		return "it is no socket of snug, or one that was told otherwise: another port, or a program that speaks TLS 1.3"
 	case mtls.RuleKey:
 		return "if that is the right peer, give --peer what `snug key show` prints there now"
 	}

@@ -27,12 +27,16 @@ func doctorFlags(set *flag.FlagSet) action {
 			return nil
 		})
 	}
+	secrets := addKeyPassphrase(set)
 	timeout := set.Duration("wait", 10*time.Second, "give up after this `TIME`")
 	return func(ctx context.Context, c *call) error {
 		if len(c.args) > 0 {
-			return examine(ctx, c, words, *timeout)
+			if err := secrets.begin(ctx); err != nil {
+				return err
+			}
+			return examine(ctx, c, words, secrets, *timeout)
 		}
-		if len(words) > 0 {
+		if len(words) > 0 || secrets.keyFile != "" {
 			return usageErrorf("snug "+c.verb.example, "doctor: these flags are for the address of a socket or tunnel")
 		}
 		ctx, cancel := context.WithTimeout(ctx, *timeout)
@@ -92,11 +96,12 @@ func examineRooms(ctx context.Context, c *call, d *device) error {
 }
 
 // examine tries the handshake and says in one line what came of it.
-func examine(ctx context.Context, c *call, words [][2]string, timeout time.Duration) error {
+func examine(ctx context.Context, c *call, words [][2]string, secrets *tunnelSecrets, timeout time.Duration) error {
 	files, err := c.tunnelFiles()
 	if err != nil {
 		return err
 	}
+	files.Secrets = secrets.Secrets
 	route, err := tunnel.ProbeRoute(c.args[0], files, words)
 	if err != nil {
 		return usageErrorf("snug "+c.verb.example, "doctor: %v", err)
@@ -123,13 +128,16 @@ func examine(ctx context.Context, c *call, words [][2]string, timeout time.Durat
 	return &client.Error{Code: code, Message: d.Problem, Hint: hint}
 }
 
-// peerRule makes a tunnel's rule of what --peer takes.
+// peerRule makes a tunnel's rule of what --peer takes. A contact is refused (docs/decisions/0027), and is never the peer
+// who happens to be remembered under the same name.
 func peerRule(v string) (string, error) {
+	if handle, contact := strings.CutPrefix(v, "@"); contact {
+		return "", fmt.Errorf("tunnels do not know contacts from rooms: --peer FINGERPRINT, which `snug key show` prints there, or a name that `snug key add` has given to it, not @%s", handle)
+	}
 	var p peers
 	if err := p.Set(v); err != nil {
 		return "", err
 	}
-	v = strings.TrimPrefix(v, "@")
 	if _, err := mtls.ParseFingerprint(v); err == nil {
 		return "key:" + v, nil
 	}

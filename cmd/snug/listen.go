@@ -14,6 +14,9 @@ import (
 	"snug/mtls"
 )
 
+// errNobodyCame ends a listener that was interrupted: what it should have received is not there.
+var errNobodyCame = errors.New("interrupted before anybody came")
+
 // maxCommands bounds the commands that run at once; who comes then waits. A shell and its pipes take a few MiB.
 const maxCommands = 64
 
@@ -64,7 +67,7 @@ func (l *listening) run(ctx context.Context, c *call) error {
 	conn, err := listener.AcceptConn()
 	switch {
 	case ctx.Err() != nil:
-		return nil // nobody came before it was stopped
+		return &cutError{errNobodyCame}
 	case err != nil && waiting.Err() != nil:
 		return context.Cause(waiting)
 	case err != nil:
@@ -115,18 +118,22 @@ func noPort(err error) bool {
 
 // listenError says what a person can do about an address that cannot be listened on.
 func listenError(addr string, err error) error {
-	hint := ""
+	return &client.Error{Message: "listening on " + addr + ": " + strings.TrimPrefix(err.Error(), "mtls: listening: "), Hint: hintOfListening(err)}
+}
+
+// hintOfListening is what to do about an address that cannot be listened on, or "".
+func hintOfListening(err error) string {
 	switch {
 	case noPort(err):
-		hint = hintOfPort
+		return hintOfPort
 	case errors.Is(err, syscall.EADDRINUSE):
-		hint = "something listens there already; :0 finds a port that is free"
+		return "something listens there already; :0 finds a port that is free"
 	case errors.Is(err, fs.ErrPermission):
-		hint = "ports below 1024 are the administrator's"
+		return "ports below 1024 are the administrator's"
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		hint = "that is no address of this machine; :PORT is all of them"
+		return "that is no address of this machine; :PORT is all of them"
 	}
-	return &client.Error{Message: "listening on " + addr + ": " + strings.TrimPrefix(err.Error(), "mtls: listening: "), Hint: hint}
+	return ""
 }
 
 // serve runs the command for each peer that comes, until it is stopped, which is no failure.

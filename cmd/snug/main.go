@@ -35,7 +35,11 @@ func run(ctx context.Context, args []string, s streams) int {
 	if err == nil {
 		return exitDone
 	}
-	report(s.err, err)
+	if v != nil && v.events && wantsJSON(args) {
+		reportEvent(s.err, err)
+	} else {
+		report(s.err, err)
+	}
 	return exitCode(err)
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +10,7 @@ import (
 
 	"golang.org/x/term"
 
+	"snug/client"
 	"snug/internal/ident"
 )
 
@@ -74,7 +74,7 @@ func readPassphrase(file string) (string, error) {
 	if file != "-" {
 		f, err := os.Open(file)
 		if err != nil {
-			return "", fmt.Errorf("reading the passphrase: %w", err)
+			return "", &client.Error{Code: client.Failed, Message: fmt.Sprintf("reading the passphrase: %v", err), Hint: "the first line of that file has to be the passphrase"}
 		}
 		defer f.Close()
 		from = f

@@ -191,11 +191,17 @@ func dialersPassword(ctx context.Context, file string) (string, error) {
 	return text, err
 }
 
+// hintOfSecret is where a secret in a file comes from.
+var hintOfSecret = map[string]string{
+	"password": ", which `snug listen --password` prints there",
+	"token":    ", which `snug key token` prints there",
+}
+
 // firstLine reads the first line of a file that holds a secret.
 func firstLine(file, noun string) (string, error) {
 	f, err := os.Open(file)
 	if err != nil {
-		return "", fmt.Errorf("reading the %s: %w", noun, err)
+		return "", &client.Error{Code: client.Failed, Message: fmt.Sprintf("reading the %s: %v", noun, err), Hint: "the first line of that file has to be the " + noun + hintOfSecret[noun]}
 	}
 	defer f.Close()
 	line, err := bufio.NewReader(io.LimitReader(f, maxPassphrase)).ReadString('\n')

@@ -57,3 +57,18 @@ func TestAuthorityPassphrase(t *testing.T) {
 		}
 	}
 }
+
+// TestTunnelPassphraseTyped: a tunnel that starts on a terminal asks for what it needs, once for each key, and shows
+// nothing of it.
+func TestTunnelPassphraseTyped(t *testing.T) {
+	h, _, _ := sealedHouse(t)
+	end := onScreen(t, nil, "tunnel", "--listen", "127.0.0.1:0", "--to", "127.0.0.1:1", "--tls", "accept", "--pki", h.dir+"/far", "--allow", "dns:near", "--home", h.home)
+	end.shows(`passphrase of \S+/ca\.key: `)
+	end.types("open sesame")
+	end.shows(`passphrase of \S+/far\.key: `)
+	end.types("shut sesame")
+	end.shows("route main listens on")
+	if strings.Contains(end.text.String(), "sesame") {
+		t.Errorf("the screen shows what was typed:\n%s", end.text)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -32,11 +33,11 @@ func socketVerbs() []*verb {
 		},
 		{name: "key list", flags: listPeersFlags, example: "key list", does: "List the peers that are remembered"},
 		{
-			name: "listen", args: "ADDR", least: 1, most: 1, flags: listenFlags, example: "listen :9000 --peer FINGERPRINT > backup.tar",
+			name: "listen", args: "ADDR", least: 1, most: 1, flags: listenFlags, events: true, example: "listen :9000 --peer FINGERPRINT > backup.tar",
 			does: "Wait for a peer that proves who it is, and join its socket with stdin and stdout, or with a command",
 		},
 		{
-			name: "dial", args: "HOST:PORT", least: 1, most: 1, flags: dialFlags, example: "dial example.org:9000 --peer FINGERPRINT < backup.tar",
+			name: "dial", args: "HOST:PORT", least: 1, most: 1, flags: dialFlags, events: true, example: "dial example.org:9000 --peer FINGERPRINT < backup.tar",
 			does: "Connect to a peer that proves who it is, and join its socket with stdin and stdout",
 		},
 	}
@@ -53,6 +54,8 @@ type socketEvent struct {
 	Words    string `json:"words,omitempty"`
 	Received *int64 `json:"received,omitempty"`
 	Sent     *int64 `json:"sent,omitempty"`
+	Hint     string `json:"hint,omitempty"`
+	Status   int    `json:"status,omitempty"`
 }
 
 // tell reports an event, to a script or to a person.
@@ -61,15 +64,34 @@ func (c *call) tell(event socketEvent, format string, args ...any) {
 		c.say(format, args...)
 		return
 	}
+	writeEvent(c.err, event)
+}
+
+// writeEvent writes one as a line, in one piece.
+func writeEvent(w io.Writer, event socketEvent) {
 	if line, err := json.Marshal(event); err == nil {
-		c.err.Write(append(line, '\n'))
+		w.Write(append(line, '\n'))
 	}
+}
+
+// reportEvent is report for scripts: the last event of a verb that fails.
+func reportEvent(w io.Writer, err error) {
+	if errors.Is(err, errHelpShown) {
+		return
+	}
+	writeEvent(w, socketEvent{Event: "exit", Reason: err.Error(), Hint: hintOf(err), Status: exitCode(err)})
 }
 
 // A cutError is a stream that broke off: what came may not be all.
 type cutError struct{ cause error }
 
-func (e *cutError) Error() string { return "the stream was cut: " + whyCut(e.cause) }
+func (e *cutError) Error() string {
+	if e.cause == errInterrupted || e.cause == errNobodyCame {
+		return e.cause.Error() // there was no stream yet
+	}
+	return "the stream was cut: " + whyCut(e.cause)
+}
+
 func (e *cutError) Unwrap() error { return e.cause }
 
 // whyCut tells the ways apart in which a stream breaks off.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,6 +25,7 @@ type socket struct {
 	out    *lockedBuffer
 	events chan map[string]any
 	log    *lockedBuffer
+	plain  *lockedBuffer // what is no JSON, which nothing may be
 	status chan int
 }
 
@@ -63,7 +65,7 @@ func startSocket(t *testing.T, args ...string) *socket {
 func running(t *testing.T, args ...string) *socket {
 	t.Helper()
 	s := &socket{
-		t: t, cmd: exec.Command(binary, args...), out: new(lockedBuffer), log: new(lockedBuffer),
+		t: t, cmd: exec.Command(binary, args...), out: new(lockedBuffer), log: new(lockedBuffer), plain: new(lockedBuffer),
 		events: make(chan map[string]any, 64), status: make(chan int, 1),
 	}
 	s.cmd.SysProcAttr = alone
@@ -86,9 +88,11 @@ func running(t *testing.T, args ...string) *socket {
 		for lines := bufio.NewScanner(stderr); lines.Scan(); {
 			s.log.Write(append(lines.Bytes(), '\n'))
 			var event map[string]any
-			if json.Unmarshal(lines.Bytes(), &event) == nil {
-				s.events <- event
+			if json.Unmarshal(lines.Bytes(), &event) != nil {
+				s.plain.Write(append(lines.Bytes(), '\n'))
+				continue
 			}
+			s.events <- event
 		}
 	}()
 	go func() {
@@ -96,7 +100,12 @@ func running(t *testing.T, args ...string) *socket {
 		s.cmd.Wait()
 		s.status <- s.cmd.ProcessState.ExitCode()
 	}()
-	t.Cleanup(func() { s.cmd.Process.Kill() })
+	t.Cleanup(func() {
+		s.cmd.Process.Kill()
+		if s.plain.Len() > 0 {
+			t.Errorf("%s --json has on stderr what is no JSON object:\n%s", s.cmd.Args[1], s.plain)
+		}
+	})
 	return s
 }
 
@@ -170,6 +179,44 @@ func TestSocketBothWays(t *testing.T) {
 		if ended := s.event("ended"); ended["received"] != float64(1<<20) || ended["sent"] != float64(1<<20) {
 			t.Errorf("%s counts %v", s.cmd.Args[1], ended)
 		}
+	}
+}
+
+// TestSocketExitEvent: whatever ends a socket with another status than 0 is the last event, with its status and what to do.
+func TestSocketExitEvent(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "home")
+	key := keyOf(t, home)
+	for _, row := range []struct {
+		name         string
+		status       int
+		reason, hint string
+		args         []string
+	}{
+		{"nobody there", 5, "reaching", "snug listen", []string{"dial", closedPort(t), "--peer", key}},
+		{"a port in use", 1, "in use", "listens there already", []string{"listen", inUse(t), "--peer", key}},
+		{"an unknown name", 4, "bob", "snug key add bob", []string{"dial", "127.0.0.1:1", "--peer", "bob"}},
+		{"no address", 2, "HOST:PORT", "try: snug dial", []string{"dial", "127.0.0.1", "--peer", key}},
+		{"no such flag", 2, "-insecure", "try: snug listen", []string{"listen", ":0", "--insecure"}},
+		{"a tunnel without rules", 2, "who may be at the other end", "try: snug tunnel", []string{"tunnel", "--listen", ":0", "--to", "127.0.0.1:1", "--tls", "accept"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			s := startSocket(t, append(row.args, "--home", home)...)
+			s.ends(row.status)
+			var last map[string]any
+			for event := range s.events {
+				last = event
+			}
+			reason, _ := last["reason"].(string)
+			hint, _ := last["hint"].(string)
+			if last["event"] != "exit" || last["status"] != float64(row.status) || !strings.Contains(reason, row.reason) || !strings.Contains(hint, row.hint) {
+				t.Errorf("the last event is %v; want exit with %d, %q, %q", last, row.status, row.reason, row.hint)
+			}
+		})
+	}
+	// To people it says the same in words.
+	out, _ := exec.Command(binary, "dial", closedPort(t), "--peer", key, "--home", home).CombinedOutput()
+	if !strings.HasPrefix(string(out), "snug: reaching") {
+		t.Errorf("without --json: %q", out)
 	}
 }
 
@@ -474,11 +521,12 @@ func TestSocketBadInput(t *testing.T) {
 		{"a name for a peer that is known", 2, "--remember", []string{"dial", "127.0.0.1:1", "--peer", key, "--remember", "bob"}},
 		{"no name", 2, "no name", []string{"listen", "127.0.0.1:0", "--password", "--remember", "Bob Smith"}},
 		{"a token for anybody", 2, "--peer", []string{"dial", "127.0.0.1:1", "--token-file", "/dev/null"}},
+		{"no file of a token", 1, "key token", []string{"dial", "127.0.0.1:1", "--peer", key, "--token-file", home + "/none"}},
 		{"no token", 2, "holds no token", []string{"dial", "127.0.0.1:1", "--peer", key, "--token-file", "/dev/null"}},
 		{"no file of tokens", 1, "reading the tokens: open", []string{"listen", "127.0.0.1:0", "--token-file", home + "/none"}},
 		{"tokens and a peer", 2, "do not go with it", []string{"listen", "127.0.0.1:0", "--token-file", "/dev/null", "--peer", key}},
 		{"another's key", 1, "the private key is not that of the certificate", []string{"dial", "127.0.0.1:1", "--peer", key, "--cert", home + "/socket.pem", "--key", other + "/socket.pem"}},
-		{"no certificate", 1, "no such file", []string{"dial", "127.0.0.1:1", "--peer", key, "--cert", home + "/none"}},
+		{"no certificate", 1, "snug pki issue", []string{"dial", "127.0.0.1:1", "--peer", key, "--cert", home + "/none"}},
 		{"no port to dial", 5, "0 to 65535", []string{"dial", "127.0.0.1:99999", "--peer", key}},
 		{"no port to listen on", 1, "0 to 65535", []string{"listen", "127.0.0.1:99999", "--peer", key}},
 		{"a port in use", 1, "something listens there already", []string{"listen", inUse(t), "--peer", key}},
@@ -502,8 +550,12 @@ func TestSocketBadInput(t *testing.T) {
 		if status != row.status || !strings.Contains(stderr, row.words) {
 			t.Errorf("%s: exit %d, %q; want %d with %q", row.name, status, stderr, row.status, row.words)
 		}
-		// What went wrong, and what to do.
-		if lines := strings.Count(stderr, "\n"); lines < 1 || lines > 2 || strings.Contains(stderr, "goroutine") {
+		// What went wrong in one line, and what to do in another; to a script both in one.
+		want := 2
+		if slices.Contains(row.args, "--json") {
+			want = 1
+		}
+		if lines := strings.Count(stderr, "\n"); lines != want || strings.Contains(stderr, "goroutine") {
 			t.Errorf("%s: %d lines: %s", row.name, lines, stderr)
 		}
 	}

@@ -220,6 +220,18 @@ func TestFirstContactTaken(t *testing.T) {
 	dialer.ends(3)
 }
 
+// TestPasswordInterrupted: ctrl-C in the place of a password is an interruption like any other, and no try.
+func TestPasswordInterrupted(t *testing.T) {
+	_, address, password := inviting(t)
+	dialer := onScreen(t, nil, "dial", address, "--password", "--home", filepath.Join(t.TempDir(), "home"))
+	dialer.shows("password: ")
+	dialer.types("\x03")
+	dialer.shows("snug: interrupted\r?\n")
+	dialer.ends(6)
+	knows := dialKnowing(t, address, password)
+	knows.event("connected")
+}
+
 // TestPasswordTyped: the password is asked for, and not shown.
 func TestPasswordTyped(t *testing.T) {
 	listener, address, password := inviting(t)

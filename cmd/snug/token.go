@@ -57,7 +57,7 @@ func readTokens(path string) ([]knownToken, error) {
 // takeTokens lets in who shows a token of the file. It is read again for each: a line that is taken out lets nobody in.
 func (a *admission) takeTokens(path string) error {
 	if _, err := readTokens(path); err != nil {
-		return err
+		return &client.Error{Code: client.Failed, Message: err.Error(), Hint: "snug key token NAME " + path + " makes a token, and writes its hash there"}
 	}
 	a.protocol = tokenProtocol
 	a.decide = func(_ context.Context, u *mtls.Unverified) (mtls.Fingerprint, error) {

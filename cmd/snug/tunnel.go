@@ -5,8 +5,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"maps"
+	"net"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -21,7 +23,7 @@ import (
 func tunnelVerbs() []*verb {
 	return []*verb{
 		{
-			name: "tunnel", flags: tunnelFlags,
+			name: "tunnel", flags: tunnelFlags, events: true,
 			example: "tunnel --listen :5433 --to 127.0.0.1:5432 --tls accept --peer FINGERPRINT",
 			does:    "Wrap a TCP service in TLS between known keys: one line where it is (--tls accept), one where it is used (--tls connect)",
 		},
@@ -43,13 +45,14 @@ type tunnelOptions struct {
 	drain   time.Duration
 	check   bool
 	debug   bool
+	secrets *tunnelSecrets
 	// words are the directives of the one route, in their order.
 	words [][2]string
 }
 
 func tunnelFlags(set *flag.FlagSet) action {
 	addHome(set)
-	o := &tunnelOptions{}
+	o := &tunnelOptions{secrets: addTunnelSecrets(set)}
 	set.StringVar(&o.routes, "routes", "", "several routes, from this `FILE` (docs/tunnel.md), in the place of flags")
 	set.StringVar(&o.metrics, "metrics", "", "metrics for Prometheus and health at this `ADDRESS` of loopback")
 	set.DurationVar(&o.drain, "drain", tunnel.DefaultDrain, "let streams go on for this `TIME` after SIGTERM")
@@ -74,8 +77,14 @@ func tunnelFlags(set *flag.FlagSet) action {
 
 // run carries streams until it is stopped.
 func (o *tunnelOptions) run(ctx context.Context, c *call) error {
+	if err := o.secrets.begin(ctx); err != nil {
+		return err
+	}
 	config, err := o.config(c)
 	if err != nil {
+		return err
+	}
+	if err := o.secrets.unlock(c, config); err != nil {
 		return err
 	}
 	if o.check {
@@ -83,13 +92,16 @@ func (o *tunnelOptions) run(ctx context.Context, c *call) error {
 			return tunnelError(err)
 		}
 		return c.print(struct {
-			Routes int `json:"routes"`
-		}{len(config.Routes)}, "%d of routes, and all files that they name are right", len(config.Routes))
+			Routes  int     `json:"routes"`
+			Metrics string  `json:"metrics,omitempty"`
+			Drain   float64 `json:"drain"` // in seconds
+		}{len(config.Routes), config.Metrics, config.Drain.Seconds()}, "%d of routes, and all files that they name are right", len(config.Routes))
 	}
 	t, err := tunnel.New(ctx, config, tunnel.Options{Log: o.log(c), Passed: tunnel.PassedSockets()})
 	if err != nil {
 		return tunnelError(err)
 	}
+	o.secrets.running.Store(true)
 	addrs := t.Addrs()
 	for _, name := range slices.Sorted(maps.Keys(addrs)) {
 		c.tell(socketEvent{Event: "listening", Name: name, Addr: addrs[name]}, "route %s listens on %s", name, addrs[name])
@@ -122,6 +134,9 @@ func (o *tunnelOptions) reload(ctx context.Context, c *call, t *tunnel.Tunnel, s
 		}
 		config, err := o.config(c)
 		if err == nil {
+			err = o.secrets.unlock(c, config)
+		}
+		if err == nil {
 			err = t.Reload(ctx, config)
 		}
 		if err != nil {
@@ -138,11 +153,15 @@ func (o *tunnelOptions) config(c *call) (*tunnel.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	files.Secrets = o.secrets.Secrets
+	if o.drain < 0 {
+		return nil, usageErrorf("snug "+c.verb.example+" --drain 30s", "tunnel: --drain %v: streams cannot end before they are told to", o.drain)
+	}
 	if o.routes != "" {
 		if len(o.words) > 0 {
 			return nil, usageErrorf("snug tunnel --routes "+o.routes, "tunnel: --%s belongs in the file of --routes", o.words[0][0])
 		}
-		return o.file(files)
+		return o.file(c, files)
 	}
 	route, err := tunnel.NewRoute("main", files, o.words)
 	if err != nil {
@@ -152,21 +171,18 @@ func (o *tunnelOptions) config(c *call) (*tunnel.Config, error) {
 }
 
 // file reads the file of routes. Flags of the whole tunnel are for where it says nothing.
-func (o *tunnelOptions) file(files tunnel.Files) (*tunnel.Config, error) {
+func (o *tunnelOptions) file(c *call, files tunnel.Files) (*tunnel.Config, error) {
 	text, err := os.ReadFile(o.routes)
 	if err != nil {
-		return nil, fmt.Errorf("reading routes: %w", err)
+		return nil, &client.Error{Code: client.Failed, Message: fmt.Sprintf("reading routes: %v", err), Hint: "--routes names a file in the format of docs/tunnel.md; one route needs none: snug " + c.verb.example}
 	}
 	dir, err := filepath.Abs(filepath.Dir(o.routes))
 	if err != nil {
 		return nil, fmt.Errorf("reading routes: %w", err)
 	}
-	config, err := tunnel.ParseConfig(string(text), dir, files)
+	config, err := tunnel.ParseConfig(string(text), dir, files, tunnel.Config{Metrics: o.metrics, Drain: o.drain})
 	if err != nil {
 		return nil, &client.Error{Code: client.Usage, Message: fmt.Sprintf("%s, %v", o.routes, err), Hint: "docs/tunnel.md has the format; snug tunnel --routes FILE --check tries it"}
-	}
-	if config.Metrics == "" {
-		config.Metrics = o.metrics
 	}
 	return config, nil
 }
@@ -186,14 +202,40 @@ func (c *call) tunnelFiles() (tunnel.Files, error) {
 	return tunnel.Files{Key: filepath.Join(dir, socketKey), Peers: filepath.Join(dir, peersFile)}, nil
 }
 
-// tunnelError says what to do where it is known.
+// tunnelError says what to do.
 func tunnelError(err error) error {
-	message := strings.ReplaceAll(strings.ReplaceAll(err.Error(), "tunnel: ", ""), "mtls: ", "")
-	switch {
-	case errors.Is(err, tunnel.ErrNobody):
+	if errors.Is(err, errInterrupted) {
+		return errInterrupted
+	}
+	message := strings.NewReplacer("tunnel: ", "", "mtls: ", "", "pki: ", "").Replace(err.Error())
+	if errors.Is(err, tunnel.ErrNobody) {
 		return &client.Error{Code: client.NotFound, Message: message, Hint: "snug key add NAME FINGERPRINT, which `snug key show` prints on the other side"}
 	}
-	return errors.New(message)
+	return &client.Error{Code: client.Failed, Message: message, Hint: hintOfTunnel(err)}
+}
+
+// hintOfTunnel is what to do about a tunnel that does not start.
+func hintOfTunnel(err error) string {
+	var sealed *sealedError
+	var place *net.OpError
+	switch {
+	case hintOf(err) != "":
+		return hintOf(err)
+	case errors.As(err, &sealed):
+		return "try: " + sealed.flag
+	case errors.As(err, &place) && place.Net == "unix" && errors.Is(err, fs.ErrNotExist):
+		return "the directory of a Unix socket has to be there"
+	case errors.As(err, &place):
+		return hintOfListening(err)
+	case strings.Contains(err.Error(), "has passed no socket"):
+		return "systemd passes it by a socket unit with that FileDescriptorName; or --listen HOST:PORT"
+	case strings.Contains(err.Error(), "metrics are for this machine"):
+		return "try: --metrics 127.0.0.1:9120"
+	}
+	if hint := hintOfFile(err); hint != "" {
+		return hint
+	}
+	return "docs/tunnel.md has the words and their values; --check tries them and the files"
 }
 
 func (o *tunnelOptions) log(c *call) *slog.Logger {

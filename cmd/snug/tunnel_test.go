@@ -188,6 +188,26 @@ func TestTunnelRoutes(t *testing.T) {
 	}
 }
 
+// TestTunnelRoutesFlags: flags of the whole tunnel hold beside a file that says nothing of them.
+func TestTunnelRoutesFlags(t *testing.T) {
+	dir := t.TempDir()
+	home := filepath.Join(dir, "home")
+	route := "route only\n\tlisten 127.0.0.1:0\n\tto 127.0.0.1:1\n\ttls accept\n\tallow key:" + keyOf(t, home) + "\n"
+	for _, row := range []struct{ name, text, want string }{
+		{"silent", route, `{"routes":1,"metrics":"127.0.0.1:9120","drain":5}`},
+		{"not-silent", "metrics 127.0.0.1:9121\ndrain 1m\n" + route, `{"routes":1,"metrics":"127.0.0.1:9121","drain":60}`},
+	} {
+		file := filepath.Join(dir, row.name)
+		if err := os.WriteFile(file, []byte(row.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(binary, "tunnel", "--routes", file, "--drain", "5s", "--metrics", "127.0.0.1:9120", "--home", home, "--check", "--json").Output()
+		if got := strings.TrimSpace(string(out)); err != nil || got != row.want {
+			t.Errorf("%s: got %s, %v; want %s", row.name, got, err, row.want)
+		}
+	}
+}
+
 // TestTunnelActivation: systemd passes a listening socket, and the tunnel takes it by its name.
 func TestTunnelActivation(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -267,32 +287,65 @@ func TestTunnelBadInput(t *testing.T) {
 	if err := os.WriteFile(bad, []byte("route a\n\tlisten 127.0.0.1:0\n\tto x:1\n\ttls sideways\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if out, err := exec.Command(binary, "key", "add", "friend", key, "--home", home).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
 	good := []string{"--listen", "127.0.0.1:0", "--to", service, "--tls", "accept"}
+	dir := t.TempDir()
+	other := filepath.Join(dir, "other")
+	keyOf(t, other)
+	shared := filepath.Join(dir, "shared")
+	for path, mode := range map[string]os.FileMode{shared: 0o644, filepath.Join(dir, "web.pem"): 0o644} {
+		text, err := os.ReadFile(filepath.Join(home, "socket.pem"))
+		if err == nil {
+			err = os.WriteFile(path, text, mode)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, row := range []struct {
 		name   string
 		status int
 		words  string
+		todo   string
 		args   []string
 	}{
-		{"nobody named", 2, "who may be at the other end", good},
-		{"a peer who is not remembered", 4, "snug key add", append(good, "--peer", "bob")},
-		{"no side of TLS", 2, "on which side is TLS", []string{"--listen", ":1", "--to", service, "--peer", key}},
-		{"an open door", 2, "anybody who reaches", []string{"--listen", ":0", "--to", service, "--tls", "connect", "--peer", key}},
-		{"a name without an authority", 2, "authority FILE", append(good, "--allow", "cn:web")},
-		{"no key file", 1, "no such file", append(good, "--peer", key, "--key", "/nonexistent")},
-		{"a port in use", 1, "address already in use", []string{"--listen", busy.Addr().String(), "--to", service, "--tls", "accept", "--peer", key}},
-		{"metrics for everybody", 1, "this machine only", append(good, "--peer", key, "--metrics", "0.0.0.0:0")},
-		{"a socket that nobody passed", 1, "has passed no socket", []string{"--listen", "fd:x", "--to", service, "--tls", "accept", "--peer", key}},
-		{"a mistake in the file", 2, "line 4", []string{"--routes", bad}},
-		{"a file and flags", 2, "belongs in the file", append(good, "--routes", bad)},
-		{"a flag to accept anybody", 2, "", append(good, "--insecure")},
+		{"nobody named", 2, "who may be at the other end", "--peer FINGERPRINT", good},
+		{"a peer who is not remembered", 4, "none of the peers", "snug key add", append(good, "--peer", "bob")},
+		{"a contact, where a peer is remembered by that name", 2, "do not know contacts", "--peer FINGERPRINT", append(good, "--check", "--peer", "@friend")},
+		{"no side of TLS", 2, "on which side is TLS", "--tls accept", []string{"--listen", ":1", "--to", service, "--peer", key}},
+		{"an open door", 2, "anybody who reaches", "try: snug tunnel", []string{"--listen", ":0", "--to", service, "--tls", "connect", "--peer", key}},
+		{"a name without an authority", 2, "authority FILE", "try: snug tunnel", append(good, "--allow", "cn:web")},
+		{"no key file", 1, "no such file", "snug pki issue", append(good, "--peer", key, "--key", "/nonexistent")},
+		{"a key that others can read", 1, "must be 0600", "chmod 600", append(good, "--peer", key, "--key", shared)},
+		{"a key of another certificate", 1, "is not that of the certificate", "go together", append(good, "--peer", key, "--certificate", filepath.Join(dir, "web.pem"), "--key", filepath.Join(other, "socket.pem"))},
+		{"no certificate in the file", 1, "CERTIFICATE", "PEM", append(good, "--peer", key, "--certificate", bad)},
+		{"no authority there", 1, "no such file", "snug pki init", append(good, "--allow", "cn:web", "--authority", "/nonexistent")},
+		{"a port in use", 1, "address already in use", "listens there already", []string{"--listen", busy.Addr().String(), "--to", service, "--tls", "accept", "--peer", key}},
+		{"no address of ours", 1, "assign requested address", "no address of this machine", []string{"--listen", "192.0.2.1:0", "--to", service, "--tls", "accept", "--peer", key}},
+		{"no directory for a Unix socket", 1, "no such file", "the directory of a Unix socket", []string{"--listen", "unix:/nonexistent/socket", "--to", service, "--tls", "accept", "--peer", key}},
+		{"metrics for everybody", 1, "this machine only", "--metrics 127.0.0.1:9120", append(good, "--peer", key, "--metrics", "0.0.0.0:0")},
+		{"metrics at a port in use", 1, "address already in use", "listens there already", append(good, "--peer", key, "--metrics", busy.Addr().String())},
+		{"a socket that nobody passed", 1, "has passed no socket", "FileDescriptorName", []string{"--listen", "fd:x", "--to", service, "--tls", "accept", "--peer", key}},
+		{"no file of routes", 1, "no such file", "docs/tunnel.md", []string{"--routes", "/nonexistent"}},
+		{"a mistake in the file", 2, "line 4", "docs/tunnel.md", []string{"--routes", bad}},
+		{"a file and flags", 2, "belongs in the file", "try: snug tunnel --routes", append(good, "--routes", bad)},
+		{"a drain before its time", 2, "--drain", "--drain 30s", append(good, "--check", "--peer", key, "--drain", "-5s")},
+		{"a flag to accept anybody", 2, "not defined: -insecure", "try: snug tunnel", append(good, "--insecure")},
 	} {
 		cmd := exec.Command(binary, append([]string{"tunnel", "--home", home}, row.args...)...)
+		cmd.SysProcAttr = alone
 		var stderr bytes.Buffer
 		cmd.Stderr = &stderr
 		cmd.Run()
-		if status := cmd.ProcessState.ExitCode(); status != row.status || !strings.Contains(stderr.String(), row.words) || strings.Contains(stderr.String(), "goroutine") {
-			t.Errorf("%s: exit %d, %q; want %d with %q", row.name, status, &stderr, row.status, row.words)
+		// What went wrong in one line, and what to do in another.
+		what, todo, _ := strings.Cut(stderr.String(), "\n")
+		if status := cmd.ProcessState.ExitCode(); status != row.status || !strings.Contains(what, row.words) {
+			t.Errorf("%s: exit %d, %q; want %d with %q", row.name, status, what, row.status, row.words)
+		}
+		if strings.Count(todo, "\n") != 1 || !strings.HasPrefix(todo, "snug: ") || !strings.Contains(todo, row.todo) {
+			t.Errorf("%s: to do is %q; want one line with %q", row.name, todo, row.todo)
 		}
 	}
 	out, err := exec.Command(binary, append([]string{"tunnel", "--home", home, "--check", "--peer", key}, good...)...).CombinedOutput()
@@ -318,6 +371,7 @@ func TestDoctorVerb(t *testing.T) {
 		{"refused there", 3, []string{"refuses us", "--peer " + strangerKey}, []string{address, "--home", stranger, "--peer", farKey}},
 		{"nobody there", 5, []string{"nobody listens"}, []string{closedPort(t), "--home", stranger, "--peer", farKey}},
 		{"no TLS there", 3, []string{"speaks no TLS"}, []string{greeter(t), "--home", stranger, "--peer", farKey}},
+		{"a contact", 2, []string{"do not know contacts"}, []string{address, "--home", homes[1], "--peer", "@friend"}},
 		{"no address", 2, []string{"HOST:PORT"}, []string{"example", "--home", stranger}},
 	} {
 		cmd := exec.Command(binary, append([]string{"doctor"}, row.args...)...)

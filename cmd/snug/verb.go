@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -26,6 +27,9 @@ type verb struct {
 	least, most int
 	// flags adds the verb's own flags and returns what it does with them.
 	flags func(*flag.FlagSet) action
+	// events says that with --json each line on stderr is a JSON object too, the error in the end included: stdout belongs
+	// to the peer.
+	events bool
 }
 
 // An action carries a verb out, after its flags have been read.
@@ -101,6 +105,20 @@ func parseInterspersed(set *flag.FlagSet, args []string) ([]string, error) {
 		}
 		rest, args = append(rest, args[0]), args[1:]
 	}
+}
+
+// wantsJSON reports whether --json was given, also where the flags in front of it cannot be read.
+func wantsJSON(args []string) bool {
+	for _, arg := range args {
+		if arg == "--" {
+			return false
+		}
+		name, value, given := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(arg, "-"), "-"), "=")
+		if on, err := strconv.ParseBool(value); name == "json" && name != arg && (!given || on || err != nil) {
+			return true
+		}
+	}
+	return false
 }
 
 // usage prints how the verb is called.

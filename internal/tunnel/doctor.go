@@ -47,9 +47,14 @@ func Diagnose(ctx context.Context, r *Route, now time.Time) Diagnosis {
 		err = ErrNobody
 	}
 	if err != nil {
-		return d.here(err, "snug tunnel --check, with the same files")
+		try := "snug tunnel --check, with the same files"
+		var known interface{ Try() string }
+		if errors.As(err, &known) {
+			try = known.Try()
+		}
+		return d.here(err, try)
 	}
-	d.examine(p)
+	d.examine(r, p)
 	conn, err := newTarget(r).dial(ctx)
 	if err != nil {
 		return d.unreachable(err)
@@ -95,15 +100,17 @@ type doctor struct {
 	address string
 	rules   []Rule
 	now     time.Time
-	// expired says since when our own certificate is out of date.
-	expired string
+	// fault is what is wrong with what we show, names are those in our certificate.
+	fault *mtls.PeerError
+	names string
 }
 
 // examine looks at what we show ourselves.
-func (d *doctor) examine(p *policy) {
+func (d *doctor) examine(r *Route, p *policy) {
 	d.Ours = p.own.Fingerprint().String()
-	if p.expires.Before(d.now) {
-		d.expired = p.expires.UTC().Format(time.DateOnly)
+	d.fault = ownFault(r, p.own, d.now)
+	if r.Files.Certificate != "" {
+		d.names = texts(p.own.Names())
 	}
 }
 
@@ -173,22 +180,9 @@ func (d *doctor) wrongPeer(e *mtls.PeerError) Diagnosis {
 			"its key is %s, and the rule here is %s", d.Theirs, d.ruleTexts())
 	case e.Rule == mtls.RuleName:
 		return d.say("here", "--allow with the right one of its names", "its certificate has another name: the rule here is %s, and it says %s", d.ruleTexts(), texts(e.GotNames))
-	case e.Rule == mtls.RuleExpired:
-		return d.say("there", "there: snug pki renew; or set the clock that is wrong", "its certificate is out of date: %s", reason)
-	case e.Rule == mtls.RuleNotYetValid:
-		return d.say("between", "set the clock that is wrong, here or there", "its certificate is not valid yet: %s", reason)
-	case e.Rule == mtls.RuleAuthority:
-		return d.say("here", "--authority with the certificate of the authority that is used there", "its certificate is of another authority than ours: %s", reason)
-	case e.Rule == mtls.RuleRevoked:
-		return d.say("there", "there: a new key; never take the old one off the list", "its key or certificate is revoked: %s", reason)
-	case e.Rule == mtls.RuleUnknownRevocation:
-		return d.say("here", "--list with a revocation list that is in date", "whether its certificate is revoked cannot be told: %s", reason)
-	case e.Rule == mtls.RulePurpose:
-		return d.say("there", "there: a certificate for servers", "its certificate is for something else: %s", reason)
-	case e.Rule == mtls.RuleProtocol:
-		return d.say("there", "there: a program that speaks TLS 1.3", "it speaks something else: %s", reason)
-	case e.Rule == mtls.RuleWeak:
-		return d.say("there", "there: a new key, RSA of 2048 bits, P-256 or Ed25519", "its certificate is too weak: %s", reason)
+	}
+	if a, known := ofTheirs[e.Rule]; known {
+		return d.say(a.side, a.try, "%s: %s", a.problem, reason)
 	}
 	return d.say("there", "there: another certificate", "we refuse its certificate: %s", reason)
 }
@@ -200,16 +194,42 @@ func (d *doctor) alert(text string) Diagnosis {
 		return d.say("there", "there: a program that speaks TLS 1.3", "it speaks no TLS 1.3")
 	case strings.Contains(text, "no application protocol"):
 		return d.say("there", "another port: this may be a messenger's server", "it speaks TLS, but another protocol than sockets and tunnels")
-	case d.expired != "":
-		return d.say("here", "snug pki renew", "it refuses us (%s): our certificate is out of date since %s", text, d.expired)
-	case strings.Contains(text, "expired"):
-		return d.say("here", "set the clock that is wrong, or snug pki renew", "it holds our certificate for out of date (%s)", text)
-	case strings.Contains(text, "revoked"):
-		return d.say("here", "a new key: the old one is revoked there", "it refuses us (%s)", text)
-	case strings.Contains(text, "unknown certificate authority"), strings.Contains(text, "unknown ca"):
-		return d.say("there", "--certificate of the authority that is trusted there, or there: --authority of ours", "it does not know the authority of our certificate (%s); our key is %s", text, d.Ours)
 	}
-	return d.say("there", "there: --peer "+d.Ours, "it refuses us (%s): no rule there lets our key in, or it is revoked there; our key is %s", text, d.Ours)
+	fault, reason := alertRule(text), ""
+	if d.fault != nil {
+		fault, reason = d.fault.Rule, ": "+d.fault.Reason
+	}
+	if a, known := ofOurs[fault]; known {
+		d.Rule = string(fault)
+		return d.say(a.side, a.try, "it refuses us (%s): %s%s; our key is %s", text, a.problem, reason, d.Ours)
+	}
+	if d.names != "" {
+		return d.say("there", "there: its log says which; --allow with one of our names and --authority of ours, or, if it is revoked, here: snug pki issue makes a new key",
+			"it refuses us (%s): no rule there lets our certificate in, which says %s, or it is revoked there; our key is %s", text, d.names, d.Ours)
+	}
+	return d.say("there", "there: its log says which; --peer "+d.Ours+", but never if it is revoked there: then here a new key",
+		"it refuses us (%s): no rule there lets our key in, or it is revoked there; our key is %s", text, d.Ours)
+}
+
+// alertRule is the rule that an alert speaks of (RFC 8446, Section 6.2), or "". Most programs, Snug among them, send
+// bad_certificate for all.
+func alertRule(text string) mtls.Rule {
+	for _, of := range []struct {
+		words string
+		rule  mtls.Rule
+	}{
+		{"expired certificate", mtls.RuleExpired},
+		{"revoked certificate", mtls.RuleRevoked},
+		{"unknown certificate authority", mtls.RuleAuthority},
+		{"unsupported certificate", mtls.RulePurpose},
+		{"certificate required", mtls.RuleNone},
+		{"insufficient security", mtls.RuleWeak},
+	} {
+		if strings.Contains(text, of.words) {
+			return of.rule
+		}
+	}
+	return ""
 }
 
 func (d *doctor) ruleTexts() string { return texts(d.rules) }

@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/netip"
 	"time"
+
+	"snug/mtls"
 )
 
 // For tests in the package beside this one.
@@ -65,6 +67,12 @@ func ReadProxy(r io.Reader) (source, destination netip.AddrPort, tlvs []TLV, err
 func JudgeTarget(r Route, a netip.Addr) error { return newTarget(&r).judge(a) }
 
 func NewLimiter(rate int64) func(n int, now time.Time) time.Duration { return newLimiter(rate).take }
+
+// Advice gives side, problem and what to try of a rule, of what the far end shows and of what we show.
+func Advice(r mtls.Rule) (theirs, ours [3]string) {
+	t, o := ofTheirs[r], ofOurs[r]
+	return [3]string{t.side, t.problem, t.try}, [3]string{o.side, o.problem, o.try}
+}
 
 func OfTLV(t TLV) (byte, string) { return t.kind, string(t.value) }
 

@@ -32,6 +32,8 @@ type route struct {
 	standing atomic.Pointer[standing]
 	watch    watch     // guarded by the tunnel's sweeping
 	renewAt  time.Time // likewise
+	// unrenewed is why the certificate could not be renewed, as the log has it. Guarded likewise.
+	unrenewed string
 
 	handshaking chan struct{} // one for each under way; of the connecting end also those that wait
 	idle        pool

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"snug/internal/pki"
 	"snug/mtls"
 )
 
@@ -28,6 +29,8 @@ type Files struct {
 	PKI string
 	// Peers is where `snug key add` remembers peers.
 	Peers string
+	// Secrets opens what of them is under a passphrase.
+	Secrets *pki.Secrets
 }
 
 // paths are all files that a policy is made of.
@@ -93,7 +96,7 @@ func load(f Files, trust mtls.Trust) (*mtls.Identity, mtls.Trust, error) {
 		files.Lists = []string{f.List}
 	}
 	if f.Certificate != "" {
-		files.Certificate, files.Key = f.Certificate, f.Key
+		files.Certificate, files.Key, files.OpenKey = f.Certificate, f.Key, f.Secrets.Opener(f.Key, false)
 		return files.Load()
 	}
 	var err error

@@ -1,6 +1,8 @@
 package tunnel
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -30,27 +32,56 @@ func usePKI(r *Route, path string) error {
 	return nil
 }
 
+// Unlock opens the key of the authority that the route's certificate is renewed by, if it lies there, so that its
+// passphrase is asked for now, and not when the certificate is due.
+func (r *Route) Unlock() error {
+	if r.Files.PKI == "" {
+		return nil
+	}
+	path := authorityKey(r.Files.PKI)
+	text, err := readBounded(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err == nil {
+		_, err = r.Files.Secrets.Opener(path, true)(text)
+	}
+	return err
+}
+
+// authorityKey is the file with the key of the authority that has certified DIR/NAME.
+func authorityKey(path string) string { return filepath.Join(filepath.Dir(path), pki.KeyFile) }
+
 // renew renews the route's certificate when it is due. The files change by it, which the watch sees.
 func (r *route) renew(now time.Time) {
-	path := r.standing.Load().Files.PKI
-	if path == "" || now.Before(r.renewAt) {
+	files := r.standing.Load().Files
+	if files.PKI == "" || now.Before(r.renewAt) {
 		return
 	}
 	r.renewAt = now.Add(renewRetry)
-	dir, name := filepath.Split(path)
-	authority, err := pki.Open(pki.Settings{Dir: filepath.Clean(dir), Now: func() time.Time { return now }})
+	dir, name := filepath.Split(files.PKI)
+	authority, err := pki.Open(pki.Settings{
+		Dir: filepath.Clean(dir), Now: func() time.Time { return now }, Passphrase: files.Secrets.Authority(authorityKey(files.PKI)),
+	})
 	if err != nil {
-		r.log.Error("the certificate is not renewed", "reason", err)
+		r.notRenewed(err)
 		return
 	}
 	renewed, next, err := authority.RenewDue(name)
-	switch {
-	case err != nil:
-		r.log.Error("the certificate is not renewed", "reason", err)
-	case renewed:
+	if err != nil {
+		r.notRenewed(err)
+		return
+	}
+	if renewed {
 		r.log.Info("the certificate is renewed")
-		r.renewAt = next
-	default:
-		r.renewAt = next
+	}
+	r.renewAt, r.unrenewed = next, ""
+}
+
+// notRenewed logs why, once for each reason: it is tried again every minute.
+func (r *route) notRenewed(err error) {
+	if reason := err.Error(); reason != r.unrenewed {
+		r.unrenewed = reason
+		r.log.Error("the certificate is not renewed", "reason", err)
 	}
 }

@@ -3,10 +3,12 @@ package tunnel_test
 import (
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"snug/internal/pki"
+	"snug/internal/tunnel"
 	"snug/mtls"
 )
 
@@ -65,5 +67,102 @@ func TestRenewal(t *testing.T) {
 	}
 	if !strings.Contains(farEnd.log.String(), "the certificate is renewed") {
 		t.Error("the log does not say that it is renewed")
+	}
+}
+
+// sealedAuthority makes an authority under a passphrase, and certificates that are due: of far, whose key is under
+// another one, and of near.
+func sealedAuthority(t *testing.T) (dir string) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "pki")
+	settings := pki.Settings{
+		Dir: dir, Now: func() time.Time { return time.Now().Add(-5 * 24 * time.Hour) },
+		Passphrase: func() ([]byte, error) { return []byte("the authority's"), nil },
+	}
+	authority, err := pki.Init(settings, pki.Plan{Name: "an authority"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, passphrase := range map[string]string{"far": "far's", "near": ""} {
+		if _, err := authority.Issue(pki.Request{Name: name, Passphrase: []byte(passphrase)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestRenewalSealed: each passphrase is asked for once, when the tunnel starts, and serves for every reading after that
+// and for the renewal.
+func TestRenewalSealed(t *testing.T) {
+	t.Parallel()
+	dir := sealedAuthority(t)
+	asked := make(map[string]int)
+	secrets := pki.NewSecrets(func(path string, authority bool) ([]byte, error) {
+		asked[filepath.Base(path)]++
+		if authority {
+			return []byte("the authority's"), nil
+		}
+		return []byte("far's"), nil
+	})
+	home := newHome(t)
+	route := home.route(t, "main", "listen 127.0.0.1:0", "to "+backend(t, echo), "tls accept", "pki "+dir+"/far", "allow dns:near")
+	route.Files.Secrets = secrets
+	if err := route.Unlock(); err != nil {
+		t.Fatal(err)
+	}
+	farEnd := start(t, route)
+	until(t, "what is due is renewed and in use", func() bool {
+		return time.Unix(farEnd.Snapshot().Expires["main"], 0).After(time.Now().Add(6 * 24 * time.Hour))
+	})
+	nearRoute := home.route(t, "main", "listen 127.0.0.1:0", "to "+farEnd.addr(), "tls connect", "pki "+dir+"/near", "allow dns:far")
+	nearRoute.Files.Secrets = secrets
+	if got, err := askAt(start(t, nearRoute).addr(), "hello"); err != nil || got != "hello" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	if asked["far.key"] != 1 || asked["ca.key"] != 1 || asked["near.key"] != 0 {
+		t.Errorf("asked %v times, want once for each key that is sealed", asked)
+	}
+}
+
+// TestSecretsWrong: a passphrase that does not fit opens nothing, and is asked for anew the next time.
+func TestSecretsWrong(t *testing.T) {
+	t.Parallel()
+	dir := sealedAuthority(t)
+	given := "wrong"
+	secrets := pki.NewSecrets(func(string, bool) ([]byte, error) { return []byte(given), nil })
+	route := newHome(t).route(t, "main", "listen 127.0.0.1:0", "to 127.0.0.1:1", "tls accept", "pki "+dir+"/far", "allow dns:near")
+	if err := tunnel.Check(&tunnel.Config{Routes: []tunnel.Route{route}}); err == nil || !strings.Contains(err.Error(), "under a passphrase") {
+		t.Errorf("without secrets: %v, want that the key is under a passphrase", err)
+	}
+	route.Files.Secrets = secrets
+	for name, try := range map[string]func() error{
+		"the route's key":     func() error { return tunnel.Check(&tunnel.Config{Routes: []tunnel.Route{route}}) },
+		"the authority's key": route.Unlock,
+	} {
+		given = "wrong"
+		if err := try(); err == nil || !strings.Contains(err.Error(), "wrong passphrase") {
+			t.Errorf("%s: %v, want a wrong passphrase", name, err)
+		}
+		given = map[string]string{"the route's key": "far's", "the authority's key": "the authority's"}[name]
+		if err := try(); err != nil {
+			t.Errorf("%s, the next time: %v", name, err)
+		}
+	}
+}
+
+// TestRenewalLocked: a renewal that nobody gave the passphrase for is told once, however often it is tried.
+func TestRenewalLocked(t *testing.T) {
+	t.Parallel()
+	dir := sealedAuthority(t)
+	var later atomic.Int64
+	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	route := newHome(t).route(t, "main", "listen 127.0.0.1:0", "to 127.0.0.1:1", "tls accept", "pki "+dir+"/near", "allow dns:far")
+	end := startWith(t, &tunnel.Config{Routes: []tunnel.Route{route}}, now)
+	for range 10 {
+		end.Sweep()
+		later.Add(int64(2 * time.Minute))
+	}
+	if log := end.log.String(); strings.Count(log, "the certificate is not renewed") != 1 || !strings.Contains(log, "under a passphrase") {
+		t.Errorf("the log is\n%s\nwant once that it is not renewed, and why", log)
 	}
 }

@@ -27,7 +27,7 @@ const maxRoutes = 1024
 var routeName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
 
 // ParseConfig reads a file of routes. files are those of a route that does not name its own; relative names are taken
-// from dir. The format, line by line:
+// from dir. c's Metrics and Drain count where the file says nothing of them. The format, line by line:
 //
 //	# a comment
 //	metrics 127.0.0.1:9120     before the first route, each at most once:
@@ -42,11 +42,11 @@ var routeName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,31}$`)
 //
 // A word that is not known, a value that does not parse, a line too many or too few: the error is a *ParseError, and
 // nothing of the file counts.
-func ParseConfig(text, dir string, files Files) (*Config, error) {
+func ParseConfig(text, dir string, files Files, c Config) (*Config, error) {
 	if len(text) > maxFile {
 		return nil, fmt.Errorf("tunnel: %d bytes of routes, at most %d", len(text), maxFile)
 	}
-	p := &parser{dir: dir, files: files, config: Config{Drain: DefaultDrain}, seen: make(map[string]bool)}
+	p := &parser{dir: dir, files: files, config: Config{Metrics: c.Metrics, Drain: c.Drain}, seen: make(map[string]bool)}
 	for line := range strings.Lines(text) {
 		p.line++
 		line = strings.TrimSpace(line)

@@ -31,7 +31,7 @@ func manual(t testing.TB) string {
 
 // TestParseConfig reads the manual's example, and sees what it says in it.
 func TestParseConfig(t *testing.T) {
-	c, err := tunnel.ParseConfig(manual(t), "/etc/snug", tunnel.Files{Key: "/home/socket.pem", Peers: "/home/peers"})
+	c, err := tunnel.ParseConfig(manual(t), "/etc/snug", tunnel.Files{Key: "/home/socket.pem", Peers: "/home/peers"}, tunnel.Config{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,6 +49,26 @@ func TestParseConfig(t *testing.T) {
 	}
 	if mail.Accept || mail.Listen.String() != "127.0.0.1:1143" || mail.Carriers != 16 || mail.Files.Key != "/home/socket.pem" || mail.Files.Certificate != "" {
 		t.Errorf("mail is %+v", mail)
+	}
+}
+
+// TestParseConfigDefaults: what is said beside the file counts where the file is silent, and nowhere else.
+func TestParseConfigDefaults(t *testing.T) {
+	beside := tunnel.Config{Metrics: "127.0.0.1:1", Drain: 7 * time.Second}
+	route := "route a\nlisten 127.0.0.1:1\nto 127.0.0.1:2\ntls accept\nallow " + someKey
+	for _, row := range []struct {
+		name, text, metrics string
+		drain               time.Duration
+	}{
+		{"the file is silent", route, "127.0.0.1:1", 7 * time.Second},
+		{"the file says it", "metrics 127.0.0.1:2\ndrain 0\n" + route, "127.0.0.1:2", 0},
+	} {
+		c, err := tunnel.ParseConfig(row.text, "/", tunnel.Files{Key: "/k"}, beside)
+		if err != nil {
+			t.Errorf("%s: %v", row.name, err)
+		} else if c.Metrics != row.metrics || c.Drain != row.drain {
+			t.Errorf("%s: got metrics %q, drain %v; want %q, %v", row.name, c.Metrics, c.Drain, row.metrics, row.drain)
+		}
 	}
 }
 
@@ -97,7 +117,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"what does not print", with("key a\x00b"), 6, "does not print"},
 		{"too much", strings.Repeat("#", 2<<20), 0, "at most"},
 	} {
-		c, err := tunnel.ParseConfig(row.text, "/", tunnel.Files{Key: "/k"})
+		c, err := tunnel.ParseConfig(row.text, "/", tunnel.Files{Key: "/k"}, tunnel.Config{})
 		var at *tunnel.ParseError
 		line := 0
 		if errors.As(err, &at) {
@@ -123,7 +143,7 @@ func FuzzParseConfig(f *testing.F) {
 	f.Add(manual(f))
 	f.Add("route a\nlisten 127.0.0.1:1\nto x:2\ntls connect\nallow " + someKey + "\nfrom 10.0.0.0/8")
 	f.Fuzz(func(t *testing.T, text string) {
-		c, err := tunnel.ParseConfig(text, "/", tunnel.Files{Key: "/k"})
+		c, err := tunnel.ParseConfig(text, "/", tunnel.Files{Key: "/k"}, tunnel.Config{})
 		if err != nil {
 			return
 		}
