@@ -28,11 +28,13 @@ type authority struct {
 	serial atomic.Int64
 }
 
-func newAuthority(t testing.TB) *authority {
+// newAuthority makes one, which may give no other DNS names than those at and below the permitted ones, if there are any.
+func newAuthority(t testing.TB, permitted ...string) *authority {
 	t.Helper()
 	a := &authority{}
 	a.cert, a.key = a.issue(t, &x509.Certificate{
 		Subject: pkix.Name{CommonName: "an authority"}, IsCA: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		PermittedDNSDomains: permitted, PermittedDNSDomainsCritical: len(permitted) > 0,
 	})
 	return a
 }

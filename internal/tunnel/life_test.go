@@ -245,27 +245,7 @@ func TestStreamLimit(t *testing.T) {
 // TestProxyOut: the service hears in front of everything who the peer is.
 func TestProxyOut(t *testing.T) {
 	t.Parallel()
-	type heard struct {
-		source string
-		tlvs   map[byte]string
-		rest   string
-	}
-	got := make(chan heard, 1)
-	service := backend(t, func(conn *net.TCPConn) {
-		source, _, tlvs, err := tunnel.ReadProxy(conn)
-		if err != nil {
-			t.Error(err)
-		}
-		h := heard{source: source.Addr().String(), tlvs: make(map[byte]string)}
-		for _, one := range tlvs {
-			kind, value := tunnel.OfTLV(one)
-			h.tlvs[kind] = value
-		}
-		rest, _ := io.ReadAll(conn)
-		h.rest = string(rest)
-		got <- h
-		conn.Close()
-	})
+	service, got := listens(t)
 	p := newPair(t, service, "proxy-to v2")
 	conn := p.dial(t)
 	io.WriteString(conn, "hello")

@@ -46,7 +46,8 @@ func (f Files) paths() []string {
 
 // A policy is who we are on a route and whom we let in, as of one reading of the files. It never changes.
 type policy struct {
-	config  *tls.Config // nil where nobody is let in
+	terms   *mtls.Terms // nil where nobody is let in
+	config  *tls.Config // theirs
 	rules   []Rule
 	peers   map[string]mtls.Fingerprint
 	own     *mtls.Identity
@@ -71,19 +72,23 @@ func loadPolicy(r *Route) (*policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	protocols := []string{Protocol, mtls.Protocol, mtls.NoProtocol}
-	if r.Accept {
-		p.config, err = mtls.ServerConfig(id, trust, protocols...)
-	} else {
-		p.config, err = mtls.ClientConfig(id, trust, protocols...)
-	}
-	if err != nil {
+	if p.terms, err = termsOf(r, id, trust); err != nil {
 		return nil, err
 	}
+	p.config = p.terms.Config()
 	// A carrier is long-lived: small records at its beginning would help nobody.
 	p.config.DynamicRecordSizingDisabled = true
 	p.own, p.expires = id, id.NotAfter()
 	return p, nil
+}
+
+// termsOf is what a route asks of its far end.
+func termsOf(r *Route, id *mtls.Identity, trust mtls.Trust) (*mtls.Terms, error) {
+	protocols, plain := []string{Protocol, mtls.Protocol}, []string{mtls.NoProtocol}
+	if r.Accept {
+		return mtls.ListenTerms(&mtls.ListenerOptions{Identity: id, Trust: trust, Protocols: protocols, PlainProtocols: plain})
+	}
+	return mtls.DialTerms(&mtls.ClientOptions{Identity: id, Trust: trust, Protocols: protocols, PlainProtocols: plain})
 }
 
 // load reads who we are, the authority and who is revoked.
@@ -108,13 +113,10 @@ func load(f Files, trust mtls.Trust) (*mtls.Identity, mtls.Trust, error) {
 
 // judge says who the far end of a handshake is, or why it is refused.
 func (p *policy) judge(state tls.ConnectionState) (identity, error) {
-	if p.config == nil {
+	if p.terms == nil {
 		return identity{}, ErrNobody
 	}
-	if err := p.config.VerifyConnection(state); err != nil {
-		return identity{}, err
-	}
-	peer, err := mtls.PeerKey(state)
+	peer, err := p.terms.Judge(state)
 	if err != nil {
 		return identity{}, err
 	}
