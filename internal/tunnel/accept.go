@@ -125,7 +125,7 @@ func (r *route) next(l *link) bool {
 		r.hungUp(l, err)
 		return false
 	}
-	if l.stale(r.clock.Load()) || !r.still(l) {
+	if !r.still(l) {
 		l.close() // before an answer: the far end tries a new connection, which is judged
 		return false
 	}

@@ -71,7 +71,13 @@ func (a *authority) issue(t testing.TB, template *x509.Certificate) (*x509.Certi
 // list makes a revocation list.
 func (a *authority) list(t testing.TB, number int64, serials ...*big.Int) string {
 	t.Helper()
-	template := &x509.RevocationList{Number: big.NewInt(number), ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(time.Hour)}
+	return a.listFor(t, time.Hour, number, serials...)
+}
+
+// listFor makes one that holds for so long.
+func (a *authority) listFor(t testing.TB, d time.Duration, number int64, serials ...*big.Int) string {
+	t.Helper()
+	template := &x509.RevocationList{Number: big.NewInt(number), ThisUpdate: time.Now().Add(-time.Minute), NextUpdate: time.Now().Add(d)}
 	for _, serial := range serials {
 		template.RevokedCertificateEntries = append(template.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: serial, RevocationTime: time.Now()})
 	}

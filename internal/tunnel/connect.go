@@ -98,7 +98,7 @@ func (r *route) carrier(ctx context.Context, s *standing) (*link, error) {
 
 // obtain gives an idle carrier, one that another stream has just left, or a new one.
 func (r *route) obtain(ctx context.Context, s *standing) (l *link, fresh bool, err error) {
-	if l := r.idle.take(r.clock.Load()); l != nil {
+	if l := r.idle.take(); l != nil {
 		return l, false, nil
 	}
 	select {

@@ -105,7 +105,7 @@ func (r *route) set(s *standing) (cut int) {
 // judge judges a link that is in already; the route's lock is held.
 func (r *route) judge(l *link, p *policy) error {
 	l.policy = p
-	err := p.judgeAgain(l.state)
+	err := p.judgeAgain(l.state, l.since)
 	if err != nil {
 		l.cut("its peer is not let in any more")
 	}
@@ -149,13 +149,22 @@ func (r *route) enter(l *link) error {
 	return nil
 }
 
-// still judges a link again before its next stream, if the files have changed since it was judged: set may not have come
-// to it yet.
+// still judges a link again before its next stream, as strictly as a connection that comes now: a stream does not get in
+// by an old carrier where a new one would be refused, or would count for another rule. What lives on the link lives on;
+// whom to cut is for set to say.
 func (r *route) still(l *link) bool {
-	r.live.Lock()
-	defer r.live.Unlock()
 	s := r.standing.Load()
-	return l.why.Load() == nil && (l.policy == s.policy || r.judge(l, s.policy) == nil)
+	if l.why.Load() != nil || s.broken != nil {
+		return false
+	}
+	r.live.Lock()
+	same := l.policy == s.policy
+	r.live.Unlock()
+	if same && l.who.peer.Chain == nil {
+		return true // a pinned key: time changes nothing
+	}
+	who, err := s.policy.judge(l.state)
+	return err == nil && who.rule == l.who.rule
 }
 
 // leave forgets a link that has ended, and that nobody reads any more.
@@ -304,7 +313,7 @@ func (r *route) sweep(now time.Time) {
 // reread reads the files of the present standing.
 func (r *route) reread() (cut int, err error) {
 	next := *r.standing.Load()
-	p, err := loadPolicy(&next.Route)
+	p, err := loadPolicy(&next.Route, r.now)
 	next.broken = err
 	if err == nil {
 		next.policy = p

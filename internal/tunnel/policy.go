@@ -52,14 +52,15 @@ type policy struct {
 	peers   map[string]mtls.Fingerprint
 	own     *mtls.Identity
 	expires time.Time // of our own certificate
+	now     func() time.Time
 }
 
 // ErrNobody is the refusal of a route whose rules name only peers that were forgotten.
 var ErrNobody = errors.New("tunnel: no rule lets anybody in: none of the peers that it names is remembered")
 
-// loadPolicy reads the files.
-func loadPolicy(r *Route) (*policy, error) {
-	p := &policy{rules: r.Allow}
+// loadPolicy reads the files. now is the clock for dates of certificates and lists.
+func loadPolicy(r *Route, now func() time.Time) (*policy, error) {
+	p := &policy{rules: r.Allow, now: now}
 	var err error
 	if p.peers, err = readPeers(r.Files.Peers); err != nil {
 		return nil, err
@@ -72,6 +73,7 @@ func loadPolicy(r *Route) (*policy, error) {
 	if err != nil {
 		return nil, err
 	}
+	trust.Now = now
 	if p.terms, err = termsOf(r, id, trust); err != nil {
 		return nil, err
 	}
@@ -123,13 +125,15 @@ func (p *policy) judge(state tls.ConnectionState) (identity, error) {
 	return match(p.rules, p.peers, peer)
 }
 
-// judgeAgain says why a peer that was let in is to be thrown out. That what we know of revocation has grown old is no
-// reason.
-func (p *policy) judgeAgain(state tls.ConnectionState) error {
-	_, err := p.judge(state)
-	var refusal *mtls.PeerError
-	if errors.As(err, &refusal) && refusal.Rule == mtls.RuleUnknownRevocation {
-		return nil
+// judgeAgain says why a peer that was let in at a time is to be thrown out. That a certificate, or what we know of
+// revocation, has grown old since is no reason; all else is asked as if it came now.
+func (p *policy) judgeAgain(state tls.ConnectionState, since time.Time) error {
+	if p.terms == nil {
+		return ErrNobody
+	}
+	peer, err := p.terms.JudgeAgain(state, since)
+	if err == nil {
+		_, err = match(p.rules, p.peers, peer)
 	}
 	return err
 }
