@@ -61,6 +61,28 @@ type standing struct {
 	broken error
 }
 
+// problem says what is wrong with the files, or nil.
+func (s *standing) problem() error {
+	if s.broken != nil {
+		return s.broken
+	}
+	return s.policy.older
+}
+
+// known is the policy until now, that of the route before it in its place for a new one; nil in the beginning.
+func (r *route) known() *policy {
+	if s := r.standing.Load(); s != nil {
+		return s.policy
+	}
+	if r.place == nil {
+		return nil
+	}
+	if before := r.place.owner.Load(); before != nil && before != r {
+		return before.known()
+	}
+	return nil
+}
+
 // errCrowded refuses who has too much already, errBroken anybody while the files are not readable.
 var (
 	errCrowded = errors.New("tunnel: too many connections")
@@ -86,6 +108,9 @@ func newRouteAt(r Route, t *Tunnel) *route {
 
 // set puts a reading in use. Links whose peer the policy does not let in any more are cut; the others go on.
 func (r *route) set(s *standing) (cut int) {
+	if s.broken == nil && s.policy.older != nil {
+		r.log.Error("the revocation list is not taken: what was known stays in force", "reason", s.policy.older)
+	}
 	r.idle.empty(false)
 	r.live.Lock()
 	defer r.live.Unlock()
@@ -313,7 +338,7 @@ func (r *route) sweep(now time.Time) {
 // reread reads the files of the present standing.
 func (r *route) reread() (cut int, err error) {
 	next := *r.standing.Load()
-	p, err := loadPolicy(&next.Route, r.now)
+	p, err := loadPolicy(&next.Route, r.now, next.policy)
 	next.broken = err
 	if err == nil {
 		next.policy = p

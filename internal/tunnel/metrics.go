@@ -155,7 +155,7 @@ var (
 	descBytes       = prometheus.NewDesc("snug_tunnel_bytes_total", "Bytes of streams, by direction.", append(peerLabels, "direction"), nil)
 	descHandshakes  = prometheus.NewDesc("snug_tunnel_handshakes_total", "Handshakes, by result.", []string{"route", "result"}, nil)
 	descExpiry      = prometheus.NewDesc("snug_tunnel_certificate_expiry_days", "Days until a certificate expires: our own, or the one a peer showed last.", append(peerLabels, "of"), nil)
-	descHealthy     = prometheus.NewDesc("snug_tunnel_healthy", "1 where all files can be read, else 0.", nil, nil)
+	descHealthy     = prometheus.NewDesc("snug_tunnel_healthy", "1 where all files are in use, else 0.", nil, nil)
 )
 
 // Describe is prometheus.Collector's.

@@ -4,6 +4,7 @@ import (
 	"crypto/x509"
 	"fmt"
 	"net"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -121,5 +122,64 @@ func TestOldList(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestOlderList: an older list in the place of a newer one undoes no revocation. What was known stays in force, with what
+// else the files say, and health says so until a newer one comes.
+func TestOlderList(t *testing.T) {
+	t.Parallel()
+	ca := newAuthority(t)
+	far, bob, carol := newHome(t), newHome(t), newHome(t)
+	bobs := ca.certify(t, bob, &x509.Certificate{DNSNames: []string{"bob"}})
+	carols := ca.certify(t, carol, &x509.Certificate{DNSNames: []string{"carol"}})
+	lines := []string{"authority " + far.write(t, "ca.pem", pemOf(ca.cert)), "list " + far.write(t, "ca.crl", ca.list(t, 5, bobs.SerialNumber)),
+		"revoked " + far.write(t, "revoked", ""), "listen 127.0.0.1:0", "to " + backend(t, echo), "tls accept", "allow dns:bob", "allow dns:carol"}
+	route := far.route(t, "main", lines...)
+	farEnd := startHeld(t, time.Now, route)
+	at := func(h *home) string {
+		return start(t, h.route(t, "main", "key "+h.path("leaf.key"), "certificate "+h.path("leaf.crt"), "listen 127.0.0.1:0", "to "+farEnd.addr(), "tls connect", "allow "+far.rule())).addr()
+	}
+	bobAt, carolAt := at(bob), at(carol)
+	refused(t, "bob, who is on list 5", bobAt)
+	live := opened(t, carolAt)
+
+	stays := func(when string) {
+		t.Helper()
+		if err := farEnd.Health(); err == nil || !strings.Contains(err.Error(), "older than the one before") {
+			t.Errorf("%s: health says %v, want that the list is older", when, err)
+		}
+		refused(t, "bob, "+when, bobAt)
+		answers(t, live)
+		if got, err := askAt(carolAt, "hello"); err != nil || got != "hello" {
+			t.Errorf("carol, %s: got %q, %v", when, got, err)
+		}
+	}
+	far.write(t, "ca.crl", ca.list(t, 4))
+	farEnd.promised(t)
+	stays("after list 4")
+	if log := "the revocation list is not taken"; !strings.Contains(farEnd.log.String(), log) {
+		t.Errorf("the log does not say that %s", log)
+	}
+	if err := farEnd.Reload(t.Context(), &tunnel.Config{Routes: []tunnel.Route{route}}); err != nil {
+		t.Fatal(err)
+	}
+	stays("after a reload")
+	far.write(t, "revoked", newHome(t).id.Fingerprint().String()+"\n")
+	farEnd.promised(t)
+	stays("after another file has changed")
+	far.write(t, "revoked", mtls.FingerprintOf(carols).String()+"\n")
+	farEnd.promised(t)
+	broken(t, live)
+
+	far.write(t, "revoked", "")
+	far.write(t, "ca.crl", ca.list(t, 6, carols.SerialNumber))
+	farEnd.promised(t)
+	if err := farEnd.Health(); err != nil {
+		t.Errorf("after list 6: health says %v", err)
+	}
+	refused(t, "carol, who is on list 6", carolAt)
+	if got, err := askAt(bobAt, "hello"); err != nil || got != "hello" {
+		t.Errorf("bob, who is on list 6 no more: got %q, %v", got, err)
 	}
 }

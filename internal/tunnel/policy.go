@@ -53,14 +53,21 @@ type policy struct {
 	own     *mtls.Identity
 	expires time.Time // of our own certificate
 	now     func() time.Time
+	// revoked is what is known of revocation; older says why the list that lies in the files is not a part of it.
+	revoked *mtls.Revoked
+	older   error
 }
 
 // ErrNobody is the refusal of a route whose rules name only peers that were forgotten.
 var ErrNobody = errors.New("tunnel: no rule lets anybody in: none of the peers that it names is remembered")
 
-// loadPolicy reads the files. now is the clock for dates of certificates and lists.
-func loadPolicy(r *Route, now func() time.Time) (*policy, error) {
+// loadPolicy reads the files. now is the clock for dates of certificates and lists. A list that is older than that of
+// before, which may be nil, is not taken: otherwise yesterday's file would undo a revocation.
+func loadPolicy(r *Route, now func() time.Time, before *policy) (*policy, error) {
 	p := &policy{rules: r.Allow, now: now}
+	if before != nil {
+		p.revoked = before.revoked
+	}
 	var err error
 	if p.peers, err = readPeers(r.Files.Peers); err != nil {
 		return nil, err
@@ -73,7 +80,8 @@ func loadPolicy(r *Route, now func() time.Time) (*policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	trust.Now = now
+	trust.Revoked, p.older = trust.Revoked.KeepNewest(p.revoked)
+	p.revoked, trust.Now = trust.Revoked, now
 	if p.terms, err = termsOf(r, id, trust); err != nil {
 		return nil, err
 	}
