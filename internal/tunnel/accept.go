@@ -27,7 +27,7 @@ func (r *route) admit(ctx context.Context, conn net.Conn, address netip.Addr) {
 			l.line.Close()
 		}
 	}
-	r.shook(err)
+	r.shook(l, err)
 	if err == nil {
 		r.streams.Go(func() {
 			if !l.confirm() {

@@ -44,7 +44,8 @@ type link struct {
 }
 
 // handshake makes a link of a connection, and closes it on errors. The deadline holds for all that is said before the
-// first stream.
+// first stream. Where it fails after the peer was judged there is a link beside the error, for nothing but to say who that
+// was.
 func handshake(ctx context.Context, raw net.Conn, p *policy, accepting bool) (*link, error) {
 	l := &link{line: newLine(raw), policy: p}
 	if accepting {
@@ -77,8 +78,9 @@ func handshake(ctx context.Context, raw net.Conn, p *policy, accepting bool) (*l
 		err = l.confirmed()
 	}
 	if err != nil {
+		l.discard()
 		raw.Close()
-		return nil, err
+		return l, err
 	}
 	l.drained()
 	raw.SetDeadline(time.Time{})

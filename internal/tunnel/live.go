@@ -47,7 +47,7 @@ type route struct {
 		came       uint64
 		presences  map[string]*presence
 		addresses  map[netip.Addr]int // handshakes under way
-		handshakes map[string]int64   // by result
+		handshakes map[outcome]int64
 	}
 }
 
@@ -60,6 +60,10 @@ type standing struct {
 	policy *policy
 	broken error
 }
+
+// An outcome is what became of a handshake, and the rule of its peer if it came as far as one: a stranger has none, so
+// that nobody can make more outcomes than there are rules and results.
+type outcome struct{ rule, result string }
 
 // problem says what is wrong with the files, or nil.
 func (s *standing) problem() error {
@@ -102,7 +106,7 @@ func newRouteAt(r Route, t *Tunnel) *route {
 	at.live.plain = make(map[net.Conn]uint64)
 	at.live.presences = make(map[string]*presence)
 	at.live.addresses = make(map[netip.Addr]int)
-	at.live.handshakes = make(map[string]int64)
+	at.live.handshakes = make(map[outcome]int64)
 	return at
 }
 
@@ -232,7 +236,7 @@ func (r *route) evict() {
 		}
 	}
 	if oldest != nil {
-		r.live.handshakes["crowded"]++
+		r.live.handshakes[outcome{"", "crowded"}]++
 		delete(r.live.plain, oldest) // another one is next
 		reset(oldest)
 	}
@@ -249,7 +253,7 @@ func (r *route) knock(a netip.Addr) bool {
 	r.live.Lock()
 	defer r.live.Unlock()
 	if r.live.addresses[a] >= maxPerAddress {
-		r.live.handshakes["crowded"]++
+		r.live.handshakes[outcome{"", "crowded"}]++
 		return false
 	}
 	r.live.addresses[a]++
@@ -275,14 +279,17 @@ func neighbourhood(a netip.AddrPort) netip.Addr {
 	return address
 }
 
-// shook counts and reports the result of a handshake.
-func (r *route) shook(err error) {
-	result := handshakeResult(err)
+// shook counts and reports the result of a handshake. l is nil where it did not come as far as a rule.
+func (r *route) shook(l *link, err error) {
+	o := outcome{result: handshakeResult(err)}
+	if l != nil {
+		o.rule = l.who.rule
+	}
 	r.live.Lock()
-	r.live.handshakes[result]++
+	r.live.handshakes[o]++
 	r.live.Unlock()
 	if err != nil {
-		r.log.Info("handshake refused", "result", result, "reason", err)
+		r.log.Info("handshake refused", "peer", o.rule, "result", o.result, "reason", err)
 	}
 }
 
