@@ -311,3 +311,47 @@ func TestBrokenFiles(t *testing.T) {
 		t.Errorf("after it healed: %q, %v", got, err)
 	}
 }
+
+// TestLedElsewhere: somebody on the way leads a peer of two services from the one to the other. With a key of its own for
+// each nobody gets there; one key is no protection against it, which docs/tunnel.md says.
+func TestLedElsewhere(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name  string
+		keys  bool // each service has one
+		heard string
+	}{
+		{"a key for each", true, ""},
+		{"one key", false, "prod"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			staging, near := newHome(t), newHome(t)
+			prod := staging
+			if row.keys {
+				prod = newHome(t)
+			}
+			serve := func(name string) string {
+				return backend(t, func(conn *net.TCPConn) {
+					io.WriteString(conn, name)
+					conn.CloseWrite()
+					io.Copy(io.Discard, conn)
+				})
+			}
+			farEnd := start(t,
+				staging.route(t, "staging", "listen 127.0.0.1:0", "to "+serve("staging"), "tls accept", "allow "+near.rule()),
+				prod.route(t, "prod", "listen 127.0.0.1:0", "to "+serve("prod"), "tls accept", "allow "+near.rule()))
+			reach := func(port string) string {
+				end := start(t, near.route(t, "main", "listen 127.0.0.1:0", "to "+farEnd.Addrs()[port], "tls connect", "allow "+staging.rule()))
+				answer, _ := askAt(end.addr(), "")
+				return answer
+			}
+			if got := reach("staging"); got != "staging" {
+				t.Errorf("the way there: got %q", got)
+			}
+			if got := reach("prod"); got != row.heard {
+				t.Errorf("led from staging to prod: got %q, want %q", got, row.heard)
+			}
+		})
+	}
+}
