@@ -161,6 +161,49 @@ func (r *Revoked) has(key Fingerprint) bool {
 	return r != nil && slices.ContainsFunc(r.Keys, key.Equal)
 }
 
+// KeepNewest gives r as it is to be taken after before, which was in force until
+// now: in the place of a list that is older than before's of the same authority,
+// that one. The error then names the first such authority; what is given is to be
+// used, or r to be refused. A list is older by its number (RFC 5280, Section
+// 5.2.3), or without one by its date. An authority of which r has no list at all
+// has none in the result.
+func (r *Revoked) KeepNewest(before *Revoked) (*Revoked, error) {
+	if r == nil || before == nil {
+		return r, nil
+	}
+	kept := r.clone()
+	var older error
+	for _, then := range before.Lists {
+		var newest *x509.RevocationList
+		for _, now := range kept.Lists {
+			if sameIssuer(now, then) && (newest == nil || isOlder(newest, now)) {
+				newest = now
+			}
+		}
+		if newest == nil || !isOlder(newest, then) {
+			continue
+		}
+		if older == nil {
+			older = fmt.Errorf("mtls: the revocation list of %s is older than the one before it: of %s, after %s", quoted(newest.Issuer.String()), stamp(newest.ThisUpdate), stamp(then.ThisUpdate))
+		}
+		kept.Lists = slices.DeleteFunc(kept.Lists, func(now *x509.RevocationList) bool { return sameIssuer(now, then) })
+		kept.Lists = append(kept.Lists, then)
+	}
+	return kept, older
+}
+
+func sameIssuer(a, b *x509.RevocationList) bool {
+	return bytes.Equal(a.RawIssuer, b.RawIssuer) && bytes.Equal(a.AuthorityKeyId, b.AuthorityKeyId)
+}
+
+// isOlder compares two lists of one authority.
+func isOlder(list, than *x509.RevocationList) bool {
+	if list.Number != nil && than.Number != nil {
+		return list.Number.Cmp(than.Number) < 0
+	}
+	return list.ThisUpdate.Before(than.ThisUpdate)
+}
+
 // lists are revocation lists, ready to be asked.
 type lists struct{ all []*list }
 

@@ -48,10 +48,9 @@ func (t *Terms) Judge(state tls.ConnectionState) (Peer, error) {
 
 // JudgeAgain judges a peer again that was let in at a time, as Live.Set does: by the
 // present trust, but of dates by that time, and without asking whether revocation
-// lists have grown old since.
-func (t *Terms) JudgeAgain(state tls.ConnectionState, since time.Time) error {
-	_, err := t.judged(state, since)
-	return err
+// lists have grown old since. Results as those of Judge.
+func (t *Terms) JudgeAgain(state tls.ConnectionState, since time.Time) (Peer, error) {
+	return t.judged(state, since)
 }
 
 func (t *Terms) judged(state tls.ConnectionState, since time.Time) (Peer, error) {

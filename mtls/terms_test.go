@@ -59,11 +59,12 @@ func TestTerms(t *testing.T) {
 	set(now.Add(50*time.Hour), &mtls.Revoked{Lists: []*x509.RevocationList{endsSoon(ca)}})
 	_, err = listening.Judge(state)
 	wantRule(t, err, mtls.RuleExpired)
-	if err := listening.JudgeAgain(state, now); err != nil {
-		t.Errorf("judged again: %v", err)
+	if again, err := listening.JudgeAgain(state, now); err != nil || again.Fingerprint != peer.Fingerprint || len(again.Chain) != 2 {
+		t.Errorf("judged again: %v with %d certificates, %v", again.Fingerprint, len(again.Chain), err)
 	}
 	set(now, &mtls.Revoked{Lists: []*x509.RevocationList{ca.list(2, alice)}})
-	wantRule(t, listening.JudgeAgain(state, now), mtls.RuleRevoked)
+	_, err = listening.JudgeAgain(state, now)
+	wantRule(t, err, mtls.RuleRevoked)
 
 	decide := func(context.Context, *mtls.Unverified) (mtls.Fingerprint, error) { return mtls.Fingerprint{}, nil }
 	if _, err := mtls.ListenTerms(&mtls.ListenerOptions{Live: live, DecideUnverified: decide}); err == nil {

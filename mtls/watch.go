@@ -254,7 +254,7 @@ func (w *Watcher) take(loaded *loading) error {
 	if bytes.Equal(digest, w.looking.digest) {
 		return nil
 	}
-	if err := goesBack(w.live.Trust().Revoked, loaded.trust.Revoked); err != nil {
+	if _, err := loaded.trust.Revoked.KeepNewest(w.live.Trust().Revoked); err != nil {
 		return err
 	}
 	cut, err := w.live.Set(loaded.id, loaded.trust)
@@ -294,27 +294,4 @@ func (w *Watcher) look() (seen map[string]sight, same bool) {
 func (s sight) is(now os.FileInfo) bool {
 	changed := now.ModTime()
 	return os.SameFile(s.info, now) && s.info.Size() == now.Size() && s.info.ModTime().Equal(changed) && s.at.Sub(changed).Abs() > racy
-}
-
-// goesBack refuses a revocation list that an older one has taken the place of: by
-// its number (RFC 5280, Section 5.2.3), or without one by its date.
-func goesBack(before, after *Revoked) error {
-	if before == nil || after == nil {
-		return nil
-	}
-	for _, now := range after.Lists {
-		for _, then := range before.Lists {
-			if !bytes.Equal(now.RawIssuer, then.RawIssuer) || !bytes.Equal(now.AuthorityKeyId, then.AuthorityKeyId) {
-				continue
-			}
-			older := now.ThisUpdate.Before(then.ThisUpdate)
-			if now.Number != nil && then.Number != nil {
-				older = now.Number.Cmp(then.Number) < 0
-			}
-			if older {
-				return fmt.Errorf("mtls: the revocation list of %s is older than the one before it: of %s, after %s", quoted(now.Issuer.String()), stamp(now.ThisUpdate), stamp(then.ThisUpdate))
-			}
-		}
-	}
-	return nil
 }

@@ -27,7 +27,7 @@ func (r *route) admit(ctx context.Context, conn net.Conn, address netip.Addr) {
 			l.line.Close()
 		}
 	}
-	r.shook(err)
+	r.shook(l, err)
 	if err == nil {
 		r.streams.Go(func() {
 			if !l.confirm() {
@@ -125,7 +125,7 @@ func (r *route) next(l *link) bool {
 		r.hungUp(l, err)
 		return false
 	}
-	if l.stale(r.clock.Load()) || !r.still(l) {
+	if !r.still(l) {
 		l.close() // before an answer: the far end tries a new connection, which is judged
 		return false
 	}

@@ -73,9 +73,9 @@ func (r *route) carrier(ctx context.Context, s *standing) (*link, error) {
 			// A refusal by the far end comes as an alert after our side of the handshake.
 			if err != nil && !errors.As(err, &refused) {
 				err = fmt.Errorf("tunnel: opening a stream: %w", err)
-				r.shook(err)
+				r.shook(l, err)
 			} else {
-				r.shook(nil)
+				r.shook(l, nil)
 			}
 		}
 		switch {
@@ -98,7 +98,7 @@ func (r *route) carrier(ctx context.Context, s *standing) (*link, error) {
 
 // obtain gives an idle carrier, one that another stream has just left, or a new one.
 func (r *route) obtain(ctx context.Context, s *standing) (l *link, fresh bool, err error) {
-	if l := r.idle.take(r.clock.Load()); l != nil {
+	if l := r.idle.take(); l != nil {
 		return l, false, nil
 	}
 	select {
@@ -116,7 +116,7 @@ func (r *route) obtain(ctx context.Context, s *standing) (l *link, fresh bool, e
 		}
 	}
 	if err != nil {
-		r.shook(err)
+		r.shook(l, err)
 		return nil, true, err
 	}
 	return l, true, nil

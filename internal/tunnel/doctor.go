@@ -42,7 +42,7 @@ func Diagnose(ctx context.Context, r *Route, now time.Time) Diagnosis {
 		}
 		r.Allow = []Rule{{text: "nobody", key: own.Fingerprint()}}
 	}
-	p, err := loadPolicy(r)
+	p, err := loadPolicy(r, time.Now, nil)
 	if err == nil && p.config == nil {
 		err = ErrNobody
 	}

@@ -245,27 +245,7 @@ func TestStreamLimit(t *testing.T) {
 // TestProxyOut: the service hears in front of everything who the peer is.
 func TestProxyOut(t *testing.T) {
 	t.Parallel()
-	type heard struct {
-		source string
-		tlvs   map[byte]string
-		rest   string
-	}
-	got := make(chan heard, 1)
-	service := backend(t, func(conn *net.TCPConn) {
-		source, _, tlvs, err := tunnel.ReadProxy(conn)
-		if err != nil {
-			t.Error(err)
-		}
-		h := heard{source: source.Addr().String(), tlvs: make(map[byte]string)}
-		for _, one := range tlvs {
-			kind, value := tunnel.OfTLV(one)
-			h.tlvs[kind] = value
-		}
-		rest, _ := io.ReadAll(conn)
-		h.rest = string(rest)
-		got <- h
-		conn.Close()
-	})
+	service, got := listens(t)
 	p := newPair(t, service, "proxy-to v2")
 	conn := p.dial(t)
 	io.WriteString(conn, "hello")
@@ -357,6 +337,16 @@ func TestMetrics(t *testing.T) {
 		row := farEnd.row("main")
 		return row.Ended == 1 && row.Sent == 5001 && row.Received == 5001
 	})
+	for range 2 {
+		stranger := newHome(t)
+		end := start(t, stranger.route(t, "main", "listen 127.0.0.1:0", "to "+farEnd.addr(), "tls connect", "allow "+far.rule()))
+		refused(t, "a stranger", end.addr())
+		got := end.Snapshot()
+		if row := end.row("main"); row.Handshakes["refused"] != 1 || got.Handshakes["main"]["refused"] != 1 || len(got.Strangers["main"]) != 0 {
+			t.Errorf("whom the far end has refused counts %v for its rule, and %v of strangers", row.Handshakes, got.Strangers)
+		}
+	}
+	until(t, "both strangers are counted", func() bool { return farEnd.Snapshot().Strangers["main"]["key"] == 2 })
 	get := func(path, name, value string) (int, string) {
 		request, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "http://"+farEnd.Metrics()+path, nil)
 		if err != nil {
@@ -382,7 +372,8 @@ func TestMetrics(t *testing.T) {
 		`snug_tunnel_streams_total{peer="` + near.rule() + `",result="ended",route="main"} 1`,
 		`snug_tunnel_bytes_total{direction="received",peer="` + near.rule() + `",route="main"} 5001`,
 		`snug_tunnel_bytes_total{direction="sent",peer="` + near.rule() + `",route="main"} 5001`,
-		`snug_tunnel_handshakes_total{result="ok",route="main"} 1`,
+		`snug_tunnel_handshakes_total{peer="` + near.rule() + `",result="ok",route="main"} 1` + "\n",
+		`snug_tunnel_handshakes_total{peer="",result="key",route="main"} 2` + "\n",
 		`snug_tunnel_certificate_expiry_days{of="own",peer="",route="main"}`,
 		`snug_tunnel_certificate_expiry_days{of="peer",peer="` + near.rule() + `",route="main"}`,
 		"snug_tunnel_healthy 1\n",
@@ -390,6 +381,9 @@ func TestMetrics(t *testing.T) {
 		if status != 200 || !strings.Contains(text, want) {
 			t.Errorf("status %d, no %q in\n%s", status, want, text)
 		}
+	}
+	if got := strings.Count(text, "snug_tunnel_handshakes_total{"); got != 2 {
+		t.Errorf("%d series of handshakes, want 2:\n%s", got, text)
 	}
 	if status, text := get("/healthz", "", ""); status != 200 || text != "ok\n" {
 		t.Errorf("health: %d %q", status, text)

@@ -20,6 +20,7 @@ type link struct {
 	line  *line
 	state tls.ConnectionState
 	who   identity
+	since time.Time // when it was judged so
 	// framed says that it is a carrier.
 	framed bool
 
@@ -43,7 +44,8 @@ type link struct {
 }
 
 // handshake makes a link of a connection, and closes it on errors. The deadline holds for all that is said before the
-// first stream.
+// first stream. Where it fails after the peer was judged there is a link beside the error, for nothing but to say who that
+// was.
 func handshake(ctx context.Context, raw net.Conn, p *policy, accepting bool) (*link, error) {
 	l := &link{line: newLine(raw), policy: p}
 	if accepting {
@@ -60,6 +62,7 @@ func handshake(ctx context.Context, raw net.Conn, p *policy, accepting bool) (*l
 		return nil, err
 	}
 	l.state = l.tls.ConnectionState()
+	l.since = p.now()
 	who, err := p.judge(l.state)
 	if err != nil {
 		raw.Close()
@@ -75,8 +78,9 @@ func handshake(ctx context.Context, raw net.Conn, p *policy, accepting bool) (*l
 		err = l.confirmed()
 	}
 	if err != nil {
+		l.discard()
 		raw.Close()
-		return nil, err
+		return l, err
 	}
 	l.drained()
 	raw.SetDeadline(time.Time{})
@@ -257,13 +261,6 @@ func (l *link) reusable() bool {
 
 // alive reports whether an idle carrier is still one: nothing has come on it, not even its end.
 func (l *link) alive() bool { return l.r == l.w && l.line.r == l.line.w && l.line.source.alive() }
-
-// stale reports whether the certificate by which an authority vouched for the peer has expired: what lives lives on, and
-// nothing new begins. Of a pinned key the dates mean nothing.
-func (l *link) stale(now int64) bool {
-	peer := l.who.peer
-	return peer.Chain != nil && peer.Certificate.NotAfter.UnixNano() < now
-}
 
 // cut ends it at once. The far end, and who is behind it, see a stream that broke.
 func (l *link) cut(why string) {

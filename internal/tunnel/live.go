@@ -47,7 +47,7 @@ type route struct {
 		came       uint64
 		presences  map[string]*presence
 		addresses  map[netip.Addr]int // handshakes under way
-		handshakes map[string]int64   // by result
+		handshakes map[outcome]int64
 	}
 }
 
@@ -59,6 +59,32 @@ type standing struct {
 	// then.
 	policy *policy
 	broken error
+}
+
+// An outcome is what became of a handshake, and the rule of its peer if it came as far as one: a stranger has none, so
+// that nobody can make more outcomes than there are rules and results.
+type outcome struct{ rule, result string }
+
+// problem says what is wrong with the files, or nil.
+func (s *standing) problem() error {
+	if s.broken != nil {
+		return s.broken
+	}
+	return s.policy.older
+}
+
+// known is the policy until now, that of the route before it in its place for a new one; nil in the beginning.
+func (r *route) known() *policy {
+	if s := r.standing.Load(); s != nil {
+		return s.policy
+	}
+	if r.place == nil {
+		return nil
+	}
+	if before := r.place.owner.Load(); before != nil && before != r {
+		return before.known()
+	}
+	return nil
 }
 
 // errCrowded refuses who has too much already, errBroken anybody while the files are not readable.
@@ -80,12 +106,15 @@ func newRouteAt(r Route, t *Tunnel) *route {
 	at.live.plain = make(map[net.Conn]uint64)
 	at.live.presences = make(map[string]*presence)
 	at.live.addresses = make(map[netip.Addr]int)
-	at.live.handshakes = make(map[string]int64)
+	at.live.handshakes = make(map[outcome]int64)
 	return at
 }
 
 // set puts a reading in use. Links whose peer the policy does not let in any more are cut; the others go on.
 func (r *route) set(s *standing) (cut int) {
+	if s.broken == nil && s.policy.older != nil {
+		r.log.Error("the revocation list is not taken: what was known stays in force", "reason", s.policy.older)
+	}
 	r.idle.empty(false)
 	r.live.Lock()
 	defer r.live.Unlock()
@@ -105,7 +134,7 @@ func (r *route) set(s *standing) (cut int) {
 // judge judges a link that is in already; the route's lock is held.
 func (r *route) judge(l *link, p *policy) error {
 	l.policy = p
-	err := p.judgeAgain(l.state)
+	err := p.judgeAgain(l.state, l.since)
 	if err != nil {
 		l.cut("its peer is not let in any more")
 	}
@@ -149,13 +178,22 @@ func (r *route) enter(l *link) error {
 	return nil
 }
 
-// still judges a link again before its next stream, if the files have changed since it was judged: set may not have come
-// to it yet.
+// still judges a link again before its next stream, as strictly as a connection that comes now: a stream does not get in
+// by an old carrier where a new one would be refused, or would count for another rule. What lives on the link lives on;
+// whom to cut is for set to say.
 func (r *route) still(l *link) bool {
-	r.live.Lock()
-	defer r.live.Unlock()
 	s := r.standing.Load()
-	return l.why.Load() == nil && (l.policy == s.policy || r.judge(l, s.policy) == nil)
+	if l.why.Load() != nil || s.broken != nil {
+		return false
+	}
+	r.live.Lock()
+	same := l.policy == s.policy
+	r.live.Unlock()
+	if same && l.who.peer.Chain == nil {
+		return true // a pinned key: time changes nothing
+	}
+	who, err := s.policy.judge(l.state)
+	return err == nil && who.rule == l.who.rule
 }
 
 // leave forgets a link that has ended, and that nobody reads any more.
@@ -198,7 +236,7 @@ func (r *route) evict() {
 		}
 	}
 	if oldest != nil {
-		r.live.handshakes["crowded"]++
+		r.live.handshakes[outcome{"", "crowded"}]++
 		delete(r.live.plain, oldest) // another one is next
 		reset(oldest)
 	}
@@ -215,7 +253,7 @@ func (r *route) knock(a netip.Addr) bool {
 	r.live.Lock()
 	defer r.live.Unlock()
 	if r.live.addresses[a] >= maxPerAddress {
-		r.live.handshakes["crowded"]++
+		r.live.handshakes[outcome{"", "crowded"}]++
 		return false
 	}
 	r.live.addresses[a]++
@@ -241,14 +279,17 @@ func neighbourhood(a netip.AddrPort) netip.Addr {
 	return address
 }
 
-// shook counts and reports the result of a handshake.
-func (r *route) shook(err error) {
-	result := handshakeResult(err)
+// shook counts and reports the result of a handshake. l is nil where it did not come as far as a rule.
+func (r *route) shook(l *link, err error) {
+	o := outcome{result: handshakeResult(err)}
+	if l != nil {
+		o.rule = l.who.rule
+	}
 	r.live.Lock()
-	r.live.handshakes[result]++
+	r.live.handshakes[o]++
 	r.live.Unlock()
 	if err != nil {
-		r.log.Info("handshake refused", "result", result, "reason", err)
+		r.log.Info("handshake refused", "peer", o.rule, "result", o.result, "reason", err)
 	}
 }
 
@@ -304,7 +345,7 @@ func (r *route) sweep(now time.Time) {
 // reread reads the files of the present standing.
 func (r *route) reread() (cut int, err error) {
 	next := *r.standing.Load()
-	p, err := loadPolicy(&next.Route)
+	p, err := loadPolicy(&next.Route, r.now, next.policy)
 	next.broken = err
 	if err == nil {
 		next.policy = p

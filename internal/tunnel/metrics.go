@@ -91,6 +91,8 @@ type Row struct {
 	Connections int   `json:"connections"`
 	Sent        int64 `json:"sent"`
 	Received    int64 `json:"received"`
+	// Handshakes are those of its peers, by result.
+	Handshakes map[string]int64 `json:"handshakes,omitempty"`
 	// Expires is when the peer's certificate does, in Unix seconds; 0 where none was shown yet.
 	Expires int64 `json:"expires,omitempty"`
 }
@@ -98,8 +100,9 @@ type Row struct {
 // A Snapshot is what a tunnel does at one moment.
 type Snapshot struct {
 	Rows []Row `json:"rows"`
-	// Handshakes are counted by route and result.
+	// Handshakes are counted by route and result; Strangers are those of them that came as far as no rule.
 	Handshakes map[string]map[string]int64 `json:"handshakes"`
+	Strangers  map[string]map[string]int64 `json:"strangers"`
 	// Expires is the end of our own certificates by route, in Unix seconds.
 	Expires map[string]int64 `json:"expires"`
 	Problem string           `json:"problem,omitempty"`
@@ -107,7 +110,8 @@ type Snapshot struct {
 
 // Snapshot counts.
 func (t *Tunnel) Snapshot() Snapshot {
-	s := Snapshot{Rows: []Row{}, Handshakes: make(map[string]map[string]int64), Expires: make(map[string]int64)}
+	s := Snapshot{Rows: []Row{}, Expires: make(map[string]int64)}
+	s.Handshakes, s.Strangers = make(map[string]map[string]int64), make(map[string]map[string]int64)
 	if err := t.Health(); err != nil {
 		s.Problem = err.Error()
 	}
@@ -119,7 +123,7 @@ func (t *Tunnel) Snapshot() Snapshot {
 	t.at.Unlock()
 	for _, r := range routes {
 		s.Expires[r.name] = r.standing.Load().policy.expires.Unix()
-		s.Handshakes[r.name] = make(map[string]int64)
+		s.Handshakes[r.name], s.Strangers[r.name] = make(map[string]int64), make(map[string]int64)
 		r.snapshot(&s)
 	}
 	slices.SortFunc(s.Rows, func(a, b Row) int {
@@ -131,12 +135,17 @@ func (t *Tunnel) Snapshot() Snapshot {
 func (r *route) snapshot(s *Snapshot) {
 	r.live.Lock()
 	defer r.live.Unlock()
-	for result, n := range r.live.handshakes {
-		s.Handshakes[r.name][result] = n
+	byRule := map[string]map[string]int64{"": s.Strangers[r.name]}
+	for rule := range r.live.presences {
+		byRule[rule] = make(map[string]int64)
+	}
+	for o, n := range r.live.handshakes {
+		s.Handshakes[r.name][o.result] += n
+		byRule[o.rule][o.result] = n
 	}
 	for _, p := range r.live.presences {
 		s.Rows = append(s.Rows, Row{
-			Route: r.name, Peer: p.rule, Connections: p.links, Expires: p.expires.Load(),
+			Route: r.name, Peer: p.rule, Connections: p.links, Expires: p.expires.Load(), Handshakes: byRule[p.rule],
 			Streams: p.active.Load(), Ended: p.ended.Load(), Broken: p.broken.Load(), Refused: p.refused.Load(),
 			Sent: p.sent.Load(), Received: p.received.Load(),
 		})
@@ -153,9 +162,9 @@ var (
 	descConnections = prometheus.NewDesc("snug_tunnel_connections", "Authenticated connections, idle ones included.", peerLabels, nil)
 	descEnded       = prometheus.NewDesc("snug_tunnel_streams_total", "Streams that are over, by result.", append(peerLabels, "result"), nil)
 	descBytes       = prometheus.NewDesc("snug_tunnel_bytes_total", "Bytes of streams, by direction.", append(peerLabels, "direction"), nil)
-	descHandshakes  = prometheus.NewDesc("snug_tunnel_handshakes_total", "Handshakes, by result.", []string{"route", "result"}, nil)
+	descHandshakes  = prometheus.NewDesc("snug_tunnel_handshakes_total", "Handshakes, by result; of those that came as far as no rule the peer is empty.", append(peerLabels, "result"), nil)
 	descExpiry      = prometheus.NewDesc("snug_tunnel_certificate_expiry_days", "Days until a certificate expires: our own, or the one a peer showed last.", append(peerLabels, "of"), nil)
-	descHealthy     = prometheus.NewDesc("snug_tunnel_healthy", "1 where all files can be read, else 0.", nil, nil)
+	descHealthy     = prometheus.NewDesc("snug_tunnel_healthy", "1 where all files are in use, else 0.", nil, nil)
 )
 
 // Describe is prometheus.Collector's.
@@ -184,13 +193,16 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 		counter(descEnded, row.Refused, row.Route, row.Peer, "refused")
 		counter(descBytes, row.Sent, row.Route, row.Peer, "sent")
 		counter(descBytes, row.Received, row.Route, row.Peer, "received")
+		for result, n := range row.Handshakes {
+			counter(descHandshakes, n, row.Route, row.Peer, result)
+		}
 		if row.Expires != 0 {
 			gauge(descExpiry, days(row.Expires), row.Route, row.Peer, "peer")
 		}
 	}
-	for route, results := range s.Handshakes {
+	for route, results := range s.Strangers {
 		for result, n := range results {
-			counter(descHandshakes, n, route, result)
+			counter(descHandshakes, n, route, "", result)
 		}
 	}
 	for route, expires := range s.Expires {

@@ -46,19 +46,28 @@ func (f Files) paths() []string {
 
 // A policy is who we are on a route and whom we let in, as of one reading of the files. It never changes.
 type policy struct {
-	config  *tls.Config // nil where nobody is let in
+	terms   *mtls.Terms // nil where nobody is let in
+	config  *tls.Config // theirs
 	rules   []Rule
 	peers   map[string]mtls.Fingerprint
 	own     *mtls.Identity
 	expires time.Time // of our own certificate
+	now     func() time.Time
+	// revoked is what is known of revocation; older says why the list that lies in the files is not a part of it.
+	revoked *mtls.Revoked
+	older   error
 }
 
 // ErrNobody is the refusal of a route whose rules name only peers that were forgotten.
 var ErrNobody = errors.New("tunnel: no rule lets anybody in: none of the peers that it names is remembered")
 
-// loadPolicy reads the files.
-func loadPolicy(r *Route) (*policy, error) {
-	p := &policy{rules: r.Allow}
+// loadPolicy reads the files. now is the clock for dates of certificates and lists. A list that is older than that of
+// before, which may be nil, is not taken: otherwise yesterday's file would undo a revocation.
+func loadPolicy(r *Route, now func() time.Time, before *policy) (*policy, error) {
+	p := &policy{rules: r.Allow, now: now}
+	if before != nil {
+		p.revoked = before.revoked
+	}
 	var err error
 	if p.peers, err = readPeers(r.Files.Peers); err != nil {
 		return nil, err
@@ -71,19 +80,25 @@ func loadPolicy(r *Route) (*policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	protocols := []string{Protocol, mtls.Protocol, mtls.NoProtocol}
-	if r.Accept {
-		p.config, err = mtls.ServerConfig(id, trust, protocols...)
-	} else {
-		p.config, err = mtls.ClientConfig(id, trust, protocols...)
-	}
-	if err != nil {
+	trust.Revoked, p.older = trust.Revoked.KeepNewest(p.revoked)
+	p.revoked, trust.Now = trust.Revoked, now
+	if p.terms, err = termsOf(r, id, trust); err != nil {
 		return nil, err
 	}
+	p.config = p.terms.Config()
 	// A carrier is long-lived: small records at its beginning would help nobody.
 	p.config.DynamicRecordSizingDisabled = true
 	p.own, p.expires = id, id.NotAfter()
 	return p, nil
+}
+
+// termsOf is what a route asks of its far end.
+func termsOf(r *Route, id *mtls.Identity, trust mtls.Trust) (*mtls.Terms, error) {
+	protocols, plain := []string{Protocol, mtls.Protocol}, []string{mtls.NoProtocol}
+	if r.Accept {
+		return mtls.ListenTerms(&mtls.ListenerOptions{Identity: id, Trust: trust, Protocols: protocols, PlainProtocols: plain})
+	}
+	return mtls.DialTerms(&mtls.ClientOptions{Identity: id, Trust: trust, Protocols: protocols, PlainProtocols: plain})
 }
 
 // load reads who we are, the authority and who is revoked.
@@ -108,26 +123,25 @@ func load(f Files, trust mtls.Trust) (*mtls.Identity, mtls.Trust, error) {
 
 // judge says who the far end of a handshake is, or why it is refused.
 func (p *policy) judge(state tls.ConnectionState) (identity, error) {
-	if p.config == nil {
+	if p.terms == nil {
 		return identity{}, ErrNobody
 	}
-	if err := p.config.VerifyConnection(state); err != nil {
-		return identity{}, err
-	}
-	peer, err := mtls.PeerKey(state)
+	peer, err := p.terms.Judge(state)
 	if err != nil {
 		return identity{}, err
 	}
 	return match(p.rules, p.peers, peer)
 }
 
-// judgeAgain says why a peer that was let in is to be thrown out. That what we know of revocation has grown old is no
-// reason.
-func (p *policy) judgeAgain(state tls.ConnectionState) error {
-	_, err := p.judge(state)
-	var refusal *mtls.PeerError
-	if errors.As(err, &refusal) && refusal.Rule == mtls.RuleUnknownRevocation {
-		return nil
+// judgeAgain says why a peer that was let in at a time is to be thrown out. That a certificate, or what we know of
+// revocation, has grown old since is no reason; all else is asked as if it came now.
+func (p *policy) judgeAgain(state tls.ConnectionState, since time.Time) error {
+	if p.terms == nil {
+		return ErrNobody
+	}
+	peer, err := p.terms.JudgeAgain(state, since)
+	if err == nil {
+		_, err = match(p.rules, p.peers, peer)
 	}
 	return err
 }

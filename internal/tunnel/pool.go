@@ -22,9 +22,9 @@ type pool struct {
 }
 
 // take gives a carrier on which nothing has come since its last stream, or nil.
-func (p *pool) take(now int64) *link {
+func (p *pool) take() *link {
 	for l := p.last(); l != nil; l = p.last() {
-		if l.why.Load() == nil && !l.stale(now) && l.alive() {
+		if l.why.Load() == nil && l.alive() {
 			l.idleSince.Store(0)
 			return l
 		}

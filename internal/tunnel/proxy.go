@@ -91,8 +91,10 @@ func (t tlv) append(b []byte) []byte {
 func peerTLVs(l *link) []tlv {
 	ssl := []byte{sslClient, 0, 0, 0, 0} // verified: 0
 	ssl = tlv{tlvSSLVersion, []byte("TLSv1.3")}.append(ssl)
-	if peer := l.who.peer; peer.Chain != nil && peer.Certificate.Subject.CommonName != "" {
-		ssl = tlv{tlvSSLCN, []byte(peer.Certificate.Subject.CommonName)}.append(ssl)
+	for _, name := range l.who.peer.Names() {
+		if name.Kind() == "cn" {
+			ssl = tlv{tlvSSLCN, []byte(name.Value())}.append(ssl)
+		}
 	}
 	tlvs := []tlv{{tlvSSL, ssl}, {tlvFingerprint, []byte(l.who.peer.Fingerprint.String())}, {tlvRule, []byte(l.who.rule)}}
 	if protocol := l.state.NegotiatedProtocol; protocol != "" {

@@ -2,14 +2,19 @@ package tunnel_test
 
 import (
 	"bytes"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/binary"
 	"encoding/hex"
 	"errors"
+	"io"
+	"net"
 	"net/netip"
 	"strings"
 	"testing"
 
 	"snug/internal/tunnel"
+	"snug/mtls"
 )
 
 const proxySignature = "0d0a0d0a000d0a515549540a"
@@ -76,6 +81,92 @@ func TestProxyRefused(t *testing.T) {
 	b, _ := hex.DecodeString(proxySignature + "20000003aabbcc")
 	if source, _, _, err := tunnel.ReadProxy(bytes.NewReader(b)); err != nil || source.IsValid() {
 		t.Errorf("local: got %v, %v; want no address and no error", source, err)
+	}
+}
+
+// heard is what a service is told of a connection, and what comes behind that.
+type heard struct {
+	source string
+	tlvs   map[byte]string
+	rest   string
+}
+
+// listens runs a service that reads to the end.
+func listens(t testing.TB) (addr string, got chan heard) {
+	t.Helper()
+	got = make(chan heard, 1)
+	return backend(t, func(conn *net.TCPConn) {
+		source, _, tlvs, err := tunnel.ReadProxy(conn)
+		if err != nil {
+			t.Error(err)
+		}
+		h := heard{source: source.Addr().String(), tlvs: make(map[byte]string)}
+		for _, one := range tlvs {
+			kind, value := tunnel.OfTLV(one)
+			h.tlvs[kind] = value
+		}
+		rest, _ := io.ReadAll(conn)
+		h.rest = string(rest)
+		got <- h
+		conn.Close()
+	}), got
+}
+
+// TestAttribution: a peer counts for a rule that it satisfies, and its service is told no name that nobody was allowed
+// to certify: below an authority whose names are constrained a common name is none, and in a certificate of one's own
+// neither.
+func TestAttribution(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name      string
+		permitted []string
+		allow     []string // "key" is the peer's
+		rule, cn  string
+	}{
+		{"a common name", nil, []string{"cn:admin", "dns:web.example.org"}, "cn:admin", "admin"},
+		{"by another name", nil, []string{"dns:web.example.org"}, "dns:web.example.org", "admin"},
+		{"below constraints", []string{"example.org"}, []string{"cn:admin", "dns:web.example.org"}, "dns:web.example.org", ""},
+		{"below constraints, in another order", []string{"example.org"}, []string{"dns:web.example.org", "cn:admin"}, "dns:web.example.org", ""},
+		{"by its key", nil, []string{"cn:admin", "key"}, "key", ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			t.Parallel()
+			ca := newAuthority(t, row.permitted...)
+			far, near := newHome(t), newHome(t)
+			cert := ca.certify(t, near, &x509.Certificate{Subject: pkix.Name{CommonName: "admin"}, DNSNames: []string{"web.example.org"}})
+			service, got := listens(t)
+			lines := []string{"listen 127.0.0.1:0", "to " + service, "tls accept", "proxy-to v2", "authority " + far.write(t, "ca.pem", pemOf(ca.cert))}
+			key := "key:" + mtls.FingerprintOf(cert).String()
+			for _, rule := range row.allow {
+				lines = append(lines, "allow "+strings.Replace(rule, "key", key, 1))
+			}
+			farEnd := start(t, far.route(t, "main", lines...))
+			nearEnd := start(t, near.route(t, "main", append(ca.certified(t, near), "listen 127.0.0.1:0", "to "+farEnd.addr(), "tls connect", "allow "+far.rule())...))
+			if _, err := askAt(nearEnd.addr(), "hello"); err != nil {
+				t.Fatal(err)
+			}
+			h, want := <-got, strings.Replace(row.rule, "key", key, 1)
+			if h.tlvs[0xe1] != want {
+				t.Errorf("the service hears of the rule %q, want %q", h.tlvs[0xe1], want)
+			}
+			ssl := "\x07\x00\x00\x00\x00" + "\x21\x00\x07TLSv1.3"
+			if row.cn != "" {
+				ssl += "\x22\x00" + string(rune(len(row.cn))) + row.cn
+			}
+			if h.tlvs[0x20] != ssl {
+				t.Errorf("the service hears of TLS %q, want %q", h.tlvs[0x20], ssl)
+			}
+			until(t, "the stream is counted", func() bool {
+				for _, r := range farEnd.Snapshot().Rows {
+					if r.Ended > 0 && r.Peer != want {
+						t.Fatalf("it counts for %s, want %s", r.Peer, want)
+					} else if r.Ended > 0 {
+						return true
+					}
+				}
+				return false
+			})
+		})
 	}
 }
 

@@ -3,7 +3,6 @@ package tunnel
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"snug/mtls"
@@ -88,7 +87,8 @@ type identity struct {
 	rule string
 }
 
-// match gives the rule by which a peer was accepted. Nothing but trustOf's trust accepts: this says why it did.
+// match gives the rule by which a peer was accepted. Nothing but trustOf's trust accepts: this says why it did, by the
+// chain that it has verified. So a name that the authority may not give is nobody's here either.
 func match(rules []Rule, peers map[string]mtls.Fingerprint, peer mtls.Peer) (identity, error) {
 	for _, r := range rules {
 		key := r.key
@@ -99,11 +99,8 @@ func match(rules []Rule, peers map[string]mtls.Fingerprint, peer mtls.Peer) (ide
 			return identity{peer: peer, rule: r.text}, nil
 		}
 	}
-	// It was not by its key, so an authority has certified what the certificate says.
-	peer.Chain = append(peer.Chain, peer.Certificate)
-	names := peer.Names()
 	for _, r := range rules {
-		if r.named() && slices.Contains(names, r.name) {
+		if r.named() && peer.Has(r.name) {
 			return identity{peer: peer, rule: r.text}, nil
 		}
 	}

@@ -26,7 +26,8 @@ import (
 type Options struct {
 	Log    *slog.Logger
 	Passed *Passed
-	// Now is the clock for deadlines and rates of streams; nil means time.Now.
+	// Now is the clock for deadlines and rates of streams, and for dates of certificates and lists; nil means time.Now. It
+	// must be safe from any goroutine.
 	Now func() time.Time
 	// Pause waits where a peer is over its rate, a second at most; nil means time.Sleep. Many goroutines call it at a time.
 	Pause func(time.Duration)
@@ -249,7 +250,7 @@ func (t *Tunnel) prepare(ctx context.Context, c *Config) (*plan, error) {
 			r.place = places[config.Listen]
 			r.watch.start(config.Files.paths())
 		}
-		s, err := read(config)
+		s, err := read(config, t.now, r.known())
 		if err == nil && r.place == nil {
 			if r.place, err = open(ctx, config.Listen, t.passed); err == nil {
 				p.opened = append(p.opened, r.place)
@@ -295,7 +296,7 @@ func Check(c *Config) error {
 		return err
 	}
 	for _, r := range c.Routes {
-		if _, err := read(r); err != nil {
+		if _, err := read(r, time.Now, nil); err != nil {
 			return fmt.Errorf("route %s: %w", r.Name, err)
 		}
 	}
@@ -303,8 +304,8 @@ func Check(c *Config) error {
 }
 
 // read makes the first standing of a route.
-func read(config Route) (*standing, error) {
-	p, err := loadPolicy(&config)
+func read(config Route, now func() time.Time, before *policy) (*standing, error) {
+	p, err := loadPolicy(&config, now, before)
 	if err != nil {
 		return nil, err
 	}
@@ -341,8 +342,8 @@ func (t *Tunnel) Health() error {
 	t.at.Lock()
 	defer t.at.Unlock()
 	for name, r := range t.at.routes {
-		if s := r.standing.Load(); s.broken != nil {
-			problems = append(problems, fmt.Errorf("route %s: %w", name, s.broken))
+		if problem := r.standing.Load().problem(); problem != nil {
+			problems = append(problems, fmt.Errorf("route %s: %w", name, problem))
 		}
 	}
 	return errors.Join(problems...)

@@ -125,6 +125,41 @@ func tryStart(t testing.TB, c *tunnel.Config, o tunnel.Options) (*running, error
 	return r, nil
 }
 
+// startHeld runs routes for which no time goes by: only the test sweeps.
+func startHeld(t testing.TB, now func() time.Time, routes ...tunnel.Route) *running {
+	t.Helper()
+	r := &running{log: new(safeBuffer)}
+	log := slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var err error
+	if r.Tunnel, err = tunnel.New(t.Context(), &tunnel.Config{Routes: routes}, tunnel.Options{Log: log, Now: now}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		over, stop := context.WithCancel(context.Background())
+		stop()
+		if err := r.Run(over); err != nil {
+			t.Error(err)
+		}
+		if t.Failed() {
+			t.Logf("log:\n%s", r.log)
+		}
+	})
+	return r
+}
+
+// promised sweeps as often as it happens at least within the two seconds in which who is out has to be out. What is cut
+// afterwards is cut by that.
+func (r *running) promised(t testing.TB) {
+	t.Helper()
+	const sweeps = 3
+	if took := sweeps * tunnel.SweepEvery; took > time.Second {
+		t.Errorf("%d sweeps take %v, want one second at most of the two", sweeps, took)
+	}
+	for range sweeps {
+		r.Sweep()
+	}
+}
+
 // addr gives the place of the route that is called main.
 func (r *running) addr() string { return r.Addrs()["main"] }
 
