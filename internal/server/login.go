@@ -58,7 +58,7 @@ func (n *session) login(ctx context.Context, m *wire.Login) (*wire.ServerFrame, 
 	if err := n.server.limits.loginsFrom.take(n.prefix); err != nil {
 		return nil, err
 	}
-	if err := n.server.limits.logins.take(m.Handle); err != nil {
+	if err := n.server.limits.login(m.Handle, n.prefix); err != nil {
 		return nil, err
 	}
 	account, err := n.server.Store.AccountByHandle(ctx, m.Handle)

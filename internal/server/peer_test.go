@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -41,14 +42,25 @@ type house struct {
 
 // clock is a server's, which tests turn.
 type clock struct {
-	mu     sync.Mutex
-	offset time.Duration
+	mu      sync.Mutex
+	offset  time.Duration
+	stopped time.Time // zero where it goes by itself
 }
 
 func (c *clock) now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if !c.stopped.IsZero() {
+		return c.stopped.Add(c.offset)
+	}
 	return time.Now().Add(c.offset)
+}
+
+// stop has it go no further than it is turned.
+func (c *clock) stop() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stopped = time.Now()
 }
 
 func (c *clock) turn(d time.Duration) {
@@ -75,6 +87,12 @@ func open(t testing.TB) *house {
 
 func openAs(t testing.TB, mode wire.RegistrationMode, config sqlite.Config) *house {
 	t.Helper()
+	return openBehind(t, mode, config, nil)
+}
+
+// openBehind opens a house behind proxies, which may say whom they speak for.
+func openBehind(t testing.TB, mode wire.RegistrationMode, config sqlite.Config, proxies []netip.Prefix) *house {
+	t.Helper()
 	config.Rand = ident.Random()
 	store, err := sqlite.Open(t.TempDir(), config)
 	if err != nil {
@@ -85,7 +103,7 @@ func openAs(t testing.TB, mode wire.RegistrationMode, config sqlite.Config) *hou
 		t.Fatal(err)
 	}
 	h.server, err = server.New(t.Context(), server.Config{
-		Store: store, Registration: mode, ID: h.id.Fingerprint(), Rand: ident.Random(), Now: h.clock.now,
+		Store: store, Registration: mode, ID: h.id.Fingerprint(), Rand: ident.Random(), Now: h.clock.now, Proxies: proxies,
 		Log: slog.New(slog.NewTextHandler(&lockedBuffer{Buffer: h.log}, nil)),
 	})
 	if err != nil {
@@ -175,7 +193,13 @@ func (e peerEvents) OnClose(_ *gws.Conn, err error) {
 // connect dials with a key in TLS and says Hello.
 func (h *house) connect(t testing.TB, key ident.DeviceKey) *peer {
 	t.Helper()
-	p, err := h.dial(t, key, nil)
+	return h.connectFrom(t, key, nil)
+}
+
+// connectFrom is connect with a header, by which a proxy says whom it speaks for.
+func (h *house) connectFrom(t testing.TB, key ident.DeviceKey, header http.Header) *peer {
+	t.Helper()
+	p, err := h.dial(t, key, nil, header)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +211,7 @@ func (h *house) connect(t testing.TB, key ident.DeviceKey) *peer {
 }
 
 // dial makes the socket only. change may spoil the TLS config.
-func (h *house) dial(t testing.TB, key ident.DeviceKey, change func(*tls.Config)) (*peer, error) {
+func (h *house) dial(t testing.TB, key ident.DeviceKey, change func(*tls.Config), header http.Header) (*peer, error) {
 	t.Helper()
 	id, err := mtls.FromKey(key.Signer())
 	if err != nil {
@@ -201,7 +225,7 @@ func (h *house) dial(t testing.TB, key ident.DeviceKey, change func(*tls.Config)
 		change(config)
 	}
 	p := &peer{t: t, key: key, more: make(chan struct{}, 1), closed: make(chan struct{})}
-	p.socket, _, err = gws.NewClient(peerEvents{p: p}, &gws.ClientOption{Addr: "wss://" + h.tls + wire.Path, TlsConfig: config})
+	p.socket, _, err = gws.NewClient(peerEvents{p: p}, &gws.ClientOption{Addr: "wss://" + h.tls + wire.Path, TlsConfig: config, RequestHeader: header})
 	if err != nil {
 		return nil, err
 	}

@@ -2,6 +2,7 @@ package server
 
 import (
 	"fmt"
+	"hash/maphash"
 	"net/netip"
 	"sync"
 	"time"
@@ -13,9 +14,13 @@ import (
 // limits are the token buckets of everything that costs us or others more than a
 // message does.
 type limits struct {
-	// logins are per handle, whoever asks: a passphrase of the strength floor stands
-	// 10 guesses a minute for ever. loginsFrom and registrations are per address prefix.
-	logins        *rate[string]
+	// logins are per handle, whoever asks, and ownLogins per handle and address prefix, taken first: whoever guesses at a
+	// handle uses up the former for everybody, but the latter for who shares the prefix only. Neither asks whether anybody
+	// has the handle. Somebody with N prefixes guesses 10 times a minute and N times in ten minutes, and whatever N is no
+	// more often than the slow hashes let: 9 million times a day, of the 2^45 that a passphrase of the strength floor stands.
+	logins    *rate[string]
+	ownLogins *rate[place]
+	// loginsFrom and registrations are per address prefix.
 	loginsFrom    *rate[netip.Prefix]
 	registrations *rate[netip.Prefix]
 	// rooms, invites and claims are per account. Claims count key packages: an
@@ -33,11 +38,37 @@ type limits struct {
 	claims *rate[ident.AccountID]
 	// openRooms stand in everybody's list: somebody who makes many is a nuisance to all.
 	openRooms *rate[ident.AccountID]
+	// places is the seed of their hash: nobody can choose a handle that has another's place.
+	places maphash.Seed
+}
+
+// place stands for a handle and an address prefix, by a hash, so that those who try many fill no memory: two that share one
+// share a budget. At ten minutes for a token it takes a hundred tries a second to keep all places empty, which is as many as
+// the slow hashes let in. 0 is none.
+type place uint32
+
+const maxPlaces = 1 << 16
+
+// login takes what signing in as the handle costs, RATE_LIMITED where nothing is left. The zero prefix, where one address
+// may speak for everybody, has no budget of its own.
+func (l *limits) login(handle string, from netip.Prefix) error {
+	if from.IsValid() {
+		key := struct {
+			handle string
+			from   netip.Prefix
+		}{handle, from}
+		if l.ownLogins.take(place(maphash.Comparable(l.places, key)%maxPlaces)+1) == nil {
+			return nil
+		}
+	}
+	return l.logins.take(handle)
 }
 
 func newLimits(now func() time.Time) *limits {
 	return &limits{
 		logins:        newRate[string](now, 10, 6*time.Second),
+		ownLogins:     newRate[place](now, 3, 10*time.Minute),
+		places:        maphash.MakeSeed(),
 		loginsFrom:    newRate[netip.Prefix](now, 60, time.Second),
 		registrations: newRate[netip.Prefix](now, 20, 30*time.Second),
 		rooms:         newRate[ident.AccountID](now, 100, time.Second),
@@ -60,17 +91,19 @@ type rate[K comparable] struct {
 
 	mu struct {
 		sync.Mutex
-		full map[K]time.Time // when the key's bucket will be full again
+		full   map[K]time.Time // when the key's bucket will be full again
+		forget int             // at how many keys to forget
 	}
 }
 
 // maxBuckets is how many keys a rate remembers before it forgets those with full
-// buckets, which are the same as none.
+// buckets, which are the same as none. Where few are, it waits until there are twice as many,
+// as looking at all of them takes time.
 const maxBuckets = 10_000
 
 func newRate[K comparable](now func() time.Time, burst int, interval time.Duration) *rate[K] {
 	r := &rate[K]{now: now, burst: burst, interval: interval}
-	r.mu.full = make(map[K]time.Time)
+	r.mu.full, r.mu.forget = make(map[K]time.Time), maxBuckets
 	return r
 }
 
@@ -86,7 +119,7 @@ func (r *rate[K]) takeN(key K, n int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	now := r.now()
-	if len(r.mu.full) >= maxBuckets {
+	if len(r.mu.full) >= r.mu.forget {
 		r.forget(now)
 	}
 	full := r.mu.full[key]
@@ -109,4 +142,5 @@ func (r *rate[K]) forget(now time.Time) {
 			delete(r.mu.full, key)
 		}
 	}
+	r.mu.forget = max(maxBuckets, 2*len(r.mu.full))
 }

@@ -42,7 +42,7 @@ func ping() *wire.ClientFrame {
 
 func (h *house) raw(t *testing.T) *peer {
 	t.Helper()
-	p, err := h.dial(t, newKey(t), nil)
+	p, err := h.dial(t, newKey(t), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,13 +301,13 @@ func TestTLS(t *testing.T) {
 		"wrong ALPN":     func(c *tls.Config) { c.NextProtos = []string{"h2"} },
 		"no certificate": func(c *tls.Config) { c.Certificates, c.GetClientCertificate = nil, nil },
 	} {
-		p, err := h.dial(t, newKey(t), change)
+		p, err := h.dial(t, newKey(t), change, nil)
 		if err == nil {
 			p.end()
 			t.Errorf("%s: connected", name)
 		}
 	}
-	wrong, err := h.dial(t, newKey(t), nil)
+	wrong, err := h.dial(t, newKey(t), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
