@@ -50,7 +50,9 @@ type server struct {
 	// wrap is a command that the server is started by.
 	wrap []string
 	cmd  *exec.Cmd
-	log  *lockedBuffer
+	// log is all that it prints. printed is closed when there is no more to come, after it has ended.
+	log     *lockedBuffer
+	printed chan struct{}
 	// From the ready object.
 	TLS    string `json:"tls"`
 	HTTP   string `json:"http"`
@@ -75,18 +77,28 @@ func (s *server) start() {
 	args = append(args, s.args...)
 	s.cmd = exec.Command(args[0], args[1:]...)
 	s.cmd.Stderr = s.log
-	out, err := s.cmd.StdoutPipe()
+	out, to, err := os.Pipe()
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	if err := s.cmd.Start(); err != nil {
+	s.cmd.Stdout = to
+	err = s.cmd.Start()
+	to.Close()
+	if err != nil {
 		s.t.Fatal(err)
 	}
-	line, err := bufio.NewReader(out).ReadBytes('\n')
+	printed := bufio.NewReader(out)
+	line, err := printed.ReadBytes('\n')
 	if err != nil {
 		s.t.Fatalf("serve printed no line: %v\n%s", err, s.log)
 	}
 	s.log.Write(line)
+	s.printed = make(chan struct{})
+	go func(all chan struct{}) {
+		defer close(all)
+		defer out.Close()
+		_, _ = io.Copy(s.log, printed)
+	}(s.printed)
 	s.Invite = ""
 	if err := json.Unmarshal(line, s); err != nil || s.Event != "ready" {
 		s.t.Fatalf("first line is %q (%v), want the ready object", line, err)
