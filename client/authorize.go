@@ -78,7 +78,43 @@ func Authorize(before roomState, commit change) error {
 			return err
 		}
 	}
+	if err := authorizeLeaves(before, commit); err != nil {
+		return err
+	}
 	return checkRoom(commit.after, j.added, commit.enrolled)
+}
+
+// authorizeLeaves sees that nobody comes into the room or goes but whom the commit adds and removes, and that who stays is where
+// it was: an Update changes keys, and never whose leaf it is.
+func authorizeLeaves(before roomState, commit change) error {
+	stay := make(map[mls.LeafIndex]leaf, len(before.leaves))
+	for _, l := range before.leaves {
+		stay[l.index] = l
+	}
+	for _, r := range commit.removals {
+		delete(stay, r.target.index)
+	}
+	come := make(map[ident.DeviceID]ident.AccountID, len(commit.added)+1)
+	for _, l := range commit.added {
+		come[l.device] = l.account
+	}
+	if commit.external {
+		come[commit.committer.device] = commit.committer.account
+	}
+	for _, l := range commit.after.leaves {
+		switch account, comes := come[l.device]; {
+		case stay[l.index] == l:
+			delete(stay, l.index)
+		case comes && account == l.account:
+			delete(come, l.device)
+		default:
+			return errors.New("client: a device is in the room that nobody has added, or in another's place")
+		}
+	}
+	if len(stay) > 0 || len(come) > 0 {
+		return errors.New("client: a device is not in the room that stays there or has come")
+	}
+	return nil
 }
 
 // authorizeExternal lets a device of a member account into the room by itself, in its own place if it had one, and does

@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -174,8 +175,60 @@ func TestAuthorize(t *testing.T) {
 			// second is enrolled by the third statement, and revoked by the fourth.
 			return l.device != second.device || statements == 3, nil
 		}
+		row.commit.added = arrived(before, row.commit)
 		if err := Authorize(before, row.commit); (err == nil) != row.allowed {
 			t.Errorf("%s: got %v, want allowed=%v", row.name, err, row.allowed)
+		}
+	}
+}
+
+// arrived gives whom a commit has added if the room is as it says afterwards.
+func arrived(before roomState, c change) (added []leaf) {
+	for _, l := range c.after.leaves {
+		removed := slices.ContainsFunc(c.removals, func(r removal) bool { return r.target == l })
+		if (removed || !slices.Contains(before.leaves, l)) && !(c.external && l.device == c.committer.device) {
+			added = append(added, l)
+		}
+	}
+	return added
+}
+
+// TestAuthorizeLeaves has commits that leave other devices in a room than those that they add and remove.
+func TestAuthorizeLeaves(t *testing.T) {
+	owner, bob, carol := who(1), who(2), who(3)
+	phone := leaf{index: 8, account: bob.account, device: ident.DeviceID{88}}
+	before := roomState{newRoster("room", false, owner.account, 2).with([]ident.AccountID{bob.account, carol.account}, nil), []leaf{owner, bob, carol}}
+	at := func(l leaf, index mls.LeafIndex) leaf { l.index = index; return l }
+	for _, row := range []struct {
+		name           string
+		leaves, added  []leaf
+		removed        []leaf
+		external, fits bool
+	}{
+		{"as it was", []leaf{owner, bob, carol}, nil, nil, false, true},
+		{"a device that is added", []leaf{owner, bob, carol, phone}, []leaf{phone}, nil, false, true},
+		{"a device that nobody has added", []leaf{owner, bob, carol, phone}, nil, nil, false, false},
+		{"a device that does not come", []leaf{owner, bob, carol}, []leaf{phone}, nil, false, false},
+		{"a device that comes twice", []leaf{owner, bob, carol, phone, at(phone, 9)}, []leaf{phone}, nil, false, false},
+		{"a device that nobody has removed", []leaf{owner, carol}, nil, nil, false, false},
+		{"an Update to the account's other device", []leaf{owner, at(phone, bob.index), carol}, nil, nil, false, false},
+		{"an Update to another account's device", []leaf{owner, at(carol, bob.index), at(bob, carol.index)}, nil, nil, false, false},
+		{"a device let in anew elsewhere", []leaf{owner, at(bob, 9), carol}, []leaf{bob}, []leaf{bob}, false, true},
+		{"a device that moves", []leaf{owner, at(bob, 9), carol}, nil, nil, false, false},
+		{"another's device let in anew", []leaf{owner, at(phone, bob.index), carol}, []leaf{bob}, []leaf{bob}, false, false},
+		{"an external commit", []leaf{owner, bob, carol, phone}, nil, nil, true, true},
+		{"an external commit that lets in another", []leaf{owner, bob, carol, at(bob, 9)}, nil, nil, true, false},
+	} {
+		commit := change{committer: phone, external: row.external, added: row.added, after: roomState{before.roster, row.leaves},
+			enrolled: func(leaf, uint64) (bool, error) { return true, nil }}
+		if !row.external {
+			commit.committer, commit.requested = owner, row.added
+		}
+		for _, l := range row.removed {
+			commit.removals = append(commit.removals, removal{l, owner})
+		}
+		if err := Authorize(before, commit); (err == nil) != row.fits {
+			t.Errorf("%s: got %v, want allowed: %v", row.name, err, row.fits)
 		}
 	}
 }
@@ -204,7 +257,7 @@ func TestAuthorizeRequest(t *testing.T) {
 		{"by a stranger", three, []leaf{owner, bob, carol}, who(9), owner, false},
 	} {
 		before := roomState{row.roster, row.leaves}
-		commit := change{committer: row.committer, after: before, requested: []leaf{row.asks}, removals: []removal{{row.asks, row.committer}},
+		commit := change{committer: row.committer, after: before, added: []leaf{row.asks}, requested: []leaf{row.asks}, removals: []removal{{row.asks, row.committer}},
 			enrolled: func(leaf, uint64) (bool, error) { return true, nil }}
 		if err := Authorize(before, commit); (err == nil) != row.wantLetsIn {
 			t.Errorf("%s: got %v, want allowed=%v", row.name, err, row.wantLetsIn)
@@ -264,7 +317,8 @@ func TestAuthorizeFull(t *testing.T) {
 		allowed bool
 	}{{maxDevices, true}, {maxDevices + 1, false}} {
 		before, after := crowd(maxDevices-1), crowd(row.leaves)
-		err := Authorize(before, change{committer: before.leaves[0], after: after, enrolled: func(leaf, uint64) (bool, error) { return true, nil }})
+		err := Authorize(before, change{committer: before.leaves[0], added: after.leaves[maxDevices-1:], after: after,
+			enrolled: func(leaf, uint64) (bool, error) { return true, nil }})
 		if (err == nil) != row.allowed {
 			t.Errorf("%d devices: got %v, want allowed: %v", row.leaves, err, row.allowed)
 		}
