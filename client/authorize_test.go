@@ -89,6 +89,8 @@ func TestAuthorize(t *testing.T) {
 		{"owner adds", change{committer: owner, after: with([]leaf{dave}, nil)}, true},
 		{"admin adds", change{committer: admin, after: with([]leaf{dave}, nil)}, true},
 		{"member adds", change{committer: bob, after: with([]leaf{dave}, nil)}, false},
+		{"admin adds two accounts", change{committer: admin, after: with([]leaf{dave, who(6)}, nil)}, true},
+		{"member adds two accounts", change{committer: bob, after: with([]leaf{dave, who(6)}, nil)}, false},
 		{"stranger adds", change{committer: dave, after: with([]leaf{dave}, nil)}, false},
 		{"an account without a device", change{committer: owner, after: ghost}, false},
 		{"owner removes a member", change{committer: owner, after: with(nil, []leaf{bob}), removals: by(bob, owner)}, true},
