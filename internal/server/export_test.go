@@ -3,8 +3,6 @@ package server
 import (
 	"net/http"
 	"net/netip"
-	"strconv"
-	"time"
 )
 
 // Sweep is what the server does every now and then.
@@ -49,16 +47,3 @@ const (
 	CloseWithin = closeWithin
 	Farewell    = farewell
 )
-
-// TryLogins has n handles tried, each from another prefix, and gives how many tries were let through and how many
-// buckets there are for handles with prefixes afterwards.
-func TryLogins(now func() time.Time, n int) (tried, kept int) {
-	l := newLimits(now)
-	for i := range n {
-		prefix := netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(i >> 16), byte(i >> 8), byte(i)}), 24)
-		if l.login(strconv.Itoa(i), prefix) == nil {
-			tried++
-		}
-	}
-	return tried, len(l.ownLogins.mu.full)
-}

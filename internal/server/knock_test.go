@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -134,4 +135,34 @@ func TestKnockBounds(t *testing.T) {
 		}
 	}
 	t.Error("100 letters at once, and no limit")
+}
+
+// TestKnockCrowd: many accounts together fill one room's box and no other's, and the server's memory to its bound, until their letters
+// have ended.
+func TestKnockCrowd(t *testing.T) {
+	h := open(t)
+	h.clock.stop()
+	const inRoom, inAll = 64, 4096
+	full := server.Refuse(rateLimited, "")
+	knock := func(room, account int) error {
+		return server.Knock(h.server, ident.RoomID{byte(room), 1}, ident.AccountID{byte(account), byte(account >> 8), 1})
+	}
+	for room := range inAll / inRoom {
+		for i := range inRoom {
+			if err := knock(room, room*inRoom+i); err != nil {
+				t.Fatalf("letter %d for room %d: %v", i, room, err)
+			}
+		}
+		if err := knock(room, inAll+room); !errors.Is(err, full) {
+			t.Fatalf("one letter more for room %d: got %v, want too many", room, err)
+		}
+	}
+	if err := knock(inAll/inRoom, inAll); !errors.Is(err, full) {
+		t.Errorf("one letter more for the server: got %v, want too many", err)
+	}
+	h.clock.turn(7 * 24 * time.Hour)
+	server.Sweep(h.server)
+	if err := knock(0, inAll); err != nil {
+		t.Errorf("when all have ended: %v", err)
+	}
 }
