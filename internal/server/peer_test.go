@@ -32,12 +32,57 @@ type house struct {
 	t      testing.TB
 	server *server.Server
 	store  *sqlite.Store
+	held   *heldStore
 	id     *mtls.Identity
 	tls    string
 	http   string
 	log    *bytes.Buffer // read it after stop
 	stop   func() error  // once
 	clock  *clock
+}
+
+// heldStore is a store that takes submits, and carries them out when it is let.
+type heldStore struct {
+	server.Store
+	mu      sync.Mutex
+	holding bool
+	waiting []*server.Submission
+	bytes   int
+}
+
+// Submit is server.Store's.
+func (s *heldStore) Submit(m *server.Submission) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.holding {
+		s.Store.Submit(m)
+		return
+	}
+	s.waiting = append(s.waiting, m)
+	s.bytes += len(m.Payload)
+}
+
+// hold has submits wait; release lets them go on, in their order.
+func (s *heldStore) hold() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.holding = true
+}
+
+func (s *heldStore) release() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, m := range s.waiting {
+		s.Store.Submit(m)
+	}
+	s.holding, s.waiting, s.bytes = false, nil, 0
+}
+
+// held gives how many submits wait, and of how many bytes.
+func (s *heldStore) held() (n, bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.waiting), s.bytes
 }
 
 // clock is a server's, which tests turn.
@@ -102,8 +147,9 @@ func openBehind(t testing.TB, mode wire.RegistrationMode, config sqlite.Config, 
 	if h.id, err = mtls.GenerateP256(); err != nil {
 		t.Fatal(err)
 	}
+	h.held = &heldStore{Store: store}
 	h.server, err = server.New(t.Context(), server.Config{
-		Store: store, Registration: mode, ID: h.id.Fingerprint(), Rand: ident.Random(), Now: h.clock.now, Proxies: proxies,
+		Store: h.held, Registration: mode, ID: h.id.Fingerprint(), Rand: ident.Random(), Now: h.clock.now, Proxies: proxies,
 		Log: slog.New(slog.NewTextHandler(&lockedBuffer{Buffer: h.log}, nil)),
 	})
 	if err != nil {

@@ -140,6 +140,46 @@ func TestPending(t *testing.T) {
 	}
 }
 
+// TestPendingBounds: while the disk takes its time, one connection has but so many submits wait, and so many bytes of them.
+func TestPendingBounds(t *testing.T) {
+	for _, row := range []struct {
+		name                 string
+		sent, size, n, bytes int
+	}{
+		{"many", wire.MaxPending + 50, 10, wire.MaxPending, 1 << 20},
+		{"large", 22, 60_000, 17, 1 << 20},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			h := open(t)
+			alice, bob := h.join(t, "alice"), h.join(t, "bob")
+			room := alice.room()
+			h.held.hold()
+			defer h.held.release()
+			var last uint64
+			for range row.sent {
+				last = alice.send(sealed(room, 0, strings.Repeat("x", row.size)))
+			}
+			for deadline := time.Now().Add(patience); ; bob.ask(ping()) {
+				if n, _ := h.held.held(); n >= row.n {
+					break
+				} else if time.Now().After(deadline) {
+					t.Fatalf("%d submits wait, want %d", n, row.n)
+				}
+			}
+			for range 200 { // time for more, if more were taken
+				bob.ask(ping())
+			}
+			if n, bytes := h.held.held(); n > row.n || bytes > row.bytes {
+				t.Errorf("%d submits of %d bytes wait, want at most %d of %d", n, bytes, row.n, row.bytes)
+			}
+			h.held.release()
+			if ack := alice.answer(last).GetAck(); ack.GetSeq() != uint64(row.sent) {
+				t.Errorf("the last is answered with %v", ack)
+			}
+		})
+	}
+}
+
 // TestStrangers: whoever is no device may sign up or in, and nothing else; a third
 // account finds no trace of others' sealed room, whatever it is called.
 func TestStrangers(t *testing.T) {
