@@ -66,6 +66,11 @@ func (g *Group) judge(opts CommitOptions, list []listedProposal) (*transition, e
 			return nil, invalid("7.3", "a key package is not within its lifetime")
 		}
 	}
+	if tr.reinit != nil {
+		if err := tr.reinit.checkSent(); err != nil {
+			return nil, err
+		}
+	}
 	tr.found, err = g.cfg.findPSKs(tr.psks, g.ownPSK)
 	return tr, err
 }
@@ -244,16 +249,10 @@ func (g *Group) selectProposals(opts CommitOptions) ([]listedProposal, error) {
 		if p == nil {
 			return nil, invalid("12.4", "a proposal that is nil")
 		}
-		switch v := p.(type) {
-		case *PreSharedKey:
-			if fresh := *v; len(fresh.PSK.Nonce) == 0 {
-				fresh.PSK.Nonce = random(g.suite.nh)
-				p = &fresh
-			}
-		case *ReInit:
-			if err := v.checkSent(); err != nil {
-				return nil, err
-			}
+		if v, ok := p.(*PreSharedKey); ok && len(v.PSK.Nonce) == 0 {
+			fresh := *v
+			fresh.PSK.Nonce = random(g.suite.nh)
+			p = &fresh
 		}
 		list = append(list, listedProposal{proposal: p, sender: memberAt(g.own)})
 	}

@@ -115,6 +115,9 @@ func TestSuccessorRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	follow(t, ended, c)
+	newer := threeNamed(t)
+	c = careless{t: t, g: newer[0], noPath: true, list: committed(newer[0], &ReInit{GroupID: []byte("next"), Version: MLS10 + 1, Suite: 2, Extensions: extensions})}.commit()
+	follow(t, newer, c)
 	good := founder{suite: 2, groupID: "next", extensions: extensions, usage: UsageReInit}
 	branch := founder{suite: 1, groupID: "aside", usage: UsageBranch}
 	const (
@@ -147,6 +150,7 @@ func TestSuccessorRules(t *testing.T) {
 		{"a later epoch", "a welcome to a later epoch than the first commit's", with(good, func(f *founder) { f.later = true }), ended[1]},
 		{"another id", not, with(good, func(f *founder) { f.groupID = "other" }), ended[1]},
 		{"another suite", not, with(good, func(f *founder) { f.suite = 1 }), ended[1]},
+		{"another version", not, good, newer[1]},
 		{"other extensions", not, with(good, func(f *founder) { f.extensions = nil }), ended[1]},
 		{"a member less", "a reinitialized group lacks members", with(good, func(f *founder) { f.alone = true }), ended[1]},
 		{"a member more", member, with(good, func(f *founder) { f.strange = true }), ended[1]},
@@ -165,6 +169,9 @@ func TestSuccessorRules(t *testing.T) {
 		old := ended
 		if row.founder.usage == UsageBranch && row.of != ended[1] || row.of == alive[1] && row.rule != absent {
 			old = alive
+		}
+		if row.of == newer[1] {
+			old = newer
 		}
 		welcome, cfg, private := row.founder.found(t, old)
 		cfg.Verifier = byCredential{}
@@ -192,6 +199,7 @@ func TestReInitRules(t *testing.T) {
 	}{
 		{"alone", "", nil, []Proposal{reinit}},
 		{"in favour of a suite that is not known here", "", nil, []Proposal{&ReInit{GroupID: []byte("next"), Version: MLS10, Suite: 99}}},
+		{"in favour of a later version", "", nil, []Proposal{&ReInit{GroupID: []byte("next"), Version: MLS10 + 1, Suite: 1}}},
 		{"with an add", "a reinit together with other proposals", nil, []Proposal{reinit, &Add{eve}}},
 		{"after an add", "a reinit together with other proposals", nil, []Proposal{&Add{eve}, reinit}},
 		{"with another", "a reinit together with other proposals", nil, []Proposal{reinit, &ReInit{GroupID: []byte("other"), Version: MLS10, Suite: 1}}},
@@ -215,5 +223,24 @@ func TestReInitRules(t *testing.T) {
 	}
 	for _, err := range []error{(&ReInit{Version: MLS10, Extensions: Extensions{{0xF001, nil}, {0xF001, nil}}}).check()} {
 		isBroken(t, "an extension twice", err, "an extension type occurs twice", nil)
+	}
+}
+
+// TestReInitSent has a member propose to end the group in favour of one that nobody here can make: it is valid, and others may commit
+// it who can, but this member does not, be it asked to or not.
+func TestReInitSent(t *testing.T) {
+	members := groupOf(t, 2)
+	for name, p := range map[string]*ReInit{
+		"a later version":    {GroupID: []byte("next"), Version: MLS10 + 1, Suite: 1},
+		"a suite of another": {GroupID: []byte("next"), Version: MLS10, Suite: 99},
+	} {
+		g := members[1].Clone()
+		heard(t, g, members[0], p)
+		_, err := g.Commit(CommitOptions{Pending: func(*ReceivedProposal) bool { return true }})
+		isBroken(t, name+", chosen", err, "", ErrUnsupported)
+		c, err := g.Commit(CommitOptions{})
+		if err != nil || len(c.Proposals()) != 0 {
+			t.Errorf("%s, left to Commit: %v, %v", name, c, err)
+		}
 	}
 }
