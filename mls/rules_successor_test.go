@@ -13,6 +13,8 @@ type founder struct {
 	// epoch and of name the secret by which the groups are linked, if they are not those of the old group.
 	epoch func(uint64) uint64
 	of    []byte
+	// nonce is how much longer the link's nonce is than it should be.
+	nonce int
 	// more are further keys of the commit.
 	more []PreSharedKeyID
 	// unlinked leaves the key out, and later founds the group one epoch later.
@@ -49,7 +51,7 @@ func (f founder) found(t *testing.T, old []*Group) ([]byte, Config, *KeyPackageP
 		}
 		follow(t, []*Group{g}, c)
 	}
-	id := PreSharedKeyID{Type: PSKResumption, Usage: f.usage, GroupID: old[0].GroupID(), Epoch: old[0].Epoch(), Nonce: random(s.nh)}
+	id := PreSharedKeyID{Type: PSKResumption, Usage: f.usage, GroupID: old[0].GroupID(), Epoch: old[0].Epoch(), Nonce: random(s.nh + f.nonce)}
 	if f.epoch != nil {
 		id.Epoch = f.epoch(id.Epoch)
 	}
@@ -126,6 +128,7 @@ func TestSuccessorRules(t *testing.T) {
 		not      = "a group is not the one that the reinit asks for"
 		mixed    = "a reinit of a group that goes on, or a branch of one that has ended"
 		two      = "a welcome with two keys for reinit or branch"
+		nonce    = "a pre-shared key's nonce has the wrong length"
 		member   = "a group has a member that the one that it comes from has not"
 	)
 	with := func(f founder, change func(*founder)) founder { change(&f); return f }
@@ -141,6 +144,8 @@ func TestSuccessorRules(t *testing.T) {
 		{"a reinit without its group", absent, good, nil},
 		{"a reinit of another group", absent, good, alive[1]},
 		{"a reinit of another epoch", absent, with(good, func(f *founder) { f.epoch = func(n uint64) uint64 { return n - 1 } }), ended[1]},
+		{"a nonce that is short", nonce, with(good, func(f *founder) { f.nonce = -1 }), ended[1]},
+		{"a nonce that is long", nonce, with(good, func(f *founder) { f.nonce = 1 }), ended[1]},
 		{"no key", unlinked, with(good, func(f *founder) { f.unlinked = true }), ended[1]},
 		{"a key for the application", unlinked, with(good, func(f *founder) {
 			f.unlinked, f.more = true, []PreSharedKeyID{{Type: PSKResumption, Usage: UsageApplication, GroupID: ended[0].GroupID(), Epoch: ended[0].Epoch()}}
@@ -159,6 +164,7 @@ func TestSuccessorRules(t *testing.T) {
 		{"a branch of two", "", with(branch, func(f *founder) { f.alone = true }), alive[1]},
 		{"a branch without its group", absent, branch, nil},
 		{"a reinit of a group that goes on", mixed, with(branch, func(f *founder) { f.usage = UsageReInit }), alive[1]},
+		{"a branch with a short nonce", nonce, with(branch, func(f *founder) { f.nonce = -1 }), alive[1]},
 		{"a branch of another suite", "a branch has another cipher suite", with(branch, func(f *founder) { f.suite = 3 }), alive[1]},
 		{"a branch later", "a welcome to a later epoch than the first commit's", with(branch, func(f *founder) { f.later = true }), alive[1]},
 		{"a branch with a stranger", member, with(branch, func(f *founder) { f.strange = true }), alive[1]},
@@ -243,4 +249,49 @@ func TestReInitSent(t *testing.T) {
 			t.Errorf("%s, left to Commit: %v, %v", name, c, err)
 		}
 	}
+}
+
+// TestLinkIsForOneEpoch looks for the key that ties a group to its predecessor after the commit that mixes it in: by then it is one
+// that no proposal names, and the group knows it no more.
+func TestLinkIsForOneEpoch(t *testing.T) {
+	old := threeNamed(t)
+	for name, usage := range map[string]PSKUsage{"a reinit": UsageReInit, "a branch": UsageBranch} {
+		cfg, _, _ := party(t, "0")
+		_, kp, _ := party(t, "1")
+		cfg.Verifier = byCredential{}
+		next, staged, err := old[0].succeed(cfg, 1, usage, SuccessorOptions{
+			Credential: BasicCredential([]byte("0")), GroupID: []byte("next"), KeyPackages: append([]*KeyPackage{kp}, thirdOf(t, usage)...),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		link := next.link
+		if link == nil || next.ownPSK(link.id) == nil {
+			t.Fatalf("%s: the test looks for nothing: no link to begin with", name)
+		}
+		again := CommitOptions{ByValue: []Proposal{&PreSharedKey{link.id}}}
+		if _, err := next.Commit(again); err != nil {
+			t.Errorf("%s: in the epoch that the link is for: %v", name, err)
+		}
+		if err := next.Merge(staged); err != nil {
+			t.Fatal(err)
+		}
+		_, err = next.Commit(again)
+		isBroken(t, name+", committed", err, "a resumption key for reinit or branch outside of one", nil)
+		_, err = next.ProposePreSharedKey(link.id)
+		isBroken(t, name+", proposed", err, "a resumption key for reinit or branch outside of one", nil)
+		if next.ownPSK(link.id) != nil || secretsOf(next.epoch)[string(link.key)] {
+			t.Errorf("%s: the second epoch still has the old group's secret", name)
+		}
+	}
+}
+
+// thirdOf makes the key package of the third member, for a successor that must have all.
+func thirdOf(t *testing.T, usage PSKUsage) []*KeyPackage {
+	t.Helper()
+	if usage != UsageReInit {
+		return nil
+	}
+	_, kp, _ := party(t, "2")
+	return []*KeyPackage{kp}
 }
