@@ -171,7 +171,10 @@ func (g *Group) processOutside(m *publicMessage) (Result, error) {
 	if err := g.checkProposal(c.proposal, c.sender); err != nil {
 		return nil, err
 	}
-	p := g.epoch.pendingProposal(&m.authenticatedContent, m.ref(g.suite), nil)
+	p := g.epoch.pendingProposal(&m.authenticatedContent, nil)
+	if err := g.checkRoom(p); err != nil {
+		return nil, err
+	}
 	if known := g.findPending(p.ref); known == nil {
 		if g.cfg.Admit == nil {
 			return nil, refused("admitting a proposal from outside of the group", errNobodyAdmits)
@@ -181,7 +184,7 @@ func (g *Group) processOutside(m *publicMessage) (Result, error) {
 			return nil, refused("admitting a proposal from outside of the group", err)
 		}
 	}
-	return g.addPending(&m.authenticatedContent, nil), nil
+	return g.addPending(p), nil
 }
 
 // outsiderKey finds the key with which a proposal from outside must be signed.

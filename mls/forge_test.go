@@ -242,3 +242,10 @@ func newSignerOf(t testing.TB, s *suite) crypto.Signer {
 	}
 	return key
 }
+
+// refOf is the reference of a proposal.
+func refOf(s *suite, a *authenticatedContent) []byte {
+	var w writer
+	a.encode(&w)
+	return s.proposalRef(w.b)
+}

@@ -20,7 +20,7 @@ func heard(t *testing.T, receiver *Group, by *Group, p Proposal) listedProposal 
 	if _, err := receiver.Process(message); err != nil {
 		t.Fatal(err)
 	}
-	return listedProposal{proposal: p, sender: memberAt(by.own), ref: a.ref(by.suite)}
+	return listedProposal{proposal: p, sender: memberAt(by.own), ref: refOf(by.suite, a)}
 }
 
 // TestListRules commits lists each part of which is good, and of which Section 12.2 says that they do not go together. The commits are
