@@ -320,11 +320,6 @@ func (e *epoch) checkProposal(p Proposal, from sender) error {
 		return err
 	}
 	switch v := p.(type) {
-	case *Add:
-		if v.KeyPackage == nil || v.KeyPackage.LeafNode == nil {
-			return invalid("12.1.1", "an add without a key package")
-		}
-		return v.KeyPackage.check(e.suite)
 	case *Update:
 		return e.checkUpdate(v, from.leaf())
 	case *Remove:
@@ -334,6 +329,20 @@ func (e *epoch) checkProposal(p Proposal, from sender) error {
 		return nil
 	case *PreSharedKey:
 		return e.checkPSK(&v.PSK)
+	}
+	return e.suite.checkProposal(p)
+}
+
+// checkProposal is the part of epoch.checkProposal that needs to know the suite alone. For a Remove and an Update there is none.
+func (s *suite) checkProposal(p Proposal) error {
+	switch v := p.(type) {
+	case *Add:
+		if v.KeyPackage == nil || v.KeyPackage.LeafNode == nil {
+			return invalid("12.1.1", "an add without a key package")
+		}
+		return v.KeyPackage.check(s)
+	case *PreSharedKey:
+		return v.PSK.check(s)
 	case *GroupContextExtensions:
 		if v.Extensions.repeats() {
 			return invalid("13.4", "an extension type occurs twice")
@@ -341,7 +350,7 @@ func (e *epoch) checkProposal(p Proposal, from sender) error {
 		return v.Extensions.checkExternalSenders()
 	case *ReInit:
 		return v.check()
-	case *ExternalInit, *SelfRemove:
+	case *Update, *Remove, *ExternalInit, *SelfRemove:
 		return nil
 	case *CustomProposal:
 		if v.ProposalType < firstPrivateUse {
