@@ -41,6 +41,15 @@ test: build/snug mls/interop/ts/node_modules/.package-lock.json
 	cd proto/gen && go vet ./... && go test ./...
 	cd mls/interop && go vet ./... && go test ./...
 	cd web && npx svelte-check --tsconfig ./tsconfig.json --fail-on-warnings && npx vitest run && npx vitest run --config test/vitest.config.ts
+	@$(MAKE) --no-print-directory untested
+
+# What go test skips and does not say, because it shows nothing of a package that passes. The last words of `make test`.
+.PHONY: untested
+untested:
+	@ls "$${SNUG_MLS_VECTORS:-../shared/mls-vectors}"/*.json >/dev/null 2>&1 || { \
+		echo 'NOT TESTED: mls against the test vectors of its working group, which are not here. To get them:'; \
+		echo '  git clone --depth 1 https://github.com/mlswg/mls-implementations'; \
+		echo '  SNUG_MLS_VECTORS=$$PWD/mls-implementations/test-vectors make test'; }
 
 # The README's pictures, of this build; they need Chromium and tmux.
 .PHONY: pictures

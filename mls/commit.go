@@ -12,8 +12,8 @@ type CommitOptions struct {
 	// ByValue are proposals of the committer. Update is not allowed among them: the path renews the own leaf.
 	ByValue []Proposal
 	// Pending chooses among the pending proposals. Nil takes all that go together, and that verifier and policy accept: a Remove wins
-	// over an Update of the same leaf, a later proposal over an earlier one, and the own Updates are left out. A choice is
-	// committed as it is, or refused.
+	// over an Update of the same leaf, a later proposal over an earlier one, and the own Updates are left out. Of a member that has
+	// proposed much that does not go together, some of what would go may be left out too. A choice is committed as it is, or refused.
 	Pending func(*ReceivedProposal) bool
 	// NoPath leaves the path out where RFC 9420, Section 12.4 allows it: when there are Adds and pre-shared keys only. The commit is
 	// cheaper and heals nothing.
@@ -45,6 +45,7 @@ func (g *Group) Commit(opts CommitOptions) (*StagedCommit, error) {
 	if err != nil {
 		return nil, err
 	}
+	g.checkEach(list)
 	b, err := g.prepare(opts, list)
 	if err != nil && opts.Pending == nil && slices.ContainsFunc(list, byReference) {
 		b, err = g.prepare(opts, g.acceptable(opts, list))
@@ -64,6 +65,11 @@ func (g *Group) judge(opts CommitOptions, list []listedProposal) (*transition, e
 	for _, kp := range tr.packages {
 		if !kp.LeafNode.Lifetime.valid(opts.Now) {
 			return nil, invalid("7.3", "a key package is not within its lifetime")
+		}
+	}
+	if tr.reinit != nil {
+		if err := tr.reinit.checkSent(); err != nil {
+			return nil, err
 		}
 	}
 	tr.found, err = g.cfg.findPSKs(tr.psks, g.ownPSK)
@@ -91,34 +97,6 @@ func (g *Group) prepare(opts CommitOptions, list []listedProposal) (*committing,
 }
 
 func byReference(p listedProposal) bool { return p.ref != nil }
-
-// acceptable keeps, beside the proposals by value, those by reference that can be added one after the other without the list becoming
-// invalid or refused. RFC 9420, Section 12.4 asks for all that are valid; a member that proposes nonsense must not keep
-// the others from committing. What cannot be committed alone is left out first, so that a flood of it costs no more than its
-// length.
-func (g *Group) acceptable(opts CommitOptions, list []listedProposal) []listedProposal {
-	passes := func(list []listedProposal) bool {
-		tr, err := g.judge(opts, list)
-		return err == nil && tr.finish() == nil && g.authorize(tr, true) == nil
-	}
-	byValue := slices.DeleteFunc(slices.Clone(list), byReference)
-	good := slices.DeleteFunc(slices.Clone(list), func(p listedProposal) bool {
-		return p.ref != nil && !passes(append(slices.Clip(byValue), p))
-	})
-	if passes(good) {
-		return good
-	}
-	kept := byValue
-	for _, p := range good {
-		if p.ref == nil {
-			continue
-		}
-		if longer := append(slices.Clip(kept), p); passes(longer) {
-			kept = longer
-		}
-	}
-	return kept
-}
 
 // A committing is a commit on its way to being staged.
 type committing struct {
@@ -244,16 +222,10 @@ func (g *Group) selectProposals(opts CommitOptions) ([]listedProposal, error) {
 		if p == nil {
 			return nil, invalid("12.4", "a proposal that is nil")
 		}
-		switch v := p.(type) {
-		case *PreSharedKey:
-			if fresh := *v; len(fresh.PSK.Nonce) == 0 {
-				fresh.PSK.Nonce = random(g.suite.nh)
-				p = &fresh
-			}
-		case *ReInit:
-			if err := v.checkSent(); err != nil {
-				return nil, err
-			}
+		if v, ok := p.(*PreSharedKey); ok && len(v.PSK.Nonce) == 0 {
+			fresh := *v
+			fresh.PSK.Nonce = random(g.suite.nh)
+			p = &fresh
 		}
 		list = append(list, listedProposal{proposal: p, sender: memberAt(g.own)})
 	}

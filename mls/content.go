@@ -138,11 +138,9 @@ func (a *authenticatedContent) verify(s *suite, key, context []byte) error {
 	return nil
 }
 
-// ref names the proposal inside (RFC 9420, Section 5.2).
-func (a *authenticatedContent) ref(s *suite) []byte {
-	var w writer
-	a.encode(&w)
-	return s.refHash("MLS 1.0 Proposal Reference", w.b)
+// proposalRef names the proposal in an encoded authenticatedContent (RFC 9420, Section 5.2).
+func (s *suite) proposalRef(encoded []byte) []byte {
+	return s.refHash("MLS 1.0 Proposal Reference", encoded)
 }
 
 // A commit is Commit of RFC 9420, Section 12.4.

@@ -32,17 +32,6 @@ type epoch struct {
 	link *preSharedKey
 }
 
-// A pendingProposal is a proposal that may be committed by reference.
-type pendingProposal struct {
-	unprintable
-	ReceivedProposal
-	content *authenticatedContent
-	// leafKey is the private half of an own Update's leaf.
-	leafKey *privateKey
-	// ignored says that the application wants no commit of it.
-	ignored bool
-}
-
 // begin fills in what follows from the context and the epoch secret.
 func (e *epoch) begin(epochSecret Secret) {
 	var encryption Secret
@@ -67,16 +56,6 @@ func (e *epoch) reserve(generation uint32) {
 		e.reserved = make(map[uint32]struct{})
 	}
 	e.reserved[generation] = struct{}{}
-}
-
-// findPending returns the pending proposal of this reference.
-func (e *epoch) findPending(ref []byte) *pendingProposal {
-	for _, p := range e.pending {
-		if bytes.Equal(p.ref, ref) {
-			return p
-		}
-	}
-	return nil
 }
 
 // ownPSK returns the resumption secret, if id names this epoch's, and the key that links this group to its predecessor.

@@ -29,6 +29,9 @@ var (
 	// ErrPendingProposals says that application data must wait until the pending proposals are committed
 	// (RFC 9420, Section 12.4).
 	ErrPendingProposals = errors.New("mls: proposals wait for a commit")
+	// ErrTooManyProposals says that of one sender, or of all, as many proposals are pending as a group keeps in an epoch: 512 or
+	// 4 MiB of each sender, and 4,096 or 32 MiB of all. A commit makes room.
+	ErrTooManyProposals = errors.New("mls: too many proposals are pending")
 	// ErrReinitialized says that the group has ended in favour of another (RFC 9420, Section 11.2): make it with
 	// Group.Reinitialize, or join it by the Welcome of who does.
 	ErrReinitialized = errors.New("mls: the group was reinitialized")

@@ -156,7 +156,7 @@ func (g *Group) readSelfRemove(message []byte) (*pendingProposal, error) {
 	if err := m.verify(g.suite, leaf.SignatureKey, g.encoded); err != nil {
 		return nil, err
 	}
-	return g.epoch.pendingProposal(&m.authenticatedContent, m.ref(g.suite), nil), nil
+	return g.epoch.pendingProposal(&m.authenticatedContent, nil), nil
 }
 
 // sendExternalInit makes the init secret that only the members can compute too (RFC 9420, Section 8.3).

@@ -107,7 +107,7 @@ func (t ProposalType) isForExternalSenders() bool {
 
 // ProposeExternally makes the message by which an external sender proposes an Add, Remove, PreSharedKey, ReInit or
 // GroupContextExtensions (RFC 9420, Section 12.1.8). index is its place in the group's external senders, and signer holds
-// the key that is there.
+// the key that is there, which is not checked: of the group no more than place is known. Nor is whether a Remove is of a member.
 func ProposeExternally(place Place, index uint32, signer crypto.Signer, p Proposal) ([]byte, error) {
 	if p == nil || !p.Type().isForExternalSenders() {
 		return nil, invalid("12.1.8", "a proposal that external senders do not make")
@@ -125,7 +125,11 @@ func ProposeOwnAdd(place Place, kp *KeyPackage, signer crypto.Signer) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	if key, err := s.signerKey(signer); err != nil || !bytes.Equal(key, kp.LeafNode.SignatureKey) {
+	key, err := s.signerKey(signer)
+	if err != nil {
+		return nil, err
+	}
+	if !bytes.Equal(key, kp.LeafNode.SignatureKey) {
 		return nil, ErrSigner
 	}
 	return proposeFromOutside(place, sender{kind: SenderNewMemberProposal}, signer, &Add{kp})
@@ -140,6 +144,12 @@ func proposeFromOutside(place Place, from sender, signer crypto.Signer, p Propos
 		fresh := *psk
 		fresh.PSK.Nonce = random(s.nh)
 		p = &fresh
+	}
+	if _, err := s.signerKey(signer); err != nil {
+		return nil, err
+	}
+	if err := s.checkProposal(p); err != nil {
+		return nil, err
 	}
 	m := &publicMessage{authenticatedContent: authenticatedContent{wireFormat: wirePublicMessage, content: &framedContent{
 		groupID: place.GroupID, epoch: place.Epoch, sender: from, contentType: ContentProposal, proposal: p,
@@ -171,7 +181,10 @@ func (g *Group) processOutside(m *publicMessage) (Result, error) {
 	if err := g.checkProposal(c.proposal, c.sender); err != nil {
 		return nil, err
 	}
-	p := g.epoch.pendingProposal(&m.authenticatedContent, m.ref(g.suite), nil)
+	p := g.epoch.pendingProposal(&m.authenticatedContent, nil)
+	if err := g.checkRoom(p); err != nil {
+		return nil, err
+	}
 	if known := g.findPending(p.ref); known == nil {
 		if g.cfg.Admit == nil {
 			return nil, refused("admitting a proposal from outside of the group", errNobodyAdmits)
@@ -181,7 +194,7 @@ func (g *Group) processOutside(m *publicMessage) (Result, error) {
 			return nil, refused("admitting a proposal from outside of the group", err)
 		}
 	}
-	return g.addPending(&m.authenticatedContent, nil), nil
+	return g.addPending(p), nil
 }
 
 // outsiderKey finds the key with which a proposal from outside must be signed.

@@ -20,6 +20,9 @@ type careless struct {
 	list []listedProposal
 	// noPath leaves the path out, whether it is needed or not.
 	noPath bool
+	// private seals the commit, and signer signs it, if it is not the member's own.
+	private bool
+	signer  crypto.Signer
 	// leaf changes the path's leaf, which leafSigner, or else the member's own, then signs.
 	leaf       func(*LeafNode)
 	leafSigner crypto.Signer
@@ -27,7 +30,7 @@ type careless struct {
 	tree func(*ratchetTree)
 }
 
-// commit makes the commit, as a public message.
+// commit makes the commit, as a public message unless private is set.
 func (c careless) commit() *StagedCommit {
 	c.t.Helper()
 	g := c.g
@@ -44,7 +47,7 @@ func (c careless) commit() *StagedCommit {
 	if tr.found, err = g.cfg.findPSKs(tr.psks, g.ownPSK); err != nil {
 		c.t.Fatal(err)
 	}
-	b := &committing{g: g, opts: CommitOptions{Public: true}, tr: tr, signer: g.cfg.Signer}
+	b := &committing{g: g, opts: CommitOptions{Public: !c.private}, tr: tr, signer: g.cfg.Signer}
 	if !c.noPath {
 		if err := b.renewPath(); err != nil {
 			c.t.Fatal(err)
@@ -55,6 +58,9 @@ func (c careless) commit() *StagedCommit {
 	}
 	if c.tree != nil {
 		c.tree(tr.tree)
+	}
+	if c.signer != nil {
+		g.cfg.Signer = c.signer
 	}
 	staged, err := b.stage()
 	if err != nil {
@@ -235,4 +241,11 @@ func newSignerOf(t testing.TB, s *suite) crypto.Signer {
 		t.Fatal(err)
 	}
 	return key
+}
+
+// refOf is the reference of a proposal.
+func refOf(s *suite, a *authenticatedContent) []byte {
+	var w writer
+	a.encode(&w)
+	return s.proposalRef(w.b)
 }

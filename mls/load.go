@@ -134,8 +134,12 @@ func (l *loader) loadPending(e *epoch) error {
 			r.fail("a pending proposal that is none")
 			return
 		}
-		p := e.pendingProposal(a, a.ref(e.suite), leafKey)
+		p := e.pendingProposal(a, leafKey)
 		p.ignored = ignored
+		if e.checkRoom(p) != nil {
+			r.fail("more pending proposals than a group keeps")
+			return
+		}
 		e.pending = append(e.pending, p)
 	})
 }

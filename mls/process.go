@@ -194,7 +194,11 @@ func (g *Group) receive(a *authenticatedContent) (Result, error) {
 		if c.proposal.Type() == ProposalSelfRemove && a.wireFormat != wirePublicMessage {
 			return nil, invalid("", "a self-remove that those outside cannot read")
 		}
-		return g.addPending(a, nil), nil
+		p := g.epoch.pendingProposal(a, nil)
+		if err := g.checkRoom(p); err != nil {
+			return nil, err
+		}
+		return g.addPending(p), nil
 	}
 	staged, err := g.receiveCommit(a)
 	if err != nil {

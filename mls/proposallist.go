@@ -15,6 +15,10 @@ type listedProposal struct {
 	ref      []byte
 	// leafKey is the private half of an own Update's leaf.
 	leafKey *privateKey
+	// checked says that wrong is what checkProposal says in this epoch, signatures included: a list that is made of others is not
+	// verified anew.
+	checked bool
+	wrong   error
 }
 
 // A transition is the group as a commit's proposals leave it, and then its path.
@@ -181,7 +185,7 @@ func (e *epoch) checkList(list []listedProposal, by sender) error {
 		if err := p.checkIn(list, by); err != nil {
 			return err
 		}
-		if err := e.checkProposal(p.proposal, p.sender); err != nil {
+		if err := e.checkListed(p); err != nil {
 			return err
 		}
 		for _, name := range p.exclusive(by) {
@@ -195,6 +199,21 @@ func (e *epoch) checkList(list []listedProposal, by sender) error {
 		return invalid("12.2", "an external commit without an external init")
 	}
 	return e.checkKnown(list)
+}
+
+// checkEach notes of each proposal whether it is right by itself.
+func (e *epoch) checkEach(list []listedProposal) {
+	for i := range list {
+		p := &list[i]
+		p.checked, p.wrong = true, e.checkProposal(p.proposal, p.sender)
+	}
+}
+
+func (e *epoch) checkListed(p listedProposal) error {
+	if p.checked {
+		return p.wrong
+	}
+	return e.checkProposal(p.proposal, p.sender)
 }
 
 // checkIn holds one proposal against the rules about what may stand in a list with it.
@@ -301,11 +320,6 @@ func (e *epoch) checkProposal(p Proposal, from sender) error {
 		return err
 	}
 	switch v := p.(type) {
-	case *Add:
-		if v.KeyPackage == nil || v.KeyPackage.LeafNode == nil {
-			return invalid("12.1.1", "an add without a key package")
-		}
-		return v.KeyPackage.check(e.suite)
 	case *Update:
 		return e.checkUpdate(v, from.leaf())
 	case *Remove:
@@ -315,6 +329,20 @@ func (e *epoch) checkProposal(p Proposal, from sender) error {
 		return nil
 	case *PreSharedKey:
 		return e.checkPSK(&v.PSK)
+	}
+	return e.suite.checkProposal(p)
+}
+
+// checkProposal is the part of epoch.checkProposal that needs to know the suite alone. For a Remove and an Update there is none.
+func (s *suite) checkProposal(p Proposal) error {
+	switch v := p.(type) {
+	case *Add:
+		if v.KeyPackage == nil || v.KeyPackage.LeafNode == nil {
+			return invalid("12.1.1", "an add without a key package")
+		}
+		return v.KeyPackage.check(s)
+	case *PreSharedKey:
+		return v.PSK.check(s)
 	case *GroupContextExtensions:
 		if v.Extensions.repeats() {
 			return invalid("13.4", "an extension type occurs twice")
@@ -322,7 +350,7 @@ func (e *epoch) checkProposal(p Proposal, from sender) error {
 		return v.Extensions.checkExternalSenders()
 	case *ReInit:
 		return v.check()
-	case *ExternalInit, *SelfRemove:
+	case *Update, *Remove, *ExternalInit, *SelfRemove:
 		return nil
 	case *CustomProposal:
 		if v.ProposalType < firstPrivateUse {

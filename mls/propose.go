@@ -137,6 +137,10 @@ func (g *Group) propose(p Proposal, leafKey *privateKey) ([]byte, error) {
 	if err := a.sign(g.suite, g.cfg.Signer, g.encoded); err != nil {
 		return nil, err
 	}
+	pending := g.epoch.pendingProposal(a, leafKey)
+	if err := g.checkRoom(pending); err != nil {
+		return nil, err
+	}
 	message, use, err := g.protect(a)
 	if err != nil {
 		return nil, err
@@ -144,35 +148,6 @@ func (g *Group) propose(p Proposal, leafKey *privateKey) ([]byte, error) {
 	if use != nil {
 		use.spend()
 	}
-	g.addPending(a, leafKey)
+	g.addPending(pending)
 	return message, nil
-}
-
-// addPending keeps a proposal until it is committed or the epoch ends. One that is there already stays as it is.
-func (g *Group) addPending(a *authenticatedContent, leafKey *privateKey) *ReceivedProposal {
-	ref := a.ref(g.suite)
-	p := g.findPending(ref)
-	if p == nil {
-		p = g.epoch.pendingProposal(a, ref, leafKey)
-		g.pending = append(g.pending, p)
-	}
-	shown := p.ReceivedProposal
-	return &shown
-}
-
-// listed is the proposal as a commit names it.
-func (p *pendingProposal) listed() listedProposal {
-	return listedProposal{proposal: p.Proposal, sender: p.content.content.sender, ref: p.ref, leafKey: p.leafKey}
-}
-
-func (e *epoch) pendingProposal(a *authenticatedContent, ref []byte, leafKey *privateKey) *pendingProposal {
-	from := a.content.sender
-	return &pendingProposal{
-		ReceivedProposal: ReceivedProposal{
-			Sender: e.party(from, a.content.proposal), From: from.kind, Proposal: a.content.proposal,
-			AuthenticatedData: a.content.authenticatedData, Own: from.is(e.own), ref: ref,
-		},
-		content: a,
-		leafKey: leafKey,
-	}
 }

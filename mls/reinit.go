@@ -187,8 +187,13 @@ func (j *joining) checkPredecessor() error {
 	if j.link.Usage == UsageBranch && context.suite != p.suite.id {
 		return invalid("11.3", "a branch has another cipher suite")
 	}
-	if r := p.reinit; r != nil && (context.suite != r.Suite || !bytes.Equal(context.groupID, r.GroupID) || !context.extensions.Equal(r.Extensions)) {
+	if r := p.reinit; r != nil && !context.isOf(r) {
 		return invalid("11.2", "a group is not the one that the reinit asks for")
 	}
 	return j.cfg.checkSuccession(p.tree, j.tree, j.link.Usage)
+}
+
+// isOf tells whether the context is that of the group that a ReInit asks for. A GroupContext that could be read is one of MLS10.
+func (c *groupContext) isOf(r *ReInit) bool {
+	return r.Version == MLS10 && r.Suite == c.suite && bytes.Equal(r.GroupID, c.groupID) && r.Extensions.Equal(c.extensions)
 }

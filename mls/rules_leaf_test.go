@@ -105,7 +105,7 @@ func spoiledUpdate(t *testing.T, g *Group, spoil func(*LeafNode)) ([]byte, []lis
 	if err != nil {
 		t.Fatal(err)
 	}
-	return message, []listedProposal{{proposal: &Update{&leaf}, sender: memberAt(g.own), ref: a.ref(g.suite)}}
+	return message, []listedProposal{{proposal: &Update{&leaf}, sender: memberAt(g.own), ref: refOf(g.suite, a)}}
 }
 
 func honestKey(t *testing.T) []byte {

@@ -20,7 +20,7 @@ func heard(t *testing.T, receiver *Group, by *Group, p Proposal) listedProposal 
 	if _, err := receiver.Process(message); err != nil {
 		t.Fatal(err)
 	}
-	return listedProposal{proposal: p, sender: memberAt(by.own), ref: a.ref(by.suite)}
+	return listedProposal{proposal: p, sender: memberAt(by.own), ref: refOf(by.suite, a)}
 }
 
 // TestListRules commits lists each part of which is good, and of which Section 12.2 says that they do not go together. The commits are
@@ -116,6 +116,28 @@ func TestListRules(t *testing.T) {
 		}
 		refuses(t, row.name, good, c.Message(), row.rule, nil)
 	}
+}
+
+// TestProposalAlone has a member propose what only stands by value in the commit of somebody who joins: it is refused when it comes,
+// and not only when somebody commits it.
+func TestProposalAlone(t *testing.T) {
+	members := groupOf(t, 2)
+	evil, good := members[0], members[1]
+	const rule = "an external init outside of an external commit"
+	for _, public := range []bool{true, false} {
+		a := evil.frame(ContentProposal, nil, public)
+		a.content.proposal = &ExternalInit{random(32)}
+		if err := a.sign(evil.suite, evil.cfg.Signer, evil.encoded); err != nil {
+			t.Fatal(err)
+		}
+		message, _, err := evil.protect(a)
+		if err != nil {
+			t.Fatal(err)
+		}
+		breaks(t, good, message, rule)
+	}
+	_, err := evil.propose(&ExternalInit{random(32)}, nil)
+	isBroken(t, "sent", err, rule, nil)
 }
 
 // TestListOrder writes a list in the wrong order: it takes effect in the order of Section 12.3, so that who is added finds the places free

@@ -101,6 +101,61 @@ func TestOutsiderRules(t *testing.T) {
 		"a message of an external sender where there are none", nil)
 }
 
+// TestOutsiderArguments asks outsiders' functions for messages that no member could verify or would take.
+func TestOutsiderArguments(t *testing.T) {
+	place := Place{1, []byte("group"), 1}
+	cfg, eve, _ := party(t, "eve")
+	_, other, _ := partyOf(t, 2, "of another suite")
+	ecdsa := newSignerOf(t, suites[len(suites)-1])
+	if _, err := suites[0].signerKey(ecdsa); err == nil {
+		t.Fatal("the signer is not one of another algorithm")
+	}
+	bad := *eve
+	bad.Signature = bytes.Clone(eve.Signature)
+	bad.Signature[0]++
+	twice := Extensions{{0xF001, nil}, {0xF001, nil}}
+	external := func(signer crypto.Signer, p Proposal) error {
+		_, err := ProposeExternally(place, 0, signer, p)
+		return err
+	}
+	own := func(signer crypto.Signer, kp *KeyPackage) error {
+		_, err := ProposeOwnAdd(place, kp, signer)
+		return err
+	}
+	for _, row := range []struct {
+		name, rule string
+		want, got  error
+	}{
+		{"a removal", "", nil, external(cfg.Signer, &Remove{1})},
+		{"an add", "", nil, external(cfg.Signer, &Add{eve})},
+		{"a key without a nonce", "", nil, external(cfg.Signer, &PreSharedKey{PreSharedKeyID{Type: PSKExternal}})},
+		{"no signer", "", ErrConfig, external(nil, &Remove{1})},
+		{"a signer of another algorithm", "", ErrSigner, external(ecdsa, &Remove{1})},
+		{"an add of nothing", "an add without a key package", nil, external(cfg.Signer, &Add{})},
+		{"an add of half a key package", "an add without a key package", nil, external(cfg.Signer, &Add{&KeyPackage{}})},
+		{"an add to another suite", "a key package is for another version or cipher suite", nil, external(cfg.Signer, &Add{other})},
+		{"an add that is not signed", "", ErrVerify, external(cfg.Signer, &Add{&bad})},
+		{"a context with an extension twice", "an extension type occurs twice", nil, external(cfg.Signer, &GroupContextExtensions{twice})},
+		{"a reinit to an earlier version", "a reinit to an earlier version", nil, external(cfg.Signer, &ReInit{Suite: 1})},
+		{"a key with a short nonce", "a pre-shared key's nonce has the wrong length", nil,
+			external(cfg.Signer, &PreSharedKey{PreSharedKeyID{Type: PSKExternal, Nonce: []byte{1}}})},
+		{"a key for a branch", "a resumption key for reinit or branch outside of one", nil,
+			external(cfg.Signer, &PreSharedKey{PreSharedKeyID{Type: PSKResumption, Usage: UsageBranch}})},
+		{"an own add", "", nil, own(cfg.Signer, eve)},
+		{"an own add without a signer", "", ErrConfig, own(nil, eve)},
+		{"an own add with a signer of another algorithm", "", ErrSigner, own(ecdsa, eve)},
+		{"an own add that is not signed", "", ErrVerify, own(cfg.Signer, &bad)},
+	} {
+		if row.rule == "" && row.want == nil {
+			if row.got != nil {
+				t.Errorf("%s: %v", row.name, row.got)
+			}
+			continue
+		}
+		isBroken(t, row.name, row.got, row.rule, row.want)
+	}
+}
+
 // TestOutsiderFlips changes every byte of an outsider's proposal.
 func TestOutsiderFlips(t *testing.T) {
 	members, signer := withSender(t, 2)

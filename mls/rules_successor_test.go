@@ -13,6 +13,8 @@ type founder struct {
 	// epoch and of name the secret by which the groups are linked, if they are not those of the old group.
 	epoch func(uint64) uint64
 	of    []byte
+	// nonce is how much longer the link's nonce is than it should be.
+	nonce int
 	// more are further keys of the commit.
 	more []PreSharedKeyID
 	// unlinked leaves the key out, and later founds the group one epoch later.
@@ -49,7 +51,7 @@ func (f founder) found(t *testing.T, old []*Group) ([]byte, Config, *KeyPackageP
 		}
 		follow(t, []*Group{g}, c)
 	}
-	id := PreSharedKeyID{Type: PSKResumption, Usage: f.usage, GroupID: old[0].GroupID(), Epoch: old[0].Epoch(), Nonce: random(s.nh)}
+	id := PreSharedKeyID{Type: PSKResumption, Usage: f.usage, GroupID: old[0].GroupID(), Epoch: old[0].Epoch(), Nonce: random(s.nh + f.nonce)}
 	if f.epoch != nil {
 		id.Epoch = f.epoch(id.Epoch)
 	}
@@ -115,6 +117,9 @@ func TestSuccessorRules(t *testing.T) {
 		t.Fatal(err)
 	}
 	follow(t, ended, c)
+	newer := threeNamed(t)
+	c = careless{t: t, g: newer[0], noPath: true, list: committed(newer[0], &ReInit{GroupID: []byte("next"), Version: MLS10 + 1, Suite: 2, Extensions: extensions})}.commit()
+	follow(t, newer, c)
 	good := founder{suite: 2, groupID: "next", extensions: extensions, usage: UsageReInit}
 	branch := founder{suite: 1, groupID: "aside", usage: UsageBranch}
 	const (
@@ -123,6 +128,7 @@ func TestSuccessorRules(t *testing.T) {
 		not      = "a group is not the one that the reinit asks for"
 		mixed    = "a reinit of a group that goes on, or a branch of one that has ended"
 		two      = "a welcome with two keys for reinit or branch"
+		nonce    = "a pre-shared key's nonce has the wrong length"
 		member   = "a group has a member that the one that it comes from has not"
 	)
 	with := func(f founder, change func(*founder)) founder { change(&f); return f }
@@ -138,6 +144,8 @@ func TestSuccessorRules(t *testing.T) {
 		{"a reinit without its group", absent, good, nil},
 		{"a reinit of another group", absent, good, alive[1]},
 		{"a reinit of another epoch", absent, with(good, func(f *founder) { f.epoch = func(n uint64) uint64 { return n - 1 } }), ended[1]},
+		{"a nonce that is short", nonce, with(good, func(f *founder) { f.nonce = -1 }), ended[1]},
+		{"a nonce that is long", nonce, with(good, func(f *founder) { f.nonce = 1 }), ended[1]},
 		{"no key", unlinked, with(good, func(f *founder) { f.unlinked = true }), ended[1]},
 		{"a key for the application", unlinked, with(good, func(f *founder) {
 			f.unlinked, f.more = true, []PreSharedKeyID{{Type: PSKResumption, Usage: UsageApplication, GroupID: ended[0].GroupID(), Epoch: ended[0].Epoch()}}
@@ -147,6 +155,7 @@ func TestSuccessorRules(t *testing.T) {
 		{"a later epoch", "a welcome to a later epoch than the first commit's", with(good, func(f *founder) { f.later = true }), ended[1]},
 		{"another id", not, with(good, func(f *founder) { f.groupID = "other" }), ended[1]},
 		{"another suite", not, with(good, func(f *founder) { f.suite = 1 }), ended[1]},
+		{"another version", not, good, newer[1]},
 		{"other extensions", not, with(good, func(f *founder) { f.extensions = nil }), ended[1]},
 		{"a member less", "a reinitialized group lacks members", with(good, func(f *founder) { f.alone = true }), ended[1]},
 		{"a member more", member, with(good, func(f *founder) { f.strange = true }), ended[1]},
@@ -155,6 +164,7 @@ func TestSuccessorRules(t *testing.T) {
 		{"a branch of two", "", with(branch, func(f *founder) { f.alone = true }), alive[1]},
 		{"a branch without its group", absent, branch, nil},
 		{"a reinit of a group that goes on", mixed, with(branch, func(f *founder) { f.usage = UsageReInit }), alive[1]},
+		{"a branch with a short nonce", nonce, with(branch, func(f *founder) { f.nonce = -1 }), alive[1]},
 		{"a branch of another suite", "a branch has another cipher suite", with(branch, func(f *founder) { f.suite = 3 }), alive[1]},
 		{"a branch later", "a welcome to a later epoch than the first commit's", with(branch, func(f *founder) { f.later = true }), alive[1]},
 		{"a branch with a stranger", member, with(branch, func(f *founder) { f.strange = true }), alive[1]},
@@ -165,6 +175,9 @@ func TestSuccessorRules(t *testing.T) {
 		old := ended
 		if row.founder.usage == UsageBranch && row.of != ended[1] || row.of == alive[1] && row.rule != absent {
 			old = alive
+		}
+		if row.of == newer[1] {
+			old = newer
 		}
 		welcome, cfg, private := row.founder.found(t, old)
 		cfg.Verifier = byCredential{}
@@ -192,6 +205,7 @@ func TestReInitRules(t *testing.T) {
 	}{
 		{"alone", "", nil, []Proposal{reinit}},
 		{"in favour of a suite that is not known here", "", nil, []Proposal{&ReInit{GroupID: []byte("next"), Version: MLS10, Suite: 99}}},
+		{"in favour of a later version", "", nil, []Proposal{&ReInit{GroupID: []byte("next"), Version: MLS10 + 1, Suite: 1}}},
 		{"with an add", "a reinit together with other proposals", nil, []Proposal{reinit, &Add{eve}}},
 		{"after an add", "a reinit together with other proposals", nil, []Proposal{&Add{eve}, reinit}},
 		{"with another", "a reinit together with other proposals", nil, []Proposal{reinit, &ReInit{GroupID: []byte("other"), Version: MLS10, Suite: 1}}},
@@ -216,4 +230,68 @@ func TestReInitRules(t *testing.T) {
 	for _, err := range []error{(&ReInit{Version: MLS10, Extensions: Extensions{{0xF001, nil}, {0xF001, nil}}}).check()} {
 		isBroken(t, "an extension twice", err, "an extension type occurs twice", nil)
 	}
+}
+
+// TestReInitSent has a member propose to end the group in favour of one that nobody here can make: it is valid, and others may commit
+// it who can, but this member does not, be it asked to or not.
+func TestReInitSent(t *testing.T) {
+	members := groupOf(t, 2)
+	for name, p := range map[string]*ReInit{
+		"a later version":    {GroupID: []byte("next"), Version: MLS10 + 1, Suite: 1},
+		"a suite of another": {GroupID: []byte("next"), Version: MLS10, Suite: 99},
+	} {
+		g := members[1].Clone()
+		heard(t, g, members[0], p)
+		_, err := g.Commit(CommitOptions{Pending: func(*ReceivedProposal) bool { return true }})
+		isBroken(t, name+", chosen", err, "", ErrUnsupported)
+		c, err := g.Commit(CommitOptions{})
+		if err != nil || len(c.Proposals()) != 0 {
+			t.Errorf("%s, left to Commit: %v, %v", name, c, err)
+		}
+	}
+}
+
+// TestLinkIsForOneEpoch looks for the key that ties a group to its predecessor after the commit that mixes it in: by then it is one
+// that no proposal names, and the group knows it no more.
+func TestLinkIsForOneEpoch(t *testing.T) {
+	old := threeNamed(t)
+	for name, usage := range map[string]PSKUsage{"a reinit": UsageReInit, "a branch": UsageBranch} {
+		cfg, _, _ := party(t, "0")
+		_, kp, _ := party(t, "1")
+		cfg.Verifier = byCredential{}
+		next, staged, err := old[0].succeed(cfg, 1, usage, SuccessorOptions{
+			Credential: BasicCredential([]byte("0")), GroupID: []byte("next"), KeyPackages: append([]*KeyPackage{kp}, thirdOf(t, usage)...),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		link := next.link
+		if link == nil || next.ownPSK(link.id) == nil {
+			t.Fatalf("%s: the test looks for nothing: no link to begin with", name)
+		}
+		again := CommitOptions{ByValue: []Proposal{&PreSharedKey{link.id}}}
+		if _, err := next.Commit(again); err != nil {
+			t.Errorf("%s: in the epoch that the link is for: %v", name, err)
+		}
+		if err := next.Merge(staged); err != nil {
+			t.Fatal(err)
+		}
+		_, err = next.Commit(again)
+		isBroken(t, name+", committed", err, "a resumption key for reinit or branch outside of one", nil)
+		_, err = next.ProposePreSharedKey(link.id)
+		isBroken(t, name+", proposed", err, "a resumption key for reinit or branch outside of one", nil)
+		if next.ownPSK(link.id) != nil || secretsOf(next.epoch)[string(link.key)] {
+			t.Errorf("%s: the second epoch still has the old group's secret", name)
+		}
+	}
+}
+
+// thirdOf makes the key package of the third member, for a successor that must have all.
+func thirdOf(t *testing.T, usage PSKUsage) []*KeyPackage {
+	t.Helper()
+	if usage != UsageReInit {
+		return nil
+	}
+	_, kp, _ := party(t, "2")
+	return []*KeyPackage{kp}
 }

@@ -4,18 +4,24 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ed25519"
+	"encoding"
+	"encoding/binary"
+	"encoding/gob"
 	"encoding/json"
 	"encoding/xml"
+	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
+	html "html/template"
 	"log/slog"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	text "text/template"
 	"unsafe"
 )
 
@@ -202,6 +208,29 @@ func TestCanary(t *testing.T) {
 	}
 }
 
+// TestSecretsAreNotEncoded has encoding/gob refuse what holds secrets, rather than write less: a state that was saved so and is empty
+// would be found out too late.
+func TestSecretsAreNotEncoded(t *testing.T) {
+	g := groupOf(t, 2)[0]
+	_, _, private := party(t, "alice")
+	c, err := g.Commit(CommitOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	delta := g.Delta()
+	for _, v := range []any{Secret(canary), delta, &delta, delta.Puts, delta.Puts[0], g, c, private, g.cfg, LeafOptions{}, CommitOptions{Leaf: LeafOptions{Signer: g.cfg.Signer}}, struct{ V Secret }{Secret(canary)}} {
+		var out bytes.Buffer
+		if err := gob.NewEncoder(&out).Encode(v); !errors.Is(err, errSecret) {
+			t.Errorf("%T encodes as gob, %d bytes: %v", v, out.Len(), err)
+		}
+		if m, ok := v.(encoding.BinaryMarshaler); ok {
+			if b, err := m.MarshalBinary(); err != errSecret || len(b) > 0 {
+				t.Errorf("%T marshals as %d bytes: %v", v, len(b), err)
+			}
+		}
+	}
+}
+
 // everyForm is v as every common way of showing a value shows it.
 func everyForm(v any) string {
 	var out bytes.Buffer
@@ -215,5 +244,15 @@ func everyForm(v any) string {
 	out.Write(marshalled)
 	marshalled, _ = xml.Marshal(v)
 	out.Write(marshalled)
+	gob.NewEncoder(&out).Encode(v)
+	switch v.(type) {
+	case Secret, *Secret: // encoding/binary writes these as the bytes that they are, and asks no method
+	default:
+		binary.Write(&out, binary.BigEndian, v)
+	}
+	for _, source := range []string{"{{.}}", "{{print .}}", "{{html .}}", "{{js .}}", "{{urlquery .}}", `{{printf "%x %v" . .}}`, "{{range .}}{{.}}{{end}}"} {
+		text.Must(text.New("").Parse(source)).Execute(&out, v)
+		html.Must(html.New("").Parse("<p title='{{.}}'>{{.}}<script>{{.}}</script>")).Execute(&out, v)
+	}
 	return out.String()
 }

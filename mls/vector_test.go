@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"testing"
 )
@@ -29,7 +30,7 @@ func vectorFolder(t testing.TB) string {
 		if os.Getenv("SNUG_REQUIRE") != "" {
 			t.Fatalf("no vectors in %s", dir)
 		}
-		t.Skipf("NOT TESTED: no vectors in %s; set SNUG_MLS_VECTORS", dir)
+		t.Skipf("NOT TESTED: no vectors in %s; git clone https://github.com/mlswg/mls-implementations, and set SNUG_MLS_VECTORS to its test-vectors", dir)
 	}
 	return dir
 }
@@ -44,6 +45,37 @@ func vectorPath() string {
 func haveVectors() bool {
 	files, _ := filepath.Glob(filepath.Join(vectorPath(), "*.json"))
 	return len(files) > 0
+}
+
+// TestMissingVectorsAreSaid runs what `make test` says at its end, without vectors and with an empty folder in their place, and with one
+// that has some: go test itself is silent about what a package skips.
+func TestMissingVectorsAreSaid(t *testing.T) {
+	path, err := exec.LookPath("make")
+	if err != nil {
+		t.Skip("SKIPPED: make is not installed: apt-get install make")
+	}
+	full := t.TempDir()
+	if err := os.WriteFile(filepath.Join(full, "some.json"), []byte("[]"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name, dir string
+		said      bool
+	}{
+		{"no folder", filepath.Join(full, "none"), true},
+		{"an empty folder", t.TempDir(), true},
+		{"a folder", full, false},
+	} {
+		cmd := exec.CommandContext(t.Context(), path, "--no-print-directory", "-C", "..", "untested")
+		cmd.Env = append(os.Environ(), "SNUG_MLS_VECTORS="+row.dir, "MAKEFLAGS=")
+		out, err := cmd.CombinedOutput()
+		if said := bytes.Contains(out, []byte("NOT TESTED: mls")); err != nil || said != row.said {
+			t.Errorf("%s: said %t, want %t (%v): %s", row.name, said, row.said, err, out)
+		}
+		if row.said && !bytes.Contains(out, []byte("git clone")) {
+			t.Errorf("%s: not a word about how to get them: %s", row.name, out)
+		}
+	}
 }
 
 // readVectors reads a file of test vectors.
