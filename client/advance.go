@@ -34,6 +34,10 @@ func (c *Core) advanceRoom(r *room) {
 	if !c.vol.connection.listed || !c.caughtUp(r) {
 		return
 	}
+	if r.leaving && r.kind == OpenToAll {
+		c.leaveOnServer(r.id) // it was asked for before, perhaps by a process that has ended
+		return
+	}
 	c.submitSealed(r)
 	c.refuseReader(r)
 	c.refuseStranger(r)

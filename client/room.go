@@ -216,7 +216,7 @@ func (c *Core) direct(call uint64, other ident.AccountID) {
 		r := c.newRoom(id, Sealed, making)
 		r.direct, r.wanted, made = other, []want{{kind: wantAdd, account: other}}, id
 	}
-	c.await(call, func(c *Core) (bool, any, error) {
+	c.awaitKept(call, keptDirect, func(c *Core) (bool, any, error) {
 		if r := c.directWith(other); r != nil && r.status != making {
 			return true, r.id, nil
 		}
@@ -271,7 +271,7 @@ func (c *Core) createRoom(call uint64, options CreateRoomOptions, accounts []ide
 			r.wanted = append(r.wanted, want{kind: wantAdd, account: account})
 		}
 	}
-	c.await(call, func(c *Core) (bool, any, error) {
+	c.awaitKept(call, keptRoom, func(c *Core) (bool, any, error) {
 		if refused := c.refusal(id); refused != nil {
 			return true, nil, refused.err
 		}
@@ -335,7 +335,7 @@ func (c *Core) leave(call uint64, room ident.RoomID) {
 		c.leaveOnServer(room)
 	}
 	r.leaving, r.replan, r.dirty = true, true, true
-	c.await(call, func(c *Core) (bool, any, error) { return c.hasLeft(room) })
+	c.awaitKept(call, keptLeave, func(c *Core) (bool, any, error) { return c.hasLeft(room) })
 }
 
 // hasLeft reports whether the server has been asked to let this account go, durably.

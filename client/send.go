@@ -22,7 +22,7 @@ func (c *Core) send(call uint64, room ident.RoomID, text string) {
 		return
 	}
 	id := w.id
-	c.await(call, func(c *Core) (bool, any, error) { return c.sent(room, id) })
+	c.awaitKept(call, keptMessage, func(c *Core) (bool, any, error) { return c.sent(room, id) })
 }
 
 // sent tells what became of a message of this device.
