@@ -40,7 +40,7 @@ func (c *Core) hasCaughtUp(room ident.RoomID) (bool, any, error) {
 		return true, struct{}{}, nil // it is read from the server
 	case r == nil:
 		return true, nil, errNoRoom
-	case r.status == left:
+	case r.status == left, r.status == making:
 		return true, struct{}{}, nil
 	case log.follow == halted || r.status == refused:
 		return true, nil, refuse(Refused, "", "%s", r.problem)

@@ -111,11 +111,7 @@ func sendFlags(set *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		room, err := findRoom(ctx, d, c.args[0], true)
-		if err != nil {
-			return err
-		}
-		sent, err := d.Send(ctx, room, text)
+		sent, err := say(ctx, d, c.args[0], text)
 		if err != nil {
 			return err
 		}
@@ -128,6 +124,18 @@ func sendFlags(set *flag.FlagSet) action {
 		}{sent.Room.String(), sent.Seq, sent.ID.String()}
 		return c.print(object, "sent")
 	})
+}
+
+// say sends to the person or the room that an argument names.
+func say(ctx context.Context, d *device, name, text string) (client.Sent, error) {
+	if handle, ok := strings.CutPrefix(name, "@"); ok {
+		return d.SendDirect(ctx, handle, text)
+	}
+	room, err := d.Resolve(ctx, name)
+	if err != nil {
+		return client.Sent{}, err
+	}
+	return d.Send(ctx, room, text)
 }
 
 // messageText is the arguments after the room, or standard input less its last line break.
