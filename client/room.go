@@ -50,6 +50,8 @@ type Room struct {
 	Read uint64
 	// Last is the last message that is shown; nil in an empty room.
 	Last *Message
+	// Leaving says that this account has asked to be let go, and that no member's device has carried it out.
+	Leaving bool
 	// Problem says why the room does not go on; empty while it is healthy.
 	Problem string
 	// Request says that Inviter, whom this account does not know, has let it in: nothing is said there before AcceptRoom,
