@@ -80,7 +80,7 @@ func TestCatchUpRooms(t *testing.T) {
 		if got := asShown(t, net, bob, garden.ID); !got.Joined || !got.Leaving {
 			t.Errorf("bob shows %+v, want that he is leaving", got)
 		}
-		alice = start(t, net, alice.disk, true)
+		start(t, net, alice.disk, true)
 		wait()
 		if got := asShown(t, net, bob, garden.ID); got.Joined || got.Leaving {
 			t.Errorf("bob shows %+v, want a room that he has left", got)
