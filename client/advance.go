@@ -34,6 +34,10 @@ func (c *Core) advanceRoom(r *room) {
 	if !c.vol.connection.listed || !c.caughtUp(r) {
 		return
 	}
+	if r.leaving && r.kind == OpenToAll {
+		c.leaveOnServer(r.id) // it was asked for before, perhaps by a process that has ended
+		return
+	}
 	c.submitSealed(r)
 	c.refuseReader(r)
 	c.refuseStranger(r)
@@ -71,6 +75,12 @@ func (c *Core) advanceSealed(r *room) bool {
 // advanceMaking makes the room on the server. The id is this device's choice, so it may be said any number of times.
 func (c *Core) advanceMaking(r *room) {
 	id := r.id
+	if c.redirect(r) {
+		return
+	}
+	if refused := c.refusal(id); refused != nil && (refused.conflict || !r.hasRows(rowQueued)) {
+		return // what was written waits for the pair's room, or for a person
+	}
 	body := &wire.CreateRoom{Room: id.Bytes(), Kind: wire.RoomKind_ROOM_KIND_SEALED}
 	if r.kind == OpenToAll {
 		body.Kind, body.Name = wire.RoomKind_ROOM_KIND_OPEN, r.name
@@ -107,12 +117,20 @@ func (c *Core) notMade(id ident.RoomID, e *wire.Error) {
 	if r == nil || r.status != making || transient(e.Code) {
 		return
 	}
-	c.removeRoom(r)
-	if e.Code == wire.ErrorCode_ERROR_CODE_CONFLICT && !r.direct.IsZero() {
+	conflict := e.Code == wire.ErrorCode_ERROR_CODE_CONFLICT
+	if conflict && !r.direct.IsZero() {
 		c.listRooms(nil)
 	}
+	switch {
+	case !r.promised():
+		c.removeRoom(r)
+	case !conflict:
+		for _, w := range r.rows {
+			c.failRow(r, w, e.Message)
+		}
+	}
 	c.vol.refusedRooms = append(c.vol.refusedRooms[:len(c.vol.refusedRooms):len(c.vol.refusedRooms)],
-		refusedRoom{id, serverError(e), e.Code == wire.ErrorCode_ERROR_CODE_CONFLICT})
+		refusedRoom{id, serverError(e), conflict})
 }
 
 // refusedRoom is a room that the server would not make, kept for who waits for it.

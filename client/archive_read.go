@@ -274,5 +274,5 @@ func (c *Core) whyHole(r *room, hole span, why absence) (cause, try string, ok b
 	case !c.archiveHead().archives(r.id):
 		return "what was said before is on the account's other devices: the archive is off", otherDevice, true
 	}
-	return "what was said before is on the account's other devices, which archive it as soon as they are online", otherDevice, true
+	return "what was said before is on the account's other devices, which archive it when they have been online for about a minute", otherDevice, true
 }

@@ -59,7 +59,7 @@ func archiveOf(net *testkit.Net, handle string) (a testkit.ModelArchive) {
 }
 
 const (
-	gapComing  = "gap: what was said before is on the account's other devices, which archive it as soon as they are online"
+	gapComing  = "gap: what was said before is on the account's other devices, which archive it when they have been online for about a minute"
 	gapOff     = "gap: what was said before is on the account's other devices: the archive is off"
 	gapOffline = "gap: what was said before is in the archive on the server, which cannot be reached now"
 )
@@ -177,6 +177,34 @@ func TestArchiveByPage(t *testing.T) {
 			t.Errorf("%d requests for what was read before", asked-all)
 		}
 	})
+}
+
+// TestArchiveAfterAMinute: a device that was online for a few seconds has archived nothing of what was just said, and one that
+// was for a minute has all of it, as the gap says.
+func TestArchiveAfterAMinute(t *testing.T) {
+	for _, row := range []struct {
+		name   string
+		online time.Duration
+		want   []string
+	}{
+		{"seconds", 5 * time.Second, []string{gapComing}},
+		{"a minute", 65 * time.Second, []string{"alice: one"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			world(t, func(t *testing.T, net *testkit.Net) {
+				alice, bob := register(t, net, "alice", true), register(t, net, "bob", true)
+				room, err := alice.Direct(alice.ctx(), "bob")
+				if err != nil {
+					t.Fatal(err)
+				}
+				alice.send(room, "one")
+				time.Sleep(row.online)
+				bob.stop()
+				phone := newDevice(t, net, "bob", true)
+				equal(t, phone.texts(room), row.want)
+			})
+		})
+	}
 }
 
 // TestArchiveOthersAway: where none of the account's other devices is there when a new one comes, a gap says so, until one

@@ -50,7 +50,7 @@ type (
 		call  uint64
 		begin func(c *Core, call uint64)
 	}
-	// inputCancel says that nobody waits for the call any more.
+	// inputCancel says that nobody waits for the call any more; it is replied to with what has come of it.
 	inputCancel struct{ call uint64 }
 	// inputForeign says that somebody else has written to the store.
 	inputForeign struct{}
@@ -71,6 +71,8 @@ type volatile struct {
 	requests   map[uint64]request
 	named      map[string]uint64
 	waits      []wait
+	// told are the calls for which the server was asked to change something.
+	told map[uint64]bool
 	// shown is up to where MessageChanged was emitted, per room.
 	shown map[ident.RoomID]uint64
 	// logs is what is known of the server's side of each room.
@@ -101,7 +103,7 @@ type volatile struct {
 
 func newVolatile() volatile {
 	return volatile{
-		nextID: 1, requests: make(map[uint64]request), named: make(map[string]uint64), shown: make(map[ident.RoomID]uint64),
+		nextID: 1, requests: make(map[uint64]request), named: make(map[string]uint64), told: make(map[uint64]bool), shown: make(map[ident.RoomID]uint64),
 		logs: make(map[ident.RoomID]serverLog), blocked: make(map[ident.RoomID]blocked),
 		welcomes: make(map[ident.RoomID]*wire.WelcomeEvent), packages: make(map[ident.DeviceID]claimed),
 		commitAt: make(map[ident.RoomID]time.Time), submitAt: make(map[ident.RoomID]time.Time),
@@ -114,6 +116,7 @@ func newVolatile() volatile {
 func (v volatile) clone() volatile {
 	v.requests = maps.Clone(v.requests)
 	v.named = maps.Clone(v.named)
+	v.told = maps.Clone(v.told)
 	v.waits = append([]wait(nil), v.waits...)
 	v.knocks = append([]heardKnock(nil), v.knocks...)
 	v.shown = maps.Clone(v.shown)
@@ -129,9 +132,11 @@ func (v volatile) clone() volatile {
 	return v
 }
 
-// wait is a call that is answered when something has come about. check says whether it has, and the answer.
+// wait is a call that is answered when something has come about. check says whether it has, and the answer. kept, where
+// not empty, says what is stored of it, for who stops waiting.
 type wait struct {
 	call  uint64
+	kept  string
 	check func(c *Core) (ended bool, value any, err error)
 }
 
@@ -225,27 +230,12 @@ var errLater = errors.New("client: internal error: an answer is owed")
 
 // await answers call when check says so.
 func (c *Core) await(call uint64, check func(c *Core) (bool, any, error)) {
-	c.vol.waits = append(c.vol.waits, wait{call, check})
+	c.awaitKept(call, "", check)
 }
 
-// cancel forgets who waits for the call. What it has begun goes on where it is durable.
-func (c *Core) cancel(call uint64) {
-	for i, w := range c.vol.waits {
-		if w.call == call {
-			c.vol.waits = append(c.vol.waits[:i:i], c.vol.waits[i+1:]...)
-			break
-		}
-	}
-	for id, r := range c.vol.requests {
-		if r.call == call {
-			r.call = 0
-			if !r.sent {
-				c.forget(r)
-			} else {
-				c.vol.requests[id] = r
-			}
-		}
-	}
+// awaitKept is await for what is stored, and goes on when nobody waits.
+func (c *Core) awaitKept(call uint64, kept string, check func(c *Core) (bool, any, error)) {
+	c.vol.waits = append(c.vol.waits, wait{call, kept, check})
 }
 
 // random gives n random bytes.

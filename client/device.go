@@ -87,7 +87,7 @@ func revokeFrame(chain []byte) *wire.ClientFrame {
 func (c *Client) Logout(ctx context.Context) error {
 	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) { c.logout(call, maxLoginTries) })
 	if e, ok := err.(*Error); ok && e.Code == Unreachable {
-		return &Error{Code: Unreachable, Message: e.Message, Hint: "try again later, or leave without the server", Command: "snug logout --forget", cause: e.cause}
+		return &Error{Code: Unreachable, Message: e.Message, Hint: e.Hint + ", or leave without the server", Command: "snug logout --forget", cause: e.cause}
 	}
 	return err
 }

@@ -80,11 +80,8 @@ func (d *driver) loop(ctx context.Context) error {
 		case message := <-d.frames:
 			wake, err = d.takeMessage(ctx, message, wake)
 		case in := <-d.calls:
-			switch input := in.input.(type) {
-			case inputCall:
-				d.replies[input.call] = in.reply
-			case inputCancel:
-				delete(d.replies, input.call)
+			if in.reply != nil {
+				d.replies[callOf(in.input)] = in.reply
 			}
 			wake, err = d.take(ctx, in.input)
 		case <-d.foreign:
@@ -217,10 +214,10 @@ func (d *driver) storeFailed(ctx context.Context, in input, err error) (time.Dur
 	if readErr := d.read(context.WithoutCancel(ctx)); readErr != nil {
 		return 0, fmt.Errorf("client: the store is unusable: %w", readErr)
 	}
-	if verb, ok := in.(inputCall); ok {
-		if reply := d.replies[verb.call]; reply != nil {
-			delete(d.replies, verb.call)
-			reply <- done{verb.call, nil, &Error{Code: Failed, Message: "nothing was saved: " + err.Error(),
+	if call := callOf(in); call != 0 {
+		if reply := d.replies[call]; reply != nil {
+			delete(d.replies, call)
+			reply <- done{call, nil, &Error{Code: Failed, Message: "nothing was saved: " + err.Error(),
 				Hint: "is the disk full?", cause: err}}
 		}
 		return time.Second, nil
@@ -232,6 +229,17 @@ func (d *driver) storeFailed(ctx context.Context, in input, err error) (time.Dur
 		return d.pause(ctx)
 	}
 	return time.Second, nil
+}
+
+// callOf is the call that an input is about; 0 where it is about none.
+func callOf(in input) uint64 {
+	switch in := in.(type) {
+	case inputCall:
+		return in.call
+	case inputCancel:
+		return in.call
+	}
+	return 0
 }
 
 // pause lets the core know that the connection is gone, without writing: the store may still be full.
@@ -358,40 +366,48 @@ func call[T any](ctx context.Context, c *Client, begin func(c *Core, call uint64
 var errSignedOut = refuse(Refused, "sign in, or make an account", "nobody is signed in on this device").
 	run("snug login HANDLE, or snug register HANDLE")
 
-// do steps begin and waits for the answer, signed in or not.
+// do steps begin and waits for the answer, signed in or not. Where ctx ends first, the answer is what has come of it.
 func (c *Client) do(ctx context.Context, begin func(c *Core, call uint64)) (any, error) {
 	reply := make(chan done, 1)
 	number := c.nextCall.Add(1)
 	select {
 	case c.calls <- verb{inputCall{number, begin}, reply}:
 	case <-ctx.Done():
-		return nil, c.timedOut(ctx)
+		return nil, c.timedOut(ctx, &Error{Code: Unreachable, Message: "no answer in time", Hint: outcomeNone})
 	case <-c.stopped:
 		return nil, errStopped
 	}
-	select {
-	case answer := <-reply:
-		return answer.value, answer.err
-	case <-ctx.Done():
+	ended := ctx.Done()
+	for {
 		select {
-		case c.calls <- verb{input: inputCancel{number}}:
+		case answer := <-reply:
+			return answer.value, c.timedOut(ctx, answer.err)
+		case <-ended:
+			ended = nil
+			select {
+			case c.calls <- verb{input: inputCancel{number}}:
+			case <-c.stopped:
+			}
 		case <-c.stopped:
+			return nil, errStopped
 		}
-		return nil, c.timedOut(ctx)
-	case <-c.stopped:
-		return nil, errStopped
 	}
 }
 
 var errStopped = refuse(Failed, "", "the client has stopped")
 
-// timedOut says what was being waited for.
-func (c *Client) timedOut(ctx context.Context) error {
+// timedOut adds to the error of a call that was not waited for any longer what was being waited for, and why not longer.
+func (c *Client) timedOut(ctx context.Context, err error) error {
+	e, ok := err.(*Error)
+	if !ok || e.Code != Unreachable || e.cause != nil || ctx.Err() == nil {
+		return err
+	}
 	c.shared.Lock()
 	defer c.shared.Unlock()
-	message := "no answer in time"
+	late := *e
+	late.cause = ctx.Err()
 	if problem := c.shared.connection.Problem; problem != "" {
-		message = "the server could not be reached: " + problem
+		late.Message = "the server could not be reached: " + problem
 	}
-	return &Error{Code: Unreachable, Message: message, Hint: "what was written is kept and sent later", cause: ctx.Err()}
+	return &late
 }

@@ -15,7 +15,8 @@ const (
 	Refused
 	// NotFound is a handle, room or message that does not exist, or that this device may not know of.
 	NotFound
-	// Unreachable is a server that could not be reached in the time given. What was queued stays queued.
+	// Unreachable is a server that could not be reached, or did not answer, in the time given. The hint says which of three
+	// holds: nothing was changed; what was asked is kept, and done later; or it is not known whether it was done.
 	Unreachable
 )
 

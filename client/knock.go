@@ -101,7 +101,7 @@ func (c *Client) JoinByInvite(ctx context.Context, code string) (Room, error) {
 			return
 		}
 		c.beginKnock(invite)
-		c.await(call, func(c *Core) (bool, any, error) { return c.knocked(invite.Room(), false) })
+		c.awaitKept(call, keptKnock, func(c *Core) (bool, any, error) { return c.knocked(invite.Room(), false) })
 	})
 }
 
@@ -109,7 +109,7 @@ func (c *Client) JoinByInvite(ctx context.Context, code string) (Room, error) {
 // device says why not.
 func (c *Client) AwaitRoom(ctx context.Context, room ident.RoomID) (Room, error) {
 	return call[Room](ctx, c, func(c *Core, call uint64) {
-		c.await(call, func(c *Core) (bool, any, error) { return c.knocked(room, true) })
+		c.awaitKept(call, keptKnock, func(c *Core) (bool, any, error) { return c.knocked(room, true) })
 	})
 }
 

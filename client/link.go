@@ -375,6 +375,7 @@ func (c *Core) confirmLink(call uint64) {
 		c.changeLink(func(l *link) { l.confirmed = true })
 		c.sayLink(sealed)
 	}
+	c.vol.told[call] = true
 	c.awaitLink(call, func(l *link) (any, bool) { return c.linked(l) })
 }
 

@@ -70,6 +70,7 @@ const (
 	keyBlocks     = "block/"
 	keyPackages   = "key/"
 	keyArchive    = "archive"
+	keyCaughtUp   = "caughtup"
 	keyArchives   = "archive/"
 )
 

@@ -92,6 +92,9 @@ func (c *Core) sendRequests() {
 		}
 		r.sent, r.sentAt = true, c.now
 		c.vol.requests[id] = r
+		if r.call != 0 && changes(r.frame) {
+			c.vol.told[r.call] = true
+		}
 		c.sendFrame(id, r.frame)
 		underWay++
 	}

@@ -50,13 +50,16 @@ type Room struct {
 	Read uint64
 	// Last is the last message that is shown; nil in an empty room.
 	Last *Message
+	// Leaving says that this account has asked to be let go, and that no member's device has carried it out.
+	Leaving bool
 	// Problem says why the room does not go on; empty while it is healthy.
 	Problem string
 	// Request says that Inviter, whom this account does not know, has let it in: nothing is said there before AcceptRoom,
 	// or a message of this account's.
 	Request bool
 	Inviter string
-	// Waiting says that this device has asked to be let in by an invite, and that no member's device has answered yet.
+	// Waiting says that this device has asked to be let in by an invite, or has written in a 1:1 room which it is not in yet, and
+	// that no member's device has answered.
 	Waiting bool
 	// Gone says that the room is not to be shown: it was declined, is one of somebody who is blocked, or was never joined.
 	Gone bool
@@ -93,7 +96,7 @@ func (c *Client) Rooms(ctx context.Context) ([]Room, error) {
 func (c *Core) listed() []Room {
 	var rooms []Room
 	for _, id := range c.mem.order {
-		if r := c.mem.rooms[id]; r.status != making && !c.unseen(r) {
+		if r := c.mem.rooms[id]; (r.status != making || r.promised()) && !c.unseen(r) {
 			rooms = append(rooms, c.view(r))
 		}
 	}
@@ -191,54 +194,6 @@ func (c *Core) named(name string) (found []ident.RoomID) {
 	return found
 }
 
-// Direct gives the 1:1 room with an account, and makes it if there is none.
-func (c *Client) Direct(ctx context.Context, handle string) (ident.RoomID, error) {
-	accounts, err := c.lookUpNew(ctx, []string{handle})
-	if err != nil {
-		return ident.RoomID{}, err
-	}
-	other := accounts[0]
-	return call[ident.RoomID](ctx, c, func(c *Core, call uint64) { c.direct(call, other) })
-}
-
-func (c *Core) direct(call uint64, other ident.AccountID) {
-	if other == c.mem.account.me.Account {
-		c.reply(call, nil, refuse(Usage, "", "a room of two needs somebody else"))
-		return
-	}
-	made := ident.RoomID{}
-	if c.directWith(other) == nil {
-		id, err := ident.NewRoomID(c.cfg.rand)
-		if err != nil {
-			c.fail(err)
-			return
-		}
-		r := c.newRoom(id, Sealed, making)
-		r.direct, r.wanted, made = other, []want{{kind: wantAdd, account: other}}, id
-	}
-	c.await(call, func(c *Core) (bool, any, error) {
-		if r := c.directWith(other); r != nil && r.status != making {
-			return true, r.id, nil
-		}
-		if refused := c.refusal(made); refused != nil && !refused.conflict {
-			return true, nil, refused.err
-		}
-		return false, nil, nil
-	})
-}
-
-// directWith gives the 1:1 room with an account, or nil.
-func (c *Core) directWith(other ident.AccountID) (found *room) {
-	for _, id := range c.mem.order {
-		if r := c.mem.rooms[id]; r.direct == other && r.status != refused {
-			if found == nil || r.status == joined {
-				found = r
-			}
-		}
-	}
-	return found
-}
-
 // CreateRoom makes a room and returns when its first members are in it.
 func (c *Client) CreateRoom(ctx context.Context, options CreateRoomOptions) (Room, error) {
 	if options.Name == "" || len(options.Name) > wire.MaxRoomName || !utf8.ValidString(options.Name) {
@@ -271,7 +226,7 @@ func (c *Core) createRoom(call uint64, options CreateRoomOptions, accounts []ide
 			r.wanted = append(r.wanted, want{kind: wantAdd, account: account})
 		}
 	}
-	c.await(call, func(c *Core) (bool, any, error) {
+	c.awaitKept(call, keptRoom, func(c *Core) (bool, any, error) {
 		if refused := c.refusal(id); refused != nil {
 			return true, nil, refused.err
 		}
@@ -335,7 +290,7 @@ func (c *Core) leave(call uint64, room ident.RoomID) {
 		c.leaveOnServer(room)
 	}
 	r.leaving, r.replan, r.dirty = true, true, true
-	c.await(call, func(c *Core) (bool, any, error) { return c.hasLeft(room) })
+	c.awaitKept(call, keptLeave, func(c *Core) (bool, any, error) { return c.hasLeft(room) })
 }
 
 // hasLeft reports whether the server has been asked to let this account go, durably.

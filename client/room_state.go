@@ -341,6 +341,7 @@ func (c *Core) view(r *room) Room {
 	if k := c.mem.knocking[r.id]; k != nil && r.status != joined {
 		c.viewKnock(k, &v)
 	}
+	v.Waiting, v.Leaving = v.Waiting || r.promised(), r.leaving && v.Joined
 	c.viewAdmission(r, &v)
 	for _, s := range c.strangersIn(r) {
 		if v.Stranger.Account.IsZero() || s.WasVerified && !v.Stranger.WasVerified {

@@ -21,8 +21,13 @@ func (c *Core) send(call uint64, room ident.RoomID, text string) {
 		c.reply(call, nil, err)
 		return
 	}
-	id := w.id
-	c.await(call, func(c *Core) (bool, any, error) { return c.sent(room, id) })
+	id, other := w.id, c.mem.rooms[room].direct
+	c.awaitKept(call, keptMessage, func(c *Core) (bool, any, error) {
+		if r := c.directWith(other); c.mem.rooms[room] == nil && !other.IsZero() && r != nil {
+			return c.sent(r.id, id) // it has moved there
+		}
+		return c.sent(room, id)
+	})
 }
 
 // sent tells what became of a message of this device.
@@ -52,7 +57,7 @@ func (c *Core) sent(room ident.RoomID, id ident.MessageID) (bool, any, error) {
 func (c *Core) post(room ident.RoomID, text string) (*row, error) {
 	r := c.mem.rooms[room]
 	switch {
-	case r == nil || r.status == making:
+	case r == nil || r.status == making && r.direct.IsZero():
 		return nil, errNoRoom
 	case r.status == left, r.leaving:
 		return nil, refuse(Refused, "", "you are no longer in this room")
@@ -121,6 +126,9 @@ func (c *Client) Discard(ctx context.Context, in ident.RoomID, id ident.MessageI
 	return c.changeFailed(ctx, in, id, func(c *Core, r *room, w *row) {
 		c.finishRow(r, w.id)
 		r.dirty = true
+		if r.status == making && len(r.rows) == 0 {
+			c.removeRoom(r) // it was refused with what was written in it
+		}
 	})
 }
 

@@ -120,7 +120,7 @@ func (c *Core) want(call uint64, r *room, wants []want) {
 	}
 	r.dirty, r.replan = true, true
 	asked := func(w want) bool { return slices.ContainsFunc(wants, w.replaces) }
-	c.await(call, func(c *Core) (bool, any, error) {
+	c.awaitKept(call, keptChange, func(c *Core) (bool, any, error) {
 		r := c.mem.rooms[room]
 		if r == nil || r.status != joined {
 			return true, nil, errNoRoom

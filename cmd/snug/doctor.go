@@ -63,6 +63,9 @@ type archiveProblem struct {
 // examineRooms prints the rooms that do not go on, and the archive where it does not, each with its cause and what to do.
 // It fails if there are any.
 func examineRooms(ctx context.Context, c *call, d *device) error {
+	if err := catchUpRooms(ctx, c, d); err != nil {
+		return err
+	}
 	list, err := d.Rooms(ctx)
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"golang.org/x/term"
 
@@ -111,11 +112,7 @@ func sendFlags(set *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		room, err := findRoom(ctx, d, c.args[0], true)
-		if err != nil {
-			return err
-		}
-		sent, err := d.Send(ctx, room, text)
+		sent, err := say(ctx, d, c.args[0], text)
 		if err != nil {
 			return err
 		}
@@ -128,6 +125,18 @@ func sendFlags(set *flag.FlagSet) action {
 		}{sent.Room.String(), sent.Seq, sent.ID.String()}
 		return c.print(object, "sent")
 	})
+}
+
+// say sends to the person or the room that an argument names.
+func say(ctx context.Context, d *device, name, text string) (client.Sent, error) {
+	if handle, ok := strings.CutPrefix(name, "@"); ok {
+		return d.SendDirect(ctx, handle, text)
+	}
+	room, err := d.Resolve(ctx, name)
+	if err != nil {
+		return client.Sent{}, err
+	}
+	return d.Send(ctx, room, text)
 }
 
 // messageText is the arguments after the room, or standard input less its last line break.
@@ -185,6 +194,32 @@ func catchUp(ctx context.Context, c *call, d *device, room ident.RoomID) error {
 		return nil
 	}
 	return err
+}
+
+// catchUpRooms has all rooms be as they are on the server, before a verb that lives for a moment shows them. What it cannot
+// ask for within half of the verb's time is shown as it is stored, and said to be so.
+func catchUpRooms(ctx context.Context, c *call, d *device) error {
+	half := c.timeout / 2
+	if deadline, ok := ctx.Deadline(); ok {
+		half = time.Until(deadline) / 2
+	}
+	catching, cancel := context.WithTimeout(ctx, half)
+	defer cancel()
+	err := d.CatchUpRooms(catching)
+	var refusal *client.Error
+	if !errors.As(err, &refusal) || refusal.Code != client.Unreachable {
+		return err
+	}
+	at, err := d.CaughtUpAt(ctx)
+	if err != nil {
+		return err
+	}
+	if at.IsZero() {
+		c.say("the server has not told all in time; this is what is stored here")
+		return nil
+	}
+	c.say("the server has not told all in time; this is what is stored here, complete up to %s", at.Local().Format("2 January 2006 15:04"))
+	return nil
 }
 
 // printLast prints the last entries of a room, the oldest of them first, and returns the seq of the last one.

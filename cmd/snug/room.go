@@ -78,6 +78,8 @@ type roomObject struct {
 	Role    string `json:"role,omitempty"`
 	Problem string `json:"problem,omitempty"`
 	Waiting bool   `json:"waiting,omitempty"`
+	// Leaving rooms are left as soon as a member's device has carried it out.
+	Leaving bool `json:"leaving,omitempty"`
 	// Request is who has let this account in, where it has not accepted the room.
 	Request string `json:"request,omitempty"`
 }
@@ -86,7 +88,7 @@ func (c *call) printRoom(r client.Room) error {
 	object := roomObject{
 		Room: r.ID.String(), Name: r.Name, Kind: string(r.Kind), Joined: r.Joined, Members: r.Members,
 		Seq: r.Seq, Unread: r.Unread, Topic: r.Topic, Role: r.Role, Problem: r.Problem,
-		Waiting: r.Waiting, Request: asker(r),
+		Waiting: r.Waiting, Leaving: r.Leaving, Request: asker(r),
 	}
 	if r.Direct != "" {
 		object.Direct = "@" + r.Direct
@@ -97,6 +99,8 @@ func (c *call) printRoom(r client.Room) error {
 		note = "  problem: " + safe(r.Problem)
 	case r.Request:
 		note = "  asked by @" + r.Inviter + ": snug accept, decline or block"
+	case r.Leaving:
+		note = "  leaving: it is left as soon as a member's device has carried it out"
 	case r.Waiting:
 		note = "  waiting to be let in"
 	case !r.Joined:
@@ -108,6 +112,9 @@ func (c *call) printRoom(r client.Room) error {
 }
 
 func rooms(ctx context.Context, c *call, d *device) error {
+	if err := catchUpRooms(ctx, c, d); err != nil {
+		return err
+	}
 	list, err := d.Rooms(ctx)
 	if err != nil {
 		return err
@@ -224,6 +231,9 @@ func roomLeave(ctx context.Context, c *call, d *device, room ident.RoomID) error
 }
 
 func roomMembers(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	if err := catchUpRooms(ctx, c, d); err != nil {
+		return err
+	}
 	members, err := d.Members(ctx, room)
 	if err != nil {
 		return err

@@ -1,0 +1,120 @@
+package client
+
+import (
+	"context"
+
+	"snug/internal/ident"
+)
+
+// A 1:1 room exists once for a pair of accounts. A device that has signed in may not be in it yet: the server has it already,
+// and one of the pair's other devices has to let this one in. What is written to the account meanwhile is kept in the outbox
+// of a room that this device makes, under an id of its own choice, and moves to the pair's room as soon as that is there.
+
+// SendDirect says something to an account in the 1:1 room with it, which is made if there is none, and waits for the server's
+// acknowledgement. From the moment that the account was found the message is durable: if ctx ends first it stays in the
+// outbox, also where this device is not in the pair's room yet, and is sent when it can be.
+func (c *Client) SendDirect(ctx context.Context, handle, text string) (Sent, error) {
+	if err := CheckText(text); err != nil {
+		return Sent{}, err
+	}
+	accounts, err := c.lookUpNew(ctx, []string{handle})
+	if err != nil {
+		return Sent{}, err
+	}
+	return call[Sent](ctx, c, func(c *Core, call uint64) {
+		r, err := c.directRoom(accounts[0])
+		if err != nil {
+			c.reply(call, nil, err)
+			return
+		}
+		c.send(call, r.id, text)
+	})
+}
+
+// Direct gives the 1:1 room with an account, and makes it if there is none. It waits until this device is in it.
+func (c *Client) Direct(ctx context.Context, handle string) (ident.RoomID, error) {
+	accounts, err := c.lookUpNew(ctx, []string{handle})
+	if err != nil {
+		return ident.RoomID{}, err
+	}
+	other := accounts[0]
+	return call[ident.RoomID](ctx, c, func(c *Core, call uint64) { c.direct(call, other) })
+}
+
+func (c *Core) direct(call uint64, other ident.AccountID) {
+	r, err := c.directRoom(other)
+	if err != nil {
+		c.reply(call, nil, err)
+		return
+	}
+	made := r.id
+	c.awaitKept(call, keptDirect, func(c *Core) (bool, any, error) {
+		if r := c.directWith(other); r != nil && r.status != making {
+			return true, r.id, nil
+		}
+		if refused := c.refusal(made); refused != nil && !refused.conflict {
+			return true, nil, refused.err
+		}
+		return false, nil, nil
+	})
+}
+
+// directRoom gives the room in which this device writes to an account: the pair's, or the one that it makes.
+func (c *Core) directRoom(other ident.AccountID) (*room, error) {
+	if other == c.mem.account.me.Account {
+		return nil, refuse(Usage, "", "a room of two needs somebody else")
+	}
+	if r := c.directWith(other); r != nil {
+		return r, nil
+	}
+	id, err := ident.NewRoomID(c.cfg.rand)
+	if err != nil {
+		c.fail(err)
+		return nil, failed("making a room", err)
+	}
+	r := c.newRoom(id, Sealed, making)
+	r.direct, r.wanted = other, []want{{kind: wantAdd, account: other}}
+	return r, nil
+}
+
+// directWith gives the 1:1 room with an account, or nil.
+func (c *Core) directWith(other ident.AccountID) (found *room) {
+	for _, id := range c.mem.order {
+		if r := c.mem.rooms[id]; r.direct == other && r.status != refused {
+			if found == nil || r.status == joined {
+				found = r
+			}
+		}
+	}
+	return found
+}
+
+// promised reports whether somebody was written to in a 1:1 room that is not there yet.
+func (r *room) promised() bool { return r.status == making && !r.direct.IsZero() && len(r.rows) > 0 }
+
+// redirect moves what was written in a room that this device makes to the pair's, if that is there: a group of these two
+// accounts by its own roster, whatever the server says.
+func (c *Core) redirect(r *room) bool {
+	if r.direct.IsZero() {
+		return false
+	}
+	to := c.directWith(r.direct)
+	if to == nil || to.status != joined {
+		return false
+	}
+	if r.promised() {
+		c.acceptRoom(to)
+	}
+	for _, w := range r.rows {
+		c.delete(keyOutboxRow(r.id, w.order))
+		w.order = to.nextOrder
+		to.nextOrder++
+		to.rows = append(to.rows, w)
+		c.saveRow(to, w)
+		c.showRow(to, w)
+	}
+	r.rows, to.dirty = nil, true
+	c.removeRoom(r)
+	c.emit(RoomChanged{Room{ID: r.id, Kind: Sealed, Gone: true}})
+	return true
+}
