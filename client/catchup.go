@@ -39,7 +39,7 @@ func (c *Core) hasCaughtUp(room ident.RoomID) (bool, any, error) {
 	case r == nil && log.listed && log.kind == OpenToAll:
 		return true, struct{}{}, nil // it is read from the server
 	case r == nil:
-		return true, nil, errNoRoom
+		return true, nil, c.noRoom(room)
 	case r.status == left:
 		return true, struct{}{}, nil
 	case log.follow == halted || r.status == refused:

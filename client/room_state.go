@@ -208,10 +208,14 @@ func (c *Core) listRooms(then func(c *Core)) {
 	c.ask(request{needs: ready, sticky: then != nil,
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}},
 		then: func(c *Core, reply *wire.ServerFrame) {
+			known := make(map[ident.RoomID]bool)
 			for _, listed := range reply.GetRooms().GetRooms() {
 				c.listedRoom(listed)
 				c.checkEnd(listed, ends)
+				id, _ := ident.RoomIDFromBytes(listed.GetRoom())
+				known[id] = true
 			}
+			c.listedAgain(known)
 			k := &c.vol.connection
 			k.listed, k.settleBy = true, c.now.Add(settleTime)
 			if then != nil {
@@ -282,6 +286,8 @@ func (c *Core) listedRoom(listed *wire.Room) {
 	case r == nil:
 		if log.kind == OpenToAll {
 			c.emit(RoomChanged{c.viewListed(id, log)})
+		} else if c.outside(id) && !listed.Joined {
+			c.emit(RoomChanged{c.viewOutside(id, log)})
 		}
 	case r.placeless() && listed.Joined && listed.Seq >= r.seq:
 		c.passStretch(r, listed.Seq+1)

@@ -124,7 +124,19 @@ func (s *signIn) run(
 	if err != nil {
 		return err
 	}
-	return c.printMe(d, me)
+	return c.printEntered(ctx, d, me)
+}
+
+// printEntered says who is signed in on a new device, and how many rooms that device is not in yet: the account has them, and
+// until another device lets this one in there is nothing else to be seen of them.
+func (c *call) printEntered(ctx context.Context, d *device, me client.Me) error {
+	if err := c.printMe(d, me); err != nil {
+		return err
+	}
+	if n, err := d.Outside(ctx); err == nil { // else it is signed in all the same
+		c.sayOutside(n)
+	}
+	return nil
 }
 
 // meObject is how scripts see who is signed in.

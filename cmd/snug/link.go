@@ -173,5 +173,5 @@ func (s *signIn) enterByLink(ctx context.Context, c *call, code string) error {
 	if err != nil {
 		return err
 	}
-	return c.printMe(d, me)
+	return c.printEntered(ctx, d, me)
 }

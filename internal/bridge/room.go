@@ -74,7 +74,7 @@ func toRoom(r client.Room) *Room {
 	room := &Room{
 		Room: r.ID.String(), Name: r.Name, Direct: r.Direct, Joined: r.Joined, Members: uint32(r.Members),
 		Seq: r.Seq, ServerSeq: r.ServerSeq, Unread: uint32(r.Unread), Problem: explain(r),
-		Topic: r.Topic, Role: r.Role, Adds: r.Adds, Edits: r.Edits, Waiting: r.Waiting, Gone: r.Gone,
+		Topic: r.Topic, Role: r.Role, Adds: r.Adds, Edits: r.Edits, Waiting: r.Waiting, Gone: r.Gone, Outside: r.Outside,
 	}
 	if r.Request {
 		room.Request = r.Inviter
