@@ -29,7 +29,7 @@ func accountVerbs() []*verb {
 		},
 		{
 			name: "logout", flags: logoutFlags,
-			does:    "Sign out: revoke this device and forget everything that is stored on it",
+			does:    "Sign out: revoke this device and forget everything that is stored on it; asks where it is the only one",
 			example: "logout",
 		},
 		archiveVerb(),
@@ -178,25 +178,6 @@ func passphraseFlags(set *flag.FlagSet) action {
 		}
 		me, _ := d.Me()
 		return c.print(map[string]any{"handle": me.Handle, "passphrase_changed": true}, "@%s has another passphrase now; every device stays signed in", me.Handle)
-	})
-}
-
-func logoutFlags(set *flag.FlagSet) action {
-	homeFlags(set)
-	forget := set.Bool("forget", false, "leave without the server: the device stays enrolled until another one revokes it")
-	return withHome(func(ctx context.Context, c *call, d *device) error {
-		me, _ := d.Me()
-		leave := d.Logout
-		if *forget {
-			leave = d.Forget
-		}
-		if err := leave(ctx); err != nil {
-			return err
-		}
-		if *forget {
-			c.say("on another device: snug device revoke %s", me.Device)
-		}
-		return c.print(map[string]any{"handle": me.Handle, "signed_out": true, "revoked": !*forget}, "@%s is signed out here", me.Handle)
 	})
 }
 

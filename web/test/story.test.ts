@@ -178,7 +178,7 @@ describe.runIf(ready())("the story", () => {
     const { page } = bob;
     await page.getByRole("button", { name: /signing out/ }).click();
     await page.getByRole("button", { name: "Sign out…" }).click();
-    await page.getByRole("button", { name: "Sign out", exact: true }).click();
+    await page.getByRole("button", { name: "Sign out of my only device", exact: true }).click();
     await page.getByRole("heading", { name: "Welcome back" }).waitFor();
     await page.getByLabel("Handle").fill("bob");
     await page.getByLabel("Passphrase", { exact: true }).fill("not the words that it was");
