@@ -91,8 +91,11 @@ func (c *Core) loadKnocks() {
 // already it just gives.
 func (c *Client) JoinByInvite(ctx context.Context, code string) (Room, error) {
 	invite, err := ident.ParseRoomInvite(code)
+	if errors.Is(err, ident.ErrRoomInviteCheck) {
+		return Room{}, refuse(Usage, "copy it once more: a character of it is wrong", "there is a typing error in that invite")
+	}
 	if err != nil {
-		return Room{}, refuse(Usage, "copy all of it: snug-room-, 26 characters, a hyphen and 26 more at the end",
+		return Room{}, refuse(Usage, "copy all of it: snug-room-, 26 characters, a hyphen and 30 more at the end",
 			"that is no invite to a room")
 	}
 	return call[Room](ctx, c, func(c *Core, call uint64) {
