@@ -252,6 +252,65 @@ func TestInviteOfWhoLeft(t *testing.T) {
 		wait()
 		refusedWith(t, "who was removed", bob.join(made.Code), "was withdrawn")
 		equal(t, alice.members(room.ID), []string{"alice owner 1"})
+		if got := alice.notices(room.ID); got[len(got)-1] != "@alice removed @bob, an invite of @bob is withdrawn with that" {
+			t.Errorf("got %q, want that bob's invite went with him", got)
+		}
+	})
+}
+
+// TestInvitesOfWhoLeft: of the invites that go with their maker, one line tells of those that were good for something.
+func TestInvitesOfWhoLeft(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob, carol := register(t, net, "alice", true), register(t, net, "bob", true), register(t, net, "carol", true)
+		room, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "garden", Handles: []string{"bob"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := alice.SetRole(alice.ctx(), room.ID, "bob", "owner"); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		used := alice.invite(room.ID, client.RoomInviteOptions{})
+		if err := carol.join(used.Code); err != nil {
+			t.Fatal(err)
+		}
+		alice.invite(room.ID, client.RoomInviteOptions{For: time.Minute})
+		time.Sleep(2 * time.Minute)
+		alice.invite(room.ID, client.RoomInviteOptions{Uses: 3})
+		alice.invite(room.ID, client.RoomInviteOptions{Uses: 2})
+		bob.invite(room.ID, client.RoomInviteOptions{})
+		if err := alice.LeaveRoom(alice.ctx(), room.ID); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		got := bob.notices(room.ID)
+		if want := "2 invites of @alice are withdrawn with that, @alice left"; got[len(got)-1] != want {
+			t.Errorf("got %q, want %q", got[len(got)-1], want)
+		}
+		list, err := bob.RoomInvites(bob.ctx(), room.ID)
+		for _, i := range list {
+			if i.Revoked != (i.Maker == "alice") {
+				t.Errorf("got %+v, want alice's withdrawn and bob's not", i)
+			}
+		}
+		if err != nil || len(list) != 5 {
+			t.Errorf("%d invites, %v, want 5", len(list), err)
+		}
+
+		// Who left finds the room by the name that it had, also after a restart, and cannot leave it again.
+		disk := alice.disk
+		alice.stop()
+		alice = start(t, net, disk, true)
+		if id, err := alice.Resolve(alice.ctx(), "garden"); id != room.ID || err != nil {
+			t.Errorf("garden is %v, %v, want %v", id, err, room.ID)
+		}
+		if r, err := alice.Room(alice.ctx(), room.ID); err != nil || r.Name != "garden" || r.Joined {
+			t.Errorf("got %+v, %v, want garden, left", r, err)
+		}
+		if len(alice.texts(room.ID)) != 0 {
+			t.Error("texts in a room in which nothing was said")
+		}
+		refusedWith(t, "leaving again", alice.LeaveRoom(alice.ctx(), room.ID), "not in that room any more")
 	})
 }
 

@@ -146,7 +146,7 @@ func (c *Core) beginKnock(invite ident.RoomInvite) {
 	r := c.mem.rooms[id]
 	if r == nil {
 		r = c.newRoom(id, Sealed, awaited)
-		r.name = "room " + id.String()[:6]
+		r.name = placeholder(id)
 	}
 	r.dirty = true
 	log := c.vol.logs[id]

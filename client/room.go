@@ -339,6 +339,9 @@ func (c *Core) leave(call uint64, room ident.RoomID) {
 		return
 	}
 	switch {
+	case r != nil && r.status == left:
+		c.reply(call, nil, refuse(Refused, "what was said there stays readable", "this device is not in that room any more").run("snug history "+room.String()))
+		return
 	case r == nil || r.status != joined:
 		c.reply(call, nil, c.noRoom(room))
 		return

@@ -344,6 +344,9 @@ func (c *Core) view(r *room) Room {
 			v.Topic, v.Role, v.Adds, v.Edits = roster.topic, rank.String(), roster.adds.String(), roster.edits.String()
 		}
 	}
+	if v.Name == "" && r.status == left {
+		v.Name = placeholder(r.id)
+	}
 	if k := c.mem.knocking[r.id]; k != nil && r.status != joined {
 		c.viewKnock(k, &v)
 	}
@@ -364,6 +367,9 @@ func (c *Core) view(r *room) Room {
 	}
 	return v
 }
+
+// placeholder stands for the name of a room where none is known.
+func placeholder(id ident.RoomID) string { return "room " + id.String()[:6] }
 
 // viewListed gives an open room that this account is no member of.
 func (c *Core) viewListed(id ident.RoomID, log serverLog) Room {

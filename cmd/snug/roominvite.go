@@ -65,7 +65,7 @@ func roomInviteFlags(set *flag.FlagSet) action {
 	set.IntVar(&options.Uses, "uses", 1, "how many `people` may come by it, 1 to 100")
 	set.DurationVar(&options.For, "for", 7*24*time.Hour, "how long it is good, at most 720h")
 	set.BoolVar(&options.Reader, "reader", false, "who comes by it reads and does not write")
-	return withRoom(func(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	invite := withRoom(func(ctx context.Context, c *call, d *device, room ident.RoomID) error {
 		made, err := d.CreateRoomInvite(ctx, room, options)
 		if err != nil {
 			return err
@@ -80,6 +80,13 @@ func roomInviteFlags(set *flag.FlagSet) action {
 		}
 		return c.print(object, "%s", object.Link)
 	})
+	return func(ctx context.Context, c *call) error {
+		// To the client 0 is what it takes by itself; whoever writes it means something else.
+		if options.Uses < 1 || options.For <= 0 {
+			return usageErrorf("snug "+c.verb.example, "an invite is good for 1 to 100 people, and for a minute to 30 days")
+		}
+		return invite(ctx, c)
+	}
 }
 
 func roomInvites(ctx context.Context, c *call, d *device, room ident.RoomID) error {

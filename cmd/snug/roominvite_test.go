@@ -11,6 +11,8 @@ func TestRoomInvite(t *testing.T) {
 	people := everybody(t, s, "alice", "bob", "carol")
 	alice, bob, carol := people[0], people[1], people[2]
 	room := alice.must("room", "create", "garden")[0]["room"].(string)
+	alice.mustRefuse(2, "1 to 100 people", "room", "invite", "garden", "--uses", "0")
+	alice.mustRefuse(2, "a minute to 30 days", "room", "invite", "garden", "--for", "0s")
 	made := alice.must("room", "invite", "garden")[0]
 	link, _ := made["link"].(string)
 	if !strings.HasPrefix(link, "https://") || !strings.Contains(link, "/#snug-room-"+room+"-") || made["uses"] != 1.0 {
