@@ -315,6 +315,11 @@ func (c *Core) nextWake() time.Time {
 			sooner(r.sentAt.Add(requestTimeout))
 		}
 	}
+	for _, k := range c.mem.knocking {
+		if k.doubts > 0 {
+			sooner(k.again)
+		}
+	}
 	for _, t := range c.vol.commitAt {
 		sooner(t)
 	}

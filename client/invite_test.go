@@ -159,6 +159,33 @@ func TestInviteRefused(t *testing.T) {
 	}
 }
 
+// TestInviteUnknown: who asks by an invite that the room does not have hears so from whoever may let people in, and waits for
+// nothing; with the right one, opened after it, they are let in.
+func TestInviteUnknown(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob := register(t, net, "alice", true), register(t, net, "bob", true)
+		room, made := invited(t, alice, client.RoomInviteOptions{})
+		// As of a client that wrote no check, with its last characters changed.
+		wrong := made.Code[:len(made.Code)-10] + "aaaaaa"
+		if wrong == made.Code[:len(wrong)] {
+			t.Fatal("the code is the same")
+		}
+		refusedWith(t, "an unknown invite", bob.join(wrong), "knows no such invite")
+		r, err := bob.Room(bob.ctx(), room)
+		if err != nil || !r.Waiting || r.Problem != "" || !strings.Contains(r.Try, "may be wrong or withdrawn") {
+			t.Errorf("got %+v, %v, want that it waits, and why in vain", r, err)
+		}
+		wait()
+		equal(t, alice.members(room), []string{"alice owner 1"})
+		_, err = bob.JoinByInvite(bob.ctx(), made.Code[:len(made.Code)-1]+"1")
+		wantCode(t, "a typing error", err, client.Usage)
+		if err := bob.join(made.Code); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, alice.members(room), []string{"alice owner 1", "bob member 1"})
+	})
+}
+
 // TestInviteUsedUp counts the uses of two who come at once for one place.
 func TestInviteUsedUp(t *testing.T) {
 	world(t, func(t *testing.T, net *testkit.Net) {
@@ -376,6 +403,7 @@ func TestInviteByAnEvilServer(t *testing.T) {
 			{Room: room[:3], Account: bobs.Account[:], Letter: letter},
 			{Room: room[:], Account: bobs.Account[:], Answer: append([]byte{1}, make([]byte, 32)...)},
 			{Room: room[:], Account: bobs.Account[:], Answer: []byte{1}},
+			{Room: room[:], Account: bobs.Account[:], Answer: []byte{8}}, // a doubt, which stops nothing
 			{Room: forged.Room().Bytes(), Account: bobs.Account[:], Answer: []byte{1}},
 		}
 		tamper(func(f *wire.ServerFrame) []*wire.ServerFrame {

@@ -64,7 +64,7 @@ type Room struct {
 	Outside bool
 	// Gone says that the room is not to be shown: it was declined, is one of somebody who is blocked, or was never joined.
 	Gone bool
-	// Try is what a person can do about the problem.
+	// Try is what a person can do about the problem. While Waiting it may say without a problem why that may be in vain.
 	Try string
 	// Stranger is a member by whose handle this device has known another account, of several the first verified one; zero
 	// where there is none. Where it was verified, nothing can be said in the room until somebody has looked.

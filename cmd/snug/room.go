@@ -77,6 +77,7 @@ type roomObject struct {
 	Topic   string `json:"topic,omitempty"`
 	Role    string `json:"role,omitempty"`
 	Problem string `json:"problem,omitempty"`
+	Try     string `json:"try,omitempty"`
 	Waiting bool   `json:"waiting,omitempty"`
 	// State is joined, open (to be joined), outside (this device waits for another one to let it in), waiting (for an
 	// answer to an invite), request or left.
@@ -88,7 +89,7 @@ type roomObject struct {
 func (c *call) printRoom(r client.Room) error {
 	object := roomObject{
 		Room: r.ID.String(), Name: r.Name, Kind: string(r.Kind), Joined: r.Joined, Members: r.Members,
-		Seq: r.Seq, Unread: r.Unread, Topic: r.Topic, Role: r.Role, Problem: r.Problem,
+		Seq: r.Seq, Unread: r.Unread, Topic: r.Topic, Role: r.Role, Problem: r.Problem, Try: r.Try,
 		Waiting: r.Waiting, Request: asker(r), State: stateOf(r),
 	}
 	if r.Direct != "" {
@@ -105,6 +106,9 @@ func (c *call) printRoom(r client.Room) error {
 		note = "  asked by @" + r.Inviter + ": snug accept, decline or block"
 	case r.Waiting:
 		note = "  waiting to be let in"
+		if r.Try != "" {
+			note += ": " + safe(r.Try)
+		}
 	case r.Outside:
 		note = "  this device has not been let in yet"
 	case !r.Joined:

@@ -64,6 +64,9 @@ func (s *Server) listMembers(ctx context.Context, room string) (isPacket_Body, e
 
 // explain says why a room does not go on and what becomes of that, for the page to show as it is.
 func explain(r client.Room) string {
+	if r.Waiting && r.Problem == "" {
+		return r.Try
+	}
 	if r.Problem == "" || r.Try == "" {
 		return r.Problem
 	}
