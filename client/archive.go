@@ -301,8 +301,7 @@ func (c *Core) noteKept(r *room, m *Message) {
 // noteBefore notes that the account is in a room that this device is not in: the server lists it. There is something to be
 // read of it then; where not even the archive has it, a gap says so.
 func (c *Core) noteBefore(r *room, listed *wire.Room, log serverLog) {
-	alone := !log.direct.IsZero() && listed.Members < 2 // the other one has made the room, and has not let this account in yet
-	if log.kind != Sealed || listed.Joined || alone || r != nil && r.status != refused && r.status != awaited {
+	if log.kind != Sealed || listed.Joined || log.halfMade() || r != nil && r.status != refused && r.status != awaited {
 		return
 	}
 	id, _ := ident.RoomIDFromBytes(listed.Room)

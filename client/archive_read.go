@@ -23,7 +23,7 @@ func (c *Core) archivedHistory(call uint64, room ident.RoomID, options HistoryOp
 	c.await(call, func(c *Core) (bool, any, error) {
 		r := c.mem.rooms[room]
 		if r == nil {
-			return true, nil, errNoRoom
+			return true, nil, c.noRoom(room)
 		}
 		messages := c.local(r, options)
 		if c.lacksArchive(r, options, messages) && c.readArchive(r) {

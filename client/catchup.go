@@ -40,7 +40,7 @@ func (c *Core) hasCaughtUp(room ident.RoomID) (bool, any, error) {
 	case r == nil && log.listed && log.kind == OpenToAll:
 		return true, struct{}{}, nil // it is read from the server
 	case r == nil:
-		return true, nil, errNoRoom
+		return true, nil, c.noRoom(room)
 	case r.status == left, r.status == making:
 		return true, struct{}{}, nil
 	case log.follow == halted || r.status == refused:

@@ -306,6 +306,10 @@ func (c *Core) removedFrom(r *room) {
 	if group := c.group(r); group != nil {
 		c.put(keyPastEpoch(r.id), encodePast(group.Epoch()))
 	}
+	// The group takes its name with it, and people find by that what was said.
+	if name := c.roster(r).name; name != "" {
+		r.name = name
+	}
 	r.status, r.wanted = left, nil
 	c.dropGroup(r)
 	for _, w := range slices.Clone(r.rows) {

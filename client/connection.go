@@ -79,7 +79,7 @@ func (c *Core) settled() bool {
 	if !c.now.Before(k.settleBy) {
 		return true
 	}
-	if len(c.vol.welcomes) > 0 || c.asking(chainsName) {
+	if len(c.vol.welcomes) > 0 || c.asking(chainsName) || c.asking(outsideChains) {
 		return false
 	}
 	for id, log := range c.vol.logs {
@@ -313,6 +313,11 @@ func (c *Core) nextWake() time.Time {
 	for _, r := range c.vol.requests {
 		if r.sent {
 			sooner(r.sentAt.Add(requestTimeout))
+		}
+	}
+	for _, k := range c.mem.knocking {
+		if k.doubts > 0 {
+			sooner(k.again)
 		}
 	}
 	for _, t := range c.vol.commitAt {

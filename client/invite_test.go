@@ -159,6 +159,33 @@ func TestInviteRefused(t *testing.T) {
 	}
 }
 
+// TestInviteUnknown: who asks by an invite that the room does not have hears so from whoever may let people in, and waits for
+// nothing; with the right one, opened after it, they are let in.
+func TestInviteUnknown(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob := register(t, net, "alice", true), register(t, net, "bob", true)
+		room, made := invited(t, alice, client.RoomInviteOptions{})
+		// As of a client that wrote no check, with its last characters changed.
+		wrong := made.Code[:len(made.Code)-10] + "aaaaaa"
+		if wrong == made.Code[:len(wrong)] {
+			t.Fatal("the code is the same")
+		}
+		refusedWith(t, "an unknown invite", bob.join(wrong), "knows no such invite")
+		r, err := bob.Room(bob.ctx(), room)
+		if err != nil || !r.Waiting || r.Problem != "" || !strings.Contains(r.Try, "may be wrong or withdrawn") {
+			t.Errorf("got %+v, %v, want that it waits, and why in vain", r, err)
+		}
+		wait()
+		equal(t, alice.members(room), []string{"alice owner 1"})
+		_, err = bob.JoinByInvite(bob.ctx(), made.Code[:len(made.Code)-1]+"1")
+		wantCode(t, "a typing error", err, client.Usage)
+		if err := bob.join(made.Code); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, alice.members(room), []string{"alice owner 1", "bob member 1"})
+	})
+}
+
 // TestInviteUsedUp counts the uses of two who come at once for one place.
 func TestInviteUsedUp(t *testing.T) {
 	world(t, func(t *testing.T, net *testkit.Net) {
@@ -252,6 +279,65 @@ func TestInviteOfWhoLeft(t *testing.T) {
 		wait()
 		refusedWith(t, "who was removed", bob.join(made.Code), "was withdrawn")
 		equal(t, alice.members(room.ID), []string{"alice owner 1"})
+		if got := alice.notices(room.ID); got[len(got)-1] != "@alice removed @bob, an invite of @bob is withdrawn with that" {
+			t.Errorf("got %q, want that bob's invite went with him", got)
+		}
+	})
+}
+
+// TestInvitesOfWhoLeft: of the invites that go with their maker, one line tells of those that were good for something.
+func TestInvitesOfWhoLeft(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob, carol := register(t, net, "alice", true), register(t, net, "bob", true), register(t, net, "carol", true)
+		room, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "garden", Handles: []string{"bob"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := alice.SetRole(alice.ctx(), room.ID, "bob", "owner"); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		used := alice.invite(room.ID, client.RoomInviteOptions{})
+		if err := carol.join(used.Code); err != nil {
+			t.Fatal(err)
+		}
+		alice.invite(room.ID, client.RoomInviteOptions{For: time.Minute})
+		time.Sleep(2 * time.Minute)
+		alice.invite(room.ID, client.RoomInviteOptions{Uses: 3})
+		alice.invite(room.ID, client.RoomInviteOptions{Uses: 2})
+		bob.invite(room.ID, client.RoomInviteOptions{})
+		if err := alice.LeaveRoom(alice.ctx(), room.ID); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		got := bob.notices(room.ID)
+		if want := "2 invites of @alice are withdrawn with that, @alice left"; got[len(got)-1] != want {
+			t.Errorf("got %q, want %q", got[len(got)-1], want)
+		}
+		list, err := bob.RoomInvites(bob.ctx(), room.ID)
+		for _, i := range list {
+			if i.Revoked != (i.Maker == "alice") {
+				t.Errorf("got %+v, want alice's withdrawn and bob's not", i)
+			}
+		}
+		if err != nil || len(list) != 5 {
+			t.Errorf("%d invites, %v, want 5", len(list), err)
+		}
+
+		// Who left finds the room by the name that it had, also after a restart, and cannot leave it again.
+		disk := alice.disk
+		alice.stop()
+		alice = start(t, net, disk, true)
+		if id, err := alice.Resolve(alice.ctx(), "garden"); id != room.ID || err != nil {
+			t.Errorf("garden is %v, %v, want %v", id, err, room.ID)
+		}
+		if r, err := alice.Room(alice.ctx(), room.ID); err != nil || r.Name != "garden" || r.Joined {
+			t.Errorf("got %+v, %v, want garden, left", r, err)
+		}
+		if len(alice.texts(room.ID)) != 0 {
+			t.Error("texts in a room in which nothing was said")
+		}
+		refusedWith(t, "leaving again", alice.LeaveRoom(alice.ctx(), room.ID), "not in that room any more")
 	})
 }
 
@@ -317,6 +403,7 @@ func TestInviteByAnEvilServer(t *testing.T) {
 			{Room: room[:3], Account: bobs.Account[:], Letter: letter},
 			{Room: room[:], Account: bobs.Account[:], Answer: append([]byte{1}, make([]byte, 32)...)},
 			{Room: room[:], Account: bobs.Account[:], Answer: []byte{1}},
+			{Room: room[:], Account: bobs.Account[:], Answer: []byte{8}}, // a doubt, which stops nothing
 			{Room: forged.Room().Bytes(), Account: bobs.Account[:], Answer: []byte{1}},
 		}
 		tamper(func(f *wire.ServerFrame) []*wire.ServerFrame {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"snug/internal/ident"
 	"snug/internal/wire"
@@ -23,7 +24,13 @@ const (
 	verdictAgain
 	// verdictFailed: the account has no device with key packages, or the server would not have the commit.
 	verdictFailed
+	// verdictUnknown: the room has no such invite. Who asks shares no key with the room then, and cannot tell a member's word
+	// from the server's: it is a doubt, and never ends the asking.
+	verdictUnknown
 )
+
+// unknownInvite is what somebody has said to who asked; that may be the server.
+const unknownInvite = "a member's device knows no such invite"
 
 // error says a verdict to who asked to be let in.
 func (v verdict) error() *Error {
@@ -53,7 +60,17 @@ type knocking struct {
 	nonce  [16]byte
 	// verdict is what was answered.
 	verdict verdict
+	// doubts is how many letters were written since somebody has claimed to know no such invite, and one; again when the next
+	// one is: the server keeps what was said to this one. Neither is stored.
+	doubts int
+	again  time.Time
 }
+
+// doubtFirst is how long a letter rests that somebody knows no invite of, and is doubled up to doubtMost times.
+const (
+	doubtFirst = 10 * time.Second
+	doubtMost  = 9
+)
 
 const knockingVersion = 1
 
@@ -91,8 +108,11 @@ func (c *Core) loadKnocks() {
 // already it just gives.
 func (c *Client) JoinByInvite(ctx context.Context, code string) (Room, error) {
 	invite, err := ident.ParseRoomInvite(code)
+	if errors.Is(err, ident.ErrRoomInviteCheck) {
+		return Room{}, refuse(Usage, "copy it once more: a character of it is wrong", "there is a typing error in that invite")
+	}
 	if err != nil {
-		return Room{}, refuse(Usage, "copy all of it: snug-room-, 26 characters, a hyphen and 26 more at the end",
+		return Room{}, refuse(Usage, "copy all of it: snug-room-, 26 characters, a hyphen and 30 more at the end",
 			"that is no invite to a room")
 	}
 	return call[Room](ctx, c, func(c *Core, call uint64) {
@@ -125,6 +145,8 @@ func (c *Core) knocked(room ident.RoomID, in bool) (bool, any, error) {
 		err := k.verdict.error()
 		c.endKnock(room)
 		return true, nil, err
+	case in && k.doubts > 0:
+		return true, nil, refuse(Refused, "the link may be wrong or withdrawn: ask whoever gave it to you for a new one, and stop asking by this one", unknownInvite).run("snug room leave " + room.String())
 	case !in && c.vol.logs[room].knocked == knockLeft:
 		return true, c.view(r), nil
 	}
@@ -135,7 +157,7 @@ func (c *Core) knocked(room ident.RoomID, in bool) (bool, any, error) {
 func (c *Core) beginKnock(invite ident.RoomInvite) {
 	id := invite.Room()
 	k := &knocking{invite: invite, nonce: [16]byte(c.random(16))}
-	if old := c.mem.knocking[id]; old != nil && old.invite.Secret() == invite.Secret() && old.verdict == verdictNone {
+	if old := c.mem.knocking[id]; old != nil && old.invite.Secret() == invite.Secret() && old.verdict == verdictNone && old.doubts == 0 {
 		k = old
 	}
 	c.mem.knocking[id] = k
@@ -143,7 +165,7 @@ func (c *Core) beginKnock(invite ident.RoomInvite) {
 	r := c.mem.rooms[id]
 	if r == nil {
 		r = c.newRoom(id, Sealed, awaited)
-		r.name = "room " + id.String()[:6]
+		r.name = placeholder(id)
 	}
 	r.dirty = true
 	log := c.vol.logs[id]
@@ -175,6 +197,7 @@ const (
 
 // knock leaves the letter at the server, once on each connection.
 func (c *Core) knock(r *room) {
+	c.knockAnew(r)
 	k, log, id := c.mem.knocking[r.id], c.vol.logs[r.id], r.id
 	if k == nil || k.verdict != verdictNone || log.knocked != knockUnsaid {
 		return
@@ -191,6 +214,20 @@ func (c *Core) knock(r *room) {
 			}
 			c.knockIs(id, knockLeft)
 		}})
+}
+
+// knockAnew writes another letter where somebody has said to the last one that there is no such invite.
+func (c *Core) knockAnew(r *room) {
+	k, state := c.mem.knocking[r.id], c.vol.logs[r.id].knocked
+	if k == nil || k.doubts == 0 || state == knockAsked || c.now.Before(k.again) {
+		return
+	}
+	changed := *k
+	changed.nonce, changed.again = [16]byte(c.random(16)), c.now.Add(doubtFirst<<k.doubts)
+	changed.doubts = min(k.doubts+1, doubtMost)
+	c.mem.knocking[r.id] = &changed
+	c.put(keyKnock(r.id), changed.encode())
+	c.knockIs(r.id, knockUnsaid)
 }
 
 func (c *Core) knockIs(id ident.RoomID, s knockState) {
@@ -231,6 +268,15 @@ type heardKnock struct {
 func (c *Core) answeredKnock(id ident.RoomID, answer []byte) {
 	k, r := c.mem.knocking[id], c.mem.rooms[id]
 	if k == nil || r == nil || k.verdict != verdictNone {
+		return
+	}
+	if len(answer) == 1 && verdict(answer[0]) == verdictUnknown {
+		if k.doubts == 0 { // said again it changes nothing: the server must not put off the next letter by it
+			changed := *k
+			changed.doubts, changed.again = 1, c.now.Add(doubtFirst)
+			c.mem.knocking[id] = &changed
+			r.dirty = true
+		}
 		return
 	}
 	own, err := ident.ParseKnock(id, c.mem.account.me.Account, k.invite.Letter(c.mem.account.me.Account, c.mem.key, k.nonce))
@@ -307,11 +353,14 @@ func (c *Core) weigh(r *room, planned *roster, heard *heardKnock) (done bool) {
 		return true
 	}
 	i, known := now.invite(k.Invite)
-	if !known || k.VerifyInvite(i.keys) != nil {
-		return true // nothing can be said to it that would be believed
+	if known && k.VerifyInvite(i.keys) != nil {
+		return true // it is not by who has the invite
 	}
 	if chain := c.chain(k.Account); chain == nil || k.VerifyDevice(chain) != nil {
 		return c.fetchForKnock(k.Account, heard)
+	}
+	if !known {
+		return c.answerUnknown(r, k)
 	}
 	coming := func(w want) bool { return w.account == k.Account && (w.kind <= wantRemove || w.kind == wantLetIn) }
 	if wish := slices.IndexFunc(r.wanted, coming); wish >= 0 {
@@ -386,10 +435,24 @@ func (c *Core) answerKnock(k ident.Knock, i invite, v verdict) {
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_AnswerKnock{AnswerKnock: body}}})
 }
 
+// answerUnknown says that the room has no such invite; false: this device does not know yet whether it has.
+func (c *Core) answerUnknown(r *room, k ident.Knock) bool {
+	if !c.caughtUp(r) {
+		return false
+	}
+	body := &wire.AnswerKnock{Room: k.Room.Bytes(), Account: k.Account.Bytes(), Answer: []byte{byte(verdictUnknown)}}
+	c.ask(request{needs: ready, then: func(*Core, *wire.ServerFrame) {}, refused: func(*Core, *wire.Error) {},
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_AnswerKnock{AnswerKnock: body}}})
+	return true
+}
+
 // viewKnock shows a room that this device has asked to be let into.
 func (c *Core) viewKnock(k *knocking, v *Room) {
 	if k.verdict == verdictNone {
 		v.Waiting = true
+		if k.doubts > 0 {
+			v.Try = unknownInvite + ": the link may be wrong or withdrawn; ask for a new one"
+		}
 		return
 	}
 	err := k.verdict.error()

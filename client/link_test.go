@@ -3,6 +3,7 @@ package client_test
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 
 	"snug/client"
@@ -102,8 +103,8 @@ func TestLink(t *testing.T) {
 	}
 }
 
-// TestLinkMan: a server, or somebody else with the code, puts keys of its own between the devices. The digits differ, or
-// the new device refuses; nothing is handed over before people have compared.
+// TestLinkMan: a server, or somebody else with the code, changes what passes between the devices. One of them refuses
+// before anybody can compare, and nothing is handed over. Who is wholly in the middle is TestLinkManWithCode.
 func TestLinkMan(t *testing.T) {
 	flip := func(b []byte) []byte {
 		b = slices.Clone(b)
@@ -114,39 +115,40 @@ func TestLinkMan(t *testing.T) {
 		name string
 		// change gives what arrives instead of a message.
 		change func(toOld bool, index uint32, message []byte) []byte
-		// differ: both get digits, which are not the same; else one of them refuses.
-		differ bool
+		// refuses is who has no digits to compare: the new device refuses an offer that is false, and the old one is told
+		// of it; the old one refuses an answer that is false, and the new one hears so when it goes on.
+		refuses string
 	}{
 		{"the commitment", func(toOld bool, index uint32, m []byte) []byte {
 			if !toOld && index == 0 {
 				return flip(m)
 			}
 			return m
-		}, false},
+		}, "old and new"},
 		{"the new device's key", func(toOld bool, index uint32, m []byte) []byte {
 			if toOld && index == 0 {
 				return must(ident.NewLinkAnswer(ident.Random(), must(ident.NewLinkCode(ident.Random())), make([]byte, 32))).Public()
 			}
 			return m
-		}, false},
+		}, "old"},
 		{"the old device's key", func(toOld bool, index uint32, m []byte) []byte {
 			if !toOld && index == 1 {
 				return flip(m)
 			}
 			return m
-		}, false},
+		}, "old and new"},
 		{"the new device's name", func(toOld bool, index uint32, m []byte) []byte {
 			if toOld && index == 1 {
 				return flip(m)
 			}
 			return m
-		}, false},
+		}, "old"},
 		{"a message said twice", func(toOld bool, index uint32, m []byte) []byte {
 			if toOld && index == 1 {
 				return make([]byte, 32)
 			}
 			return m
-		}, false},
+		}, "old"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			world(t, func(t *testing.T, net *testkit.Net) {
@@ -168,8 +170,19 @@ func TestLinkMan(t *testing.T) {
 						t.Error("nothing is said of what to do")
 					}
 				}
-				if oldShows.err == nil && freshShows.err == nil {
-					t.Errorf("nobody refuses; the old device shows %v, the new one %v", oldShows, freshShows)
+				var refused []string
+				if oldShows.err != nil {
+					refused = append(refused, "old")
+				}
+				if freshShows.err != nil {
+					refused = append(refused, "new")
+				}
+				if got := strings.Join(refused, " and "); got != row.refuses {
+					t.Errorf("refused by %q, want %q; the old device shows %v, the new one %v", got, row.refuses, oldShows, freshShows)
+				}
+				if freshShows.err == nil {
+					_, err := phone.AcceptLink(phone.ctx())
+					refusedAs(t, err, client.Refused)
 				}
 				if len(alice.names()) != 1 {
 					t.Error("a device was enrolled")

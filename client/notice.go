@@ -52,11 +52,28 @@ func (c *Core) noticeOf(before, after roster, staged *mls.StagedCommit) string {
 	for _, i := range after.invites {
 		if old, known := before.invite(i.id()); !known {
 			say("@%s made an invite", c.handle(by))
-		} else if i.revoked && !old.revoked {
+		} else if i.revoked && !old.revoked && after.has(i.maker) {
 			say("@%s withdrew an invite", c.handle(by))
 		}
 	}
+	for _, account := range missingFrom(after, before) {
+		if n := c.endedWith(before, account); n == 1 {
+			say("an invite of @%s is withdrawn with that", c.handle(account))
+		} else if n > 1 {
+			say("%d invites of @%s are withdrawn with that", n, c.handle(account))
+		}
+	}
 	return strings.Join(parts, ", ")
+}
+
+// endedWith counts the invites that end because the account which made them goes: those that let somebody in until then.
+func (c *Core) endedWith(before roster, maker ident.AccountID) (n int) {
+	for _, i := range before.invites {
+		if i.maker == maker && !i.spent() && uint64(c.now.Unix()) < i.expires {
+			n++
+		}
+	}
+	return n
 }
 
 // cameAnew gives who made the invite by which an account has come, if it has.

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"slices"
 	"sort"
 	"time"
@@ -61,9 +62,12 @@ type Room struct {
 	// Waiting says that this device has asked to be let in by an invite, or has written in a 1:1 room which it is not in yet, and
 	// that no member's device has answered.
 	Waiting bool
+	// Outside says that this account is in the sealed room and this device is not yet: another device of the account, or a
+	// member's, lets it in by itself when it is online. Before that it has no name here, unless it is a 1:1 room.
+	Outside bool
 	// Gone says that the room is not to be shown: it was declined, is one of somebody who is blocked, or was never joined.
 	Gone bool
-	// Try is what a person can do about the problem.
+	// Try is what a person can do about the problem. While Waiting it may say without a problem why that may be in vain.
 	Try string
 	// Stranger is a member by whose handle this device has known another account, of several the first verified one; zero
 	// where there is none. Where it was verified, nothing can be said in the room until somebody has looked.
@@ -79,7 +83,7 @@ type CreateRoomOptions struct {
 	Handles []string
 }
 
-// Rooms lists the joined rooms and the open ones, the most recently active first. It waits for the first answer of the
+// Rooms lists the joined rooms, those that this device is outside of, and the open ones, the most recently active first. It waits for the first answer of the
 // server, unless that cannot be reached.
 func (c *Client) Rooms(ctx context.Context) ([]Room, error) {
 	return call[[]Room](ctx, c, func(c *Core, call uint64) {
@@ -103,6 +107,9 @@ func (c *Core) listed() []Room {
 	for id, log := range c.vol.logs {
 		if c.mem.rooms[id] == nil && log.listed && log.kind == OpenToAll {
 			rooms = append(rooms, c.viewListed(id, log))
+		}
+		if c.outside(id) {
+			rooms = append(rooms, c.viewOutside(id, log))
 		}
 	}
 	sort.Slice(rooms, func(i, j int) bool {
@@ -134,6 +141,9 @@ func (c *Client) Room(ctx context.Context, room ident.RoomID) (Room, error) {
 			}
 			if log := c.vol.logs[room]; log.listed && log.kind == OpenToAll {
 				return true, c.viewListed(room, log), nil
+			}
+			if c.outside(room) {
+				return true, c.viewOutside(room, c.vol.logs[room]), nil
 			}
 			return true, nil, errNoRoom
 		})
@@ -167,7 +177,11 @@ func (c *Core) resolve(call uint64, name string, asked bool) {
 			c.listRooms(func(c *Core) { c.resolve(call, name, true) })
 			return true, nil, errLater
 		}
-		return true, nil, refuse(NotFound, "look at the list of your rooms", "no room is called %q", name).run("snug rooms")
+		hint := "look at the list of your rooms"
+		if n := c.outsiders(); n > 0 {
+			hint = fmt.Sprintf("it may be one of the %d that this device has not been let into: %s", n, LetIn)
+		}
+		return true, nil, refuse(NotFound, hint, "no room is called %q", name).run("snug rooms")
 	})
 }
 
@@ -280,8 +294,11 @@ func (c *Core) leave(call uint64, room ident.RoomID) {
 		return
 	}
 	switch {
+	case r != nil && r.status == left:
+		c.reply(call, nil, refuse(Refused, "what was said there stays readable", "this device is not in that room any more").run("snug history "+room.String()))
+		return
 	case r == nil || r.status != joined:
-		c.reply(call, nil, errNoRoom)
+		c.reply(call, nil, c.noRoom(room))
 		return
 	case !r.direct.IsZero():
 		c.reply(call, nil, refuse(Refused, "", "a 1:1 room cannot be left"))

@@ -208,10 +208,14 @@ func (c *Core) listRooms(then func(c *Core)) {
 	c.ask(request{needs: ready, sticky: then != nil,
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}},
 		then: func(c *Core, reply *wire.ServerFrame) {
+			known := make(map[ident.RoomID]bool)
 			for _, listed := range reply.GetRooms().GetRooms() {
 				c.listedRoom(listed)
 				c.checkEnd(listed, ends)
+				id, _ := ident.RoomIDFromBytes(listed.GetRoom())
+				known[id] = true
 			}
+			c.listedAgain(known)
 			k := &c.vol.connection
 			k.listed, k.settleBy = true, c.now.Add(settleTime)
 			if then != nil {
@@ -282,6 +286,8 @@ func (c *Core) listedRoom(listed *wire.Room) {
 	case r == nil:
 		if log.kind == OpenToAll {
 			c.emit(RoomChanged{c.viewListed(id, log)})
+		} else if c.outside(id) && !listed.Joined {
+			c.emit(RoomChanged{c.viewOutside(id, log)})
 		}
 	case r.placeless() && listed.Joined && listed.Seq >= r.seq:
 		c.passStretch(r, listed.Seq+1)
@@ -338,6 +344,9 @@ func (c *Core) view(r *room) Room {
 			v.Topic, v.Role, v.Adds, v.Edits = roster.topic, rank.String(), roster.adds.String(), roster.edits.String()
 		}
 	}
+	if v.Name == "" && r.status == left {
+		v.Name = placeholder(r.id)
+	}
 	if k := c.mem.knocking[r.id]; k != nil && r.status != joined {
 		c.viewKnock(k, &v)
 	}
@@ -359,6 +368,9 @@ func (c *Core) view(r *room) Room {
 	}
 	return v
 }
+
+// placeholder stands for the name of a room where none is known.
+func placeholder(id ident.RoomID) string { return "room " + id.String()[:6] }
 
 // viewListed gives an open room that this account is no member of.
 func (c *Core) viewListed(id ident.RoomID, log serverLog) Room {

@@ -58,7 +58,7 @@ func (c *Core) post(room ident.RoomID, text string) (*row, error) {
 	r := c.mem.rooms[room]
 	switch {
 	case r == nil || r.status == making && r.direct.IsZero():
-		return nil, errNoRoom
+		return nil, c.noRoom(room)
 	case r.status == left, r.leaving:
 		return nil, refuse(Refused, "", "you are no longer in this room")
 	case r.status == refused:

@@ -29,7 +29,7 @@ func accountVerbs() []*verb {
 		},
 		{
 			name: "logout", flags: logoutFlags,
-			does:    "Sign out: revoke this device and forget everything that is stored on it",
+			does:    "Sign out: revoke this device and forget everything that is stored on it; asks where it is the only one",
 			example: "logout",
 		},
 		archiveVerb(),
@@ -124,7 +124,19 @@ func (s *signIn) run(
 	if err != nil {
 		return err
 	}
-	return c.printMe(d, me)
+	return c.printEntered(ctx, d, me)
+}
+
+// printEntered says who is signed in on a new device, and how many rooms that device is not in yet: the account has them, and
+// until another device lets this one in there is nothing else to be seen of them.
+func (c *call) printEntered(ctx context.Context, d *device, me client.Me) error {
+	if err := c.printMe(d, me); err != nil {
+		return err
+	}
+	if n, err := d.Outside(ctx); err == nil { // else it is signed in all the same
+		c.sayOutside(n)
+	}
+	return nil
 }
 
 // meObject is how scripts see who is signed in.
@@ -166,25 +178,6 @@ func passphraseFlags(set *flag.FlagSet) action {
 		}
 		me, _ := d.Me()
 		return c.print(map[string]any{"handle": me.Handle, "passphrase_changed": true}, "@%s has another passphrase now; every device stays signed in", me.Handle)
-	})
-}
-
-func logoutFlags(set *flag.FlagSet) action {
-	homeFlags(set)
-	forget := set.Bool("forget", false, "leave without the server: the device stays enrolled until another one revokes it")
-	return withHome(func(ctx context.Context, c *call, d *device) error {
-		me, _ := d.Me()
-		leave := d.Logout
-		if *forget {
-			leave = d.Forget
-		}
-		if err := leave(ctx); err != nil {
-			return err
-		}
-		if *forget {
-			c.say("on another device: snug device revoke %s", me.Device)
-		}
-		return c.print(map[string]any{"handle": me.Handle, "signed_out": true, "revoked": !*forget}, "@%s is signed out here", me.Handle)
 	})
 }
 

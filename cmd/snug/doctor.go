@@ -72,6 +72,9 @@ func examineRooms(ctx context.Context, c *call, d *device) error {
 	}
 	unwell := 0
 	for _, r := range list {
+		if r.Outside {
+			r.Problem, r.Try = "this device has not been let into it yet", client.LetIn
+		}
 		if r.Problem == "" {
 			continue
 		}

@@ -16,8 +16,8 @@ import (
 // linkPatience bounds a link, from the code to the new device: as long as the server keeps its mailbox.
 const linkPatience = 10 * time.Minute
 
-// maxAnswer is more than a code or a yes, in bytes.
-const maxAnswer = 256
+// maxAnswer is more than a code, a link or a yes, in bytes.
+const maxAnswer = 1024
 
 func linkVerb() *verb {
 	return &verb{
@@ -173,5 +173,5 @@ func (s *signIn) enterByLink(ctx context.Context, c *call, code string) error {
 	if err != nil {
 		return err
 	}
-	return c.printMe(d, me)
+	return c.printEntered(ctx, d, me)
 }

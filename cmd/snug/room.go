@@ -77,9 +77,13 @@ type roomObject struct {
 	Topic   string `json:"topic,omitempty"`
 	Role    string `json:"role,omitempty"`
 	Problem string `json:"problem,omitempty"`
+	Try     string `json:"try,omitempty"`
 	Waiting bool   `json:"waiting,omitempty"`
 	// Leaving rooms are left as soon as a member's device has carried it out.
 	Leaving bool `json:"leaving,omitempty"`
+	// State is joined, open (to be joined), outside (this device waits for another one to let it in), waiting (for an
+	// answer to an invite), request or left.
+	State string `json:"state"`
 	// Request is who has let this account in, where it has not accepted the room.
 	Request string `json:"request,omitempty"`
 }
@@ -87,13 +91,16 @@ type roomObject struct {
 func (c *call) printRoom(r client.Room) error {
 	object := roomObject{
 		Room: r.ID.String(), Name: r.Name, Kind: string(r.Kind), Joined: r.Joined, Members: r.Members,
-		Seq: r.Seq, Unread: r.Unread, Topic: r.Topic, Role: r.Role, Problem: r.Problem,
-		Waiting: r.Waiting, Leaving: r.Leaving, Request: asker(r),
+		Seq: r.Seq, Unread: r.Unread, Topic: r.Topic, Role: r.Role, Problem: r.Problem, Try: r.Try,
+		Waiting: r.Waiting, Leaving: r.Leaving, Request: asker(r), State: stateOf(r),
 	}
 	if r.Direct != "" {
 		object.Direct = "@" + r.Direct
 	}
-	note := ""
+	note, name := "", safe(r.Name)
+	if r.Outside && name == "" {
+		name = "(no name yet)"
+	}
 	switch {
 	case r.Problem != "":
 		note = "  problem: " + safe(r.Problem)
@@ -103,12 +110,44 @@ func (c *call) printRoom(r client.Room) error {
 		note = "  leaving: it is left as soon as a member's device has carried it out"
 	case r.Waiting:
 		note = "  waiting to be let in"
+		if r.Try != "" {
+			note += ": " + safe(r.Try)
+		}
+	case r.Outside:
+		note = "  this device has not been let in yet"
 	case !r.Joined:
 		note = "  not joined"
 	case r.Unread > 0:
 		note = "  new"
 	}
-	return c.print(object, "%-6s  %s  %s%s", r.Kind, object.Room, safe(r.Name), note)
+	return c.print(object, "%-6s  %s  %s%s", r.Kind, object.Room, name, note)
+}
+
+// stateOf says where this device stands in a room.
+func stateOf(r client.Room) string {
+	switch {
+	case r.Outside:
+		return "outside"
+	case r.Request:
+		return "request"
+	case r.Waiting:
+		return "waiting"
+	case r.Joined:
+		return "joined"
+	case r.Kind == client.OpenToAll:
+		return "open"
+	}
+	return "left"
+}
+
+// sayOutside says how many rooms wait for this device to be let in, and what does it.
+func (c *call) sayOutside(n int) {
+	switch {
+	case n == 1:
+		c.say("one of your rooms has not let this device in yet: %s", client.LetIn)
+	case n > 1:
+		c.say("%d of your rooms have not let this device in yet: %s", n, client.LetIn)
+	}
 }
 
 func rooms(ctx context.Context, c *call, d *device) error {
@@ -119,11 +158,16 @@ func rooms(ctx context.Context, c *call, d *device) error {
 	if err != nil {
 		return err
 	}
+	outside := 0
 	for _, r := range list {
+		if r.Outside {
+			outside++
+		}
 		if err := c.printRoom(r); err != nil {
 			return err
 		}
 	}
+	c.sayOutside(outside)
 	return nil
 }
 

@@ -30,9 +30,10 @@ func roomInviteVerbs() []*verb {
 			example: "room uninvite garden 0123456789abcdef0123456789abcdef",
 		},
 		{
-			name: "join", args: "LINK", least: 1, most: 1, flags: joinFlags,
-			does:    "Ask to be let into a room by the link of an invite, and wait until you are",
-			example: "join 'https://chat.example/#snug-room-…'",
+			name: "join", args: "[-|LINK]", least: 0, most: 1, flags: joinFlags,
+			does: "Ask to be let into a room by the link of an invite, and wait until you are; without LINK it is asked for, - reads it " +
+				"from standard input: as an argument everybody on this machine can see it",
+			example: "join",
 		},
 	}
 }
@@ -64,7 +65,7 @@ func roomInviteFlags(set *flag.FlagSet) action {
 	set.IntVar(&options.Uses, "uses", 1, "how many `people` may come by it, 1 to 100")
 	set.DurationVar(&options.For, "for", 7*24*time.Hour, "how long it is good, at most 720h")
 	set.BoolVar(&options.Reader, "reader", false, "who comes by it reads and does not write")
-	return withRoom(func(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	invite := withRoom(func(ctx context.Context, c *call, d *device, room ident.RoomID) error {
 		made, err := d.CreateRoomInvite(ctx, room, options)
 		if err != nil {
 			return err
@@ -79,6 +80,13 @@ func roomInviteFlags(set *flag.FlagSet) action {
 		}
 		return c.print(object, "%s", object.Link)
 	})
+	return func(ctx context.Context, c *call) error {
+		// To the client 0 is what it takes by itself; whoever writes it means something else.
+		if options.Uses < 1 || options.For <= 0 {
+			return usageErrorf("snug "+c.verb.example, "an invite is good for 1 to 100 people, and for a minute to 30 days")
+		}
+		return invite(ctx, c)
+	}
 }
 
 func roomInvites(ctx context.Context, c *call, d *device, room ident.RoomID) error {
@@ -117,11 +125,17 @@ func roomUninvite(ctx context.Context, c *call, d *device, room ident.RoomID) er
 
 func joinFlags(set *flag.FlagSet) action {
 	homeFlags(set)
-	return withHome(func(ctx context.Context, c *call, d *device) error {
-		if err := d.sameServer(c.args[0]); err != nil {
+	return withDevice(func(ctx context.Context, c *call, d *device) error {
+		link, err := c.inviteLink(ctx)
+		if err != nil {
 			return err
 		}
-		room, err := d.JoinByInvite(ctx, c.args[0])
+		ctx, cancel := context.WithTimeout(ctx, c.timeout)
+		defer cancel()
+		if err := d.sameServer(link); err != nil {
+			return err
+		}
+		room, err := d.JoinByInvite(ctx, link)
 		if err != nil {
 			return err
 		}
@@ -130,7 +144,7 @@ func joinFlags(set *flag.FlagSet) action {
 		defer cancel()
 		in, err := d.AwaitRoom(waiting, room.ID)
 		if err != nil && waiting.Err() != nil && !errors.Is(ctx.Err(), context.Canceled) {
-			c.say("nobody who may let you in is there yet. You are let in when one of them is: snug rooms shows it. To stop asking: snug room leave %s", room.ID)
+			c.say("nobody who may let you in has answered. You are let in when one of them is there: snug rooms shows it. If one is, the link may be wrong or withdrawn: ask for a new one. To stop asking: snug room leave %s", room.ID)
 			return c.printRoom(room)
 		}
 		if err != nil {
@@ -138,6 +152,18 @@ func joinFlags(set *flag.FlagSet) action {
 		}
 		return c.printRoom(in)
 	})
+}
+
+// inviteLink learns the link, which is a secret: arguments are seen by everybody on the machine.
+func (c *call) inviteLink(ctx context.Context) (string, error) {
+	switch {
+	case len(c.args) == 0:
+		return askSecretly(ctx, "the link of the invite: ", "snug join - < FILE")
+	case c.args[0] == "-":
+		return readLine(c.in)
+	}
+	c.say("others on this machine can see the link among the arguments; next time: snug join")
+	return c.args[0], nil
 }
 
 // sameServer refuses the link of another server than this home's: nobody would ever answer.

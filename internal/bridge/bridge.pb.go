@@ -2445,6 +2445,8 @@ type Room struct {
 	Waiting bool `protobuf:"varint,18,opt,name=waiting,proto3" json:"waiting,omitempty"`
 	// The room is not to be shown.
 	Gone bool `protobuf:"varint,19,opt,name=gone,proto3" json:"gone,omitempty"`
+	// This account is in the room, and this device waits for another one to let it in.
+	Outside bool `protobuf:"varint,20,opt,name=outside,proto3" json:"outside,omitempty"`
 }
 
 func (x *Room) Reset() {
@@ -2582,6 +2584,13 @@ func (x *Room) GetWaiting() bool {
 func (x *Room) GetGone() bool {
 	if x != nil {
 		return x.Gone
+	}
+	return false
+}
+
+func (x *Room) GetOutside() bool {
+	if x != nil {
+		return x.Outside
 	}
 	return false
 }
@@ -6663,6 +6672,9 @@ func (this *Room) EqualVT(that *Room) bool {
 		return false
 	}
 	if this.Gone != that.Gone {
+		return false
+	}
+	if this.Outside != that.Outside {
 		return false
 	}
 	return string(this.unknownFields) == string(that.unknownFields)
@@ -11729,6 +11741,18 @@ func (m *Room) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Outside {
+		i--
+		if m.Outside {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa0
+	}
 	if m.Gone {
 		i--
 		if m.Gone {
@@ -15465,6 +15489,9 @@ func (m *Room) SizeVT() (n int) {
 		n += 3
 	}
 	if m.Gone {
+		n += 3
+	}
+	if m.Outside {
 		n += 3
 	}
 	n += len(m.unknownFields)
@@ -22519,6 +22546,18 @@ func (m *Room) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			m.Gone = bool(v != 0)
+		case 20:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Outside", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Outside = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

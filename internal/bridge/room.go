@@ -64,6 +64,9 @@ func (s *Server) listMembers(ctx context.Context, room string) (isPacket_Body, e
 
 // explain says why a room does not go on and what becomes of that, for the page to show as it is.
 func explain(r client.Room) string {
+	if r.Waiting && r.Problem == "" {
+		return r.Try
+	}
 	if r.Problem == "" || r.Try == "" {
 		return r.Problem
 	}
@@ -74,7 +77,7 @@ func toRoom(r client.Room) *Room {
 	room := &Room{
 		Room: r.ID.String(), Name: r.Name, Direct: r.Direct, Joined: r.Joined, Members: uint32(r.Members),
 		Seq: r.Seq, ServerSeq: r.ServerSeq, Unread: uint32(r.Unread), Problem: explain(r),
-		Topic: r.Topic, Role: r.Role, Adds: r.Adds, Edits: r.Edits, Waiting: r.Waiting, Gone: r.Gone,
+		Topic: r.Topic, Role: r.Role, Adds: r.Adds, Edits: r.Edits, Waiting: r.Waiting, Gone: r.Gone, Outside: r.Outside,
 	}
 	if r.Request {
 		room.Request = r.Inviter

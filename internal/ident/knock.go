@@ -5,14 +5,18 @@ import (
 	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/sha256"
+	"crypto/subtle"
 	"errors"
 	"fmt"
 	"io"
 	"strings"
 )
 
-// ErrRoomInvite is the only error of ParseRoomInvite.
-var ErrRoomInvite = errors.New("ident: a room's invite is snug-room-, 26 characters, a hyphen and 26 more, by itself or after the # of an address")
+// ErrRoomInvite is the error of ParseRoomInvite for what has not the form of an invite.
+var ErrRoomInvite = errors.New("ident: a room's invite is snug-room-, 26 characters, a hyphen and 30 more, by itself or after the # of an address")
+
+// ErrRoomInviteCheck is the error of ParseRoomInvite for what has the form, and a character that was changed on the way.
+var ErrRoomInviteCheck = errors.New("ident: the room's invite does not fit its last four characters")
 
 // ErrKnock is the one error of a letter or an answer that does not hold, whatever the cause.
 var ErrKnock = errors.New("ident: the letter does not hold")
@@ -20,6 +24,10 @@ var ErrKnock = errors.New("ident: the letter does not hold")
 const (
 	roomInvitePrefix = "snug-room-"
 	knockVersion     = 1
+	// An invite's code is secretText characters of secret and checkText that stand for both of its parts: of a million typing
+	// errors one goes through. Invites of earlier versions have no check.
+	secretText = 26
+	checkText  = 4
 )
 
 // RoomInvite is what lets people ask to be let into a room: the room's id and 128 random
@@ -53,7 +61,8 @@ func NewRoomInvite(rand io.Reader, room RoomID) (RoomInvite, error) {
 }
 
 // ParseRoomInvite reads what Secret gives, with white space around it, or an http or https
-// address of which it is the fragment. The error is ErrRoomInvite.
+// address of which it is the fragment. The last four characters may be missing, as in
+// invites that are older than they are. The error is ErrRoomInvite or ErrRoomInviteCheck.
 func ParseRoomInvite(s string) (RoomInvite, error) {
 	s = strings.TrimSpace(s)
 	if strings.HasPrefix(s, "https://") || strings.HasPrefix(s, "http://") {
@@ -63,19 +72,36 @@ func ParseRoomInvite(s string) (RoomInvite, error) {
 	room, code, cut := strings.Cut(s, "-")
 	secret := new([16]byte)
 	id, err := ParseRoomID(room)
+	check := ""
+	if len(code) == secretText+checkText {
+		code, check = code[:secretText], code[secretText:]
+	}
 	if !found || !cut || err != nil || parseText("room invite", code, secret[:]) != nil {
 		return RoomInvite{}, ErrRoomInvite
 	}
-	return RoomInvite{room: id, secret: hold(secret)}, nil
+	i := RoomInvite{room: id, secret: hold(secret)}
+	if check != "" && subtle.ConstantTimeCompare([]byte(check), []byte(i.check())) != 1 {
+		return RoomInvite{}, ErrRoomInviteCheck
+	}
+	return i, nil
+}
+
+// check gives the characters by which a typing error is noticed: of a hash of all that is written.
+func (i RoomInvite) check() string {
+	h := sha256.New()
+	h.Write([]byte(labelInviteCheck))
+	h.Write(i.room[:])
+	h.Write(i.secret()[:])
+	return text.EncodeToString(h.Sum(nil))[:checkText]
 }
 
 // Room is the room that it is for.
 func (i RoomInvite) Room() RoomID { return i.room }
 
-// Secret gives the text to hand over: "snug-room-", the room's id, a hyphen and 26
-// characters of base32.
+// Secret gives the text to hand over: "snug-room-", the room's id, a hyphen and 30
+// characters of base32, the last four of which are a check.
 func (i RoomInvite) Secret() string {
-	return roomInvitePrefix + i.room.String() + "-" + text.EncodeToString(i.secret()[:])
+	return roomInvitePrefix + i.room.String() + "-" + text.EncodeToString(i.secret()[:]) + i.check()
 }
 
 // Keys gives what the members keep of it.

@@ -62,6 +62,40 @@ func TestKnock(t *testing.T) {
 	}
 }
 
+// TestRoomInviteCheck: one wrong character anywhere is found, two that changed places are, and an invite without the check is
+// the same invite.
+func TestRoomInviteCheck(t *testing.T) {
+	const alphabet = "abcdefghijklmnopqrstuvwxyz234567"
+	invite := newRoomInvite(t, "invite")
+	secret := invite.Secret()
+	older := must(ident.ParseRoomInvite(secret[:len(secret)-4]))
+	if older.Secret() != secret || older.Keys() != invite.Keys() {
+		t.Error("without the check it is another invite")
+	}
+	changed := func(what, text string) {
+		t.Helper()
+		if _, err := ident.ParseRoomInvite(text); err != ident.ErrRoomInviteCheck && err != ident.ErrRoomInvite {
+			t.Errorf("%s: got %v, want a refusal", what, err)
+		}
+	}
+	for i := len("snug-room-"); i < len(secret); i++ {
+		if secret[i] == '-' {
+			continue
+		}
+		next := alphabet[(strings.IndexByte(alphabet, secret[i])+1)%len(alphabet)]
+		changed("another character", secret[:i]+string(next)+secret[i+1:])
+		if i+1 < len(secret) && secret[i+1] != '-' && secret[i] != secret[i+1] {
+			changed("two that changed places", secret[:i]+string([]byte{secret[i+1], secret[i]})+secret[i+2:])
+		}
+	}
+	if _, err := ident.ParseRoomInvite(secret[:len(secret)-4] + "aaaa"); err != ident.ErrRoomInviteCheck {
+		t.Errorf("four others at the end: got %v, want %v", err, ident.ErrRoomInviteCheck)
+	}
+	for _, cut := range []int{1, 2, 3, 5} {
+		changed("cut short", secret[:len(secret)-cut])
+	}
+}
+
 func TestKnockAnswer(t *testing.T) {
 	p := newPerson(t, "alice")
 	invite := newRoomInvite(t, "invite")
@@ -95,7 +129,7 @@ func TestCodesApart(t *testing.T) {
 		"invite": {must(ident.NewInvite(seeded("invite"))).Secret()},
 		"link":   {link.Secret(), link.QR()},
 		"token":  {must(ident.NewToken(seeded("token"))).Secret()},
-		"room":   {room, "https://snug.example/#" + room, "http://127.0.0.1:8080/#" + room},
+		"room":   {room, room[:len(room)-4], "https://snug.example/#" + room, "http://127.0.0.1:8080/#" + room},
 		"safety": {"SNUG-SAFETY:" + strings.Repeat("0123456789", 6)},
 		"none":   {"https://snug.example/#" + link.Secret(), "https://snug.example/#invite=" + room, "snug://x/#" + room, "x#" + room, strings.ToUpper(room), room + "-", room[:len(room)-1]},
 	}
@@ -121,7 +155,8 @@ func FuzzParseRoomInvite(f *testing.F) {
 	f.Add(newRoomInvite(f, "invite").Secret())
 	f.Add("https://snug.example/#snug-room-a-b")
 	f.Fuzz(func(t *testing.T, s string) {
-		if invite, err := ident.ParseRoomInvite(s); err == nil && !strings.HasSuffix(strings.TrimSpace(s), invite.Secret()) {
+		if invite, err := ident.ParseRoomInvite(s); err == nil && !strings.HasSuffix(strings.TrimSpace(s), invite.Secret()) &&
+			!strings.HasSuffix(strings.TrimSpace(s), invite.Secret()[:len(invite.Secret())-4]) {
 			t.Errorf("%q gives %q", s, invite.Secret())
 		}
 	})

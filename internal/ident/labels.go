@@ -73,6 +73,8 @@ const (
 	// labelInviteLetter and labelInviteAnswer derive the keys of a room's invite.
 	labelInviteLetter = "snug room invite letter v1"
 	labelInviteAnswer = "snug room invite answer v1"
+	// labelInviteCheck hashes an invite to the characters at its end.
+	labelInviteCheck = "snug room invite check v1"
 	// labelInviteID hashes the public key of a room's invite to its name.
 	labelInviteID = "snug room invite id v1"
 	// labelKnockInvite and labelKnockDevice sign a letter, with the invite's key and the device key.

@@ -304,6 +304,28 @@ describe.runIf(browserPresent())("the page", () => {
     await context.close();
   });
 
+  test("says what goes with the only device, before it signs out", async () => {
+    const { page, context, wrong } = await main();
+    await settings(page);
+    await page.getByRole("button", { name: "Sign out…" }).click();
+    await page.getByRole("button", { name: "Sign out", exact: true }).waitFor();
+    expect(await page.getByText("This is your only device.").count()).toBe(0);
+    await page.getByRole("button", { name: "Stay signed in" }).click();
+    await page.getByRole("button", { name: "Revoke Terminal on desk" }).click();
+    await page.getByRole("button", { name: "Revoke it" }).click();
+    await page.getByText("Terminal on desk").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Sign out…" }).click();
+    const warning = page.getByRole("alert").filter({ hasText: "This is your only device." });
+    await warning.getByText("is gone for good").waitFor();
+    expect(await page.getByRole("button", { name: "Sign out", exact: true }).count()).toBe(0);
+    await shoot(page, "sign-out-only-device");
+    expect(await audit(page)).toEqual([]);
+    await page.getByRole("button", { name: "Sign out of my only device" }).click();
+    await page.getByRole("heading", { name: "Welcome back" }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   test("leaves also where the server is gone for good", async () => {
     const { page, context, wrong } = await main();
     await enter(page, /bob/);

@@ -665,6 +665,8 @@ export interface Room {
   waiting: boolean;
   // The room is not to be shown.
   gone: boolean;
+  // This account is in the room, and this device waits for another one to let it in.
+  outside: boolean;
 }
 
 export const Room: Codec<Room> = codec<Room>([
@@ -687,6 +689,7 @@ export const Room: Codec<Room> = codec<Room>([
   { number: 17, name: "request", kind: "string" },
   { number: 18, name: "waiting", kind: "boolean" },
   { number: 19, name: "gone", kind: "boolean" },
+  { number: 20, name: "outside", kind: "boolean" },
 ]);
 
 export interface Stranger {

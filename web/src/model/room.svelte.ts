@@ -25,7 +25,9 @@ export class Rooms {
   list = $state.raw<Room[]>([]);
   loaded = $state(false);
   problem = $state("");
-  sorted: Room[] = $derived([...this.list].sort(byActivity));
+  sorted: Room[] = $derived(this.list.filter((room) => !room.outside).sort(byActivity));
+  // Rooms of this account that another device has to let this one into.
+  outside: Room[] = $derived(this.list.filter((room) => room.outside));
   unread: number = $derived(this.list.reduce((sum, room) => sum + (room.request === "" ? room.unread : 0), 0));
 
   #core: Core;
@@ -58,7 +60,7 @@ export class Rooms {
   }
 
   async direct(handle: string): Promise<Room> {
-    const known = this.list.find((room) => room.direct === handle);
+    const known = this.list.find((room) => room.direct === handle && !room.outside);
     if (known !== undefined) return known;
     const room = await this.#core.call("openDirect", { handle });
     this.changed([room]);
@@ -129,6 +131,14 @@ export class Rooms {
 // titleOf is a room's name for people.
 export function titleOf(room: Room): string {
   return room.direct !== "" ? room.direct : oneLine(room.name) || "Unnamed room";
+}
+
+// outsideOf says what there is of rooms that this device is not in yet, and what lets it in.
+export function outsideOf(rooms: readonly Room[]): string {
+  const people = rooms.filter((room) => room.direct !== "").map((room) => room.direct);
+  const count = rooms.length === 1 ? "One of your rooms has" : `${rooms.length} of your rooms have`;
+  const whose = people.length > 0 ? ` (with ${people.join(", ")}${people.length < rooms.length ? ", and more" : ""})` : "";
+  return `${count} not let this browser in yet${whose}. Another device of yours, or a member’s, does so by itself as soon as it is online.`;
 }
 
 // audienceOf says who can read a room.

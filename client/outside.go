@@ -1,0 +1,97 @@
+package client
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"snug/internal/ident"
+)
+
+// outside reports whether this account is in a sealed room that this device has not been let into: the server lists it, and
+// any other device of a member lets this one in when it is online. The server is believed that far: what it lists falsely is
+// waited for in vain, and nothing else.
+func (c *Core) outside(id ident.RoomID) bool {
+	log := c.vol.logs[id]
+	return c.mem.rooms[id] == nil && log.listed && log.kind == Sealed && !log.halfMade()
+}
+
+// halfMade rooms of two have one account so far: the other one has made the room, and has not let this account in yet.
+func (l serverLog) halfMade() bool { return !l.direct.IsZero() && l.members < 2 }
+
+// viewOutside gives a room that this device is not in. Nothing of what its members call it is known before.
+func (c *Core) viewOutside(id ident.RoomID, log serverLog) Room {
+	v := Room{ID: id, Kind: Sealed, Outside: true, Members: log.members, ServerSeq: log.seq}
+	if !log.direct.IsZero() {
+		v.Direct = c.handle(log.direct)
+		v.Name = "@" + v.Direct
+	}
+	return v
+}
+
+// listedAgain takes back what an earlier answer listed and this one does not, of rooms that this device never was in, and asks
+// for the names of whom the others are shared with.
+func (c *Core) listedAgain(listed map[ident.RoomID]bool) {
+	var others []ident.AccountID
+	for id, log := range c.vol.logs {
+		switch {
+		case !c.outside(id):
+		case !listed[id]:
+			log.listed = false
+			c.vol.logs[id] = log
+			c.emit(RoomChanged{Room{ID: id, Kind: Sealed, Gone: true}})
+		case !log.direct.IsZero() && c.chain(log.direct) == nil:
+			others = append(others, log.direct)
+		}
+	}
+	if len(others) == 0 || c.asking(outsideChains) {
+		return
+	}
+	slices.SortFunc(others, func(a, b ident.AccountID) int { return bytes.Compare(a[:], b[:]) })
+	c.fetchChains(outsideChains, others, func(c *Core) {
+		for id, log := range c.vol.logs {
+			if c.outside(id) && !log.direct.IsZero() {
+				c.emit(RoomChanged{c.viewOutside(id, log)})
+			}
+		}
+	})
+}
+
+// outsideChains names the request for the chains of those who share a room with this account that this device is not in.
+const outsideChains = "chains outside"
+
+// Outside counts the rooms of this account that this device has not been let into. It waits for the server's answer, unless
+// that cannot be reached.
+func (c *Client) Outside(ctx context.Context) (int, error) {
+	rooms, err := c.Rooms(ctx)
+	n := 0
+	for _, r := range rooms {
+		if r.Outside {
+			n++
+		}
+	}
+	return n, err
+}
+
+// outsiders counts the rooms of this account that this device is not in.
+func (c *Core) outsiders() (n int) {
+	for id := range c.vol.logs {
+		if c.outside(id) {
+			n++
+		}
+	}
+	return n
+}
+
+// noRoom says that this device is not in a room, and what lets it in where the account is.
+func (c *Core) noRoom(id ident.RoomID) *Error {
+	if c.outside(id) {
+		return errOutside
+	}
+	return errNoRoom
+}
+
+// LetIn says what lets a device into the rooms of its account.
+const LetIn = "another device of yours, or a member's, lets it in by itself as soon as it is online"
+
+var errOutside = refuse(NotFound, LetIn, "this device has not been let into the room yet")
