@@ -19,7 +19,7 @@ func (c *Client) CatchUp(ctx context.Context, room ident.RoomID) error {
 		c.ask(request{call: call, needs: ready, sticky: true,
 			frame: &wire.ClientFrame{Body: &wire.ClientFrame_Fetch{Fetch: body}},
 			then: func(c *Core, reply *wire.ServerFrame) {
-				if c.mem.rooms[room] == nil && c.vol.welcomes[room] == nil {
+				if c.mem.rooms[room] == nil && c.vol.welcomes[room] == nil && c.vol.logs[room].kind != Sealed {
 					c.reply(call, struct{}{}, nil) // an open room that is read from the server
 					return
 				}

@@ -28,6 +28,8 @@ func (c *Client) History(ctx context.Context, room ident.RoomID, options History
 			c.reply(call, c.local(r, options), nil)
 		case r != nil:
 			c.mixedHistory(call, r, options)
+		case c.vol.logs[room].kind == Sealed:
+			c.reply(call, nil, c.noRoom(room)) // the server hands it out already, and the Welcome is still to come
 		default:
 			c.fetchHistory(call, room, options)
 		}

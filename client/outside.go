@@ -13,7 +13,11 @@ import (
 // waited for in vain, and nothing else.
 func (c *Core) outside(id ident.RoomID) bool {
 	log := c.vol.logs[id]
-	return c.mem.rooms[id] == nil && log.listed && log.kind == Sealed && !log.halfMade()
+	if c.mem.rooms[id] != nil || !log.listed || log.kind != Sealed || log.halfMade() {
+		return false
+	}
+	// What was written to the other one of a pair waits in a room of its own, which stands for the pair's until then.
+	return log.direct.IsZero() || c.directWith(log.direct) == nil
 }
 
 // halfMade rooms of two have one account so far: the other one has made the room, and has not let this account in yet.
