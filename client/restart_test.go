@@ -120,6 +120,25 @@ func TestLastDeviceRevoked(t *testing.T) {
 	})
 }
 
+// TestLastDeviceWithoutArchive: the archive is off, for the room and then for the account. The room comes back all the same,
+// without what was said.
+func TestLastDeviceWithoutArchive(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, room := alone(t, net)
+		if err := alice.SetRoomArchive(alice.ctx(), room, false); err != nil {
+			t.Fatal(err)
+		}
+		if err := alice.SetArchive(alice.ctx(), false); err != nil {
+			t.Fatal(err)
+		}
+		if err := alice.Logout(alice.ctx()); err != nil {
+			t.Fatal(err)
+		}
+		phone := newDevice(t, net, "alice", true)
+		wantBack(t, phone, room, gapOff)
+	})
+}
+
 // TestLostDeviceFound: the device that was taken for lost comes back with the keys of before. It is let into the room as it
 // is now, and neither goes on in the old one.
 func TestLostDeviceFound(t *testing.T) {
