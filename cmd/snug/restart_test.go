@@ -11,7 +11,7 @@ func TestLastDevice(t *testing.T) {
 	id := alice.must("room", "create", "diary")[0]["room"].(string)
 	alice.must("room", "set", "diary", "--topic", "what was")
 	alice.must("send", "diary", "before")
-	alice.must("logout")
+	alice.must("logout", "--yes")
 
 	laptop := newPerson(t, "alice")
 	laptop.must("login", "alice", "--server", s.address(), "--passphrase-file", alice.passphraseFile)
