@@ -14,6 +14,9 @@ func (c *Core) advanceRoom(r *room) {
 	case making:
 		c.advanceMaking(r)
 		return
+	case restarting:
+		c.submitRestart(r)
+		return
 	case awaited, left, refused:
 		c.knock(r)
 		if c.vol.welcomes[r.id] != nil {

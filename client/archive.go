@@ -85,10 +85,12 @@ func (c *Client) SetRoomArchive(ctx context.Context, room ident.RoomID, on bool)
 		return err
 	}
 	return c.editArchive(ctx, false, func(head *archiveHead) (*archiveHead, *wire.ChangeArchive) {
-		if head.room(room).off == !on {
+		listed := head.room(room).without()
+		if listed.off == !on {
 			return head, nil
 		}
-		return head.with(archivedRoom{room: room, off: !on}), &wire.ChangeArchive{Drop: [][]byte{room.Bytes()}}
+		listed.off = !on
+		return head.with(listed), &wire.ChangeArchive{Drop: [][]byte{room.Bytes()}}
 	})
 }
 
@@ -192,7 +194,7 @@ func (c *Core) loadArchive() {
 		c.mem.archives[id] = a
 	}
 	if b := c.get(keyArchive); b != nil {
-		d := newDecoder(b, archiveHeadVersion)
+		d := newDecoder(b, archiveHeadRecord)
 		head, err := decodeArchiveHead(d.uint(), d.bytes())
 		if err != nil || d.end() != nil {
 			c.damagedArchive(keyArchive)
@@ -216,11 +218,14 @@ func (c *Core) archiveHead() *archiveHead {
 	return c.mem.head
 }
 
+// archiveHeadRecord is the version of the record that holds a head.
+const archiveHeadRecord = 1
+
 // keepArchiveHead stores a head: from here on an older one is known for what it is.
 func (c *Core) keepArchiveHead(head *archiveHead) {
 	before := c.archiveHead()
 	c.mem.head = head
-	e := newEncoder(archiveHeadVersion)
+	e := newEncoder(archiveHeadRecord)
 	e.uint(head.revision)
 	e.bytes(head.encode())
 	c.put(keyArchive, e.b)

@@ -36,11 +36,46 @@ func FuzzArchiveHead(f *testing.F) {
 	room := append([]byte{1, 1, 1, 16}, make([]byte, 16)...)
 	room = append(append(append(room, 0, 1, 2, 32), make([]byte, 32)...), 2, 1, 4, 3, 0)
 	f.Add(uint64(3), room)
+	recovering := append([]byte{2, 1, 1, 16}, make([]byte, 16)...)
+	recovering = append(append(append(recovering, 0, 0, 0, 32), make([]byte, 32)...), 0, 1, 1, 'n', 1, 't', 2, 2, 3, 1)
+	if _, err := client.RecodeArchiveHead(3, recovering); err != nil {
+		f.Fatalf("a head with recovery data: %v", err)
+	}
+	f.Add(uint64(3), recovering)
 	f.Fuzz(func(t *testing.T, revision uint64, b []byte) {
 		if again, err := client.RecodeArchiveHead(revision, b); err == nil && !bytes.Equal(again, b) {
 			t.Errorf("%x encodes to %x", b, again)
 		}
 	})
+}
+
+// TestRecoveryRefused: of recovery data nothing is taken that no room could have, and nothing twice over.
+func TestRecoveryRefused(t *testing.T) {
+	head := func(version byte, recovery ...byte) []byte {
+		b := append([]byte{version, 1, 1, 16}, make([]byte, 16)...)
+		return append(append(append(b, 0, 0, 0, 32), append(make([]byte, 32), 0)...), recovery...)
+	}
+	long := append([]byte{1, 65}, bytes.Repeat([]byte{'n'}, 65)...)
+	for _, row := range []struct {
+		name string
+		b    []byte
+		ok   bool
+	}{
+		{"as it is", head(2, 1, 1, 'n', 1, 't', 2, 2, 3, 1), true},
+		{"none, in a head that has some", head(2, 0), false},
+		{"in a head of before", head(1, 1, 1, 'n', 1, 't', 2, 2, 3, 1), false},
+		{"a name that is no text", head(2, 1, 1, 0xff, 0, 2, 2, 3, 0), false},
+		{"a name that is too long", head(2, append(long, 0, 2, 2, 3, 0)...), false},
+		{"readers who add", head(2, 1, 1, 'n', 0, 4, 2, 3, 0), false},
+		{"a role that is none", head(2, 1, 1, 'n', 0, 2, 0, 3, 0), false},
+		{"more statements than a chain has", head(2, 1, 1, 'n', 0, 2, 2, 0x81, 8, 0), false},
+		{"cut short", head(2, 1, 1, 'n', 1, 't', 2, 2, 3), false},
+		{"trailing", head(2, 1, 1, 'n', 1, 't', 2, 2, 3, 1, 0), false},
+	} {
+		if _, err := client.RecodeArchiveHead(3, row.b); (err == nil) != row.ok {
+			t.Errorf("%s: got %v, want taken=%v", row.name, err, row.ok)
+		}
+	}
 }
 
 // TestArchiveChunkRefused: of a chunk nothing is taken that a device would not have written: places beyond what it covers,

@@ -31,15 +31,28 @@ type archivedRoom struct {
 	last   ident.Hash
 	// covered is what of the log they cover.
 	covered spans
+	// recovery is what a new device needs of a room in which the account is alone; nil of all others.
+	recovery *recovery
 }
 
 // maxCovered bounds how many stretches the chunks of a room cover: one for each time that nobody of the account was there.
 const maxCovered = 64
 
-const archiveHeadVersion = 1
+// A head with recovery data is of version 2, so that clients which do not know them read all others.
+const (
+	archiveHeadVersion         = 1
+	archiveHeadRecoveryVersion = 2
+)
+
+func (h *archiveHead) recovers() bool {
+	return slices.ContainsFunc(h.rooms, func(r archivedRoom) bool { return r.recovery != nil })
+}
 
 func (h *archiveHead) encode() []byte {
 	e := newEncoder(archiveHeadVersion)
+	if h.recovers() {
+		e = newEncoder(archiveHeadRecoveryVersion)
+	}
 	e.bool(h.on)
 	e.uint(uint64(len(h.rooms)))
 	for _, r := range h.rooms {
@@ -49,19 +62,28 @@ func (h *archiveHead) encode() []byte {
 		e.uint(uint64(r.chunks))
 		e.bytes(r.last[:])
 		r.covered.encode(e)
+		if e.b[0] == archiveHeadRecoveryVersion {
+			r.recovery.encode(e)
+		}
 	}
 	return e.b
 }
 
 // decodeArchiveHead reads what encode wrote, and nothing that does not encode to the same bytes.
 func decodeArchiveHead(revision uint64, b []byte) (*archiveHead, error) {
-	d := newDecoder(b, archiveHeadVersion)
+	d, recovers := newDecoder(b, archiveHeadVersion), false
+	if len(b) > 0 && b[0] == archiveHeadRecoveryVersion {
+		d, recovers = newDecoder(b, archiveHeadRecoveryVersion), true
+	}
 	h := &archiveHead{revision: revision, on: d.bool()}
 	for n := d.uint(); n > 0 && d.err == nil; n-- {
 		r := archivedRoom{room: d.id(), off: d.bool(), born: d.uint()}
 		chunks := d.uint()
 		r.chunks, r.last = uint32(chunks), d.hash()
 		r.covered = decodeSpans(d, maxCovered)
+		if recovers {
+			r.recovery = decodeRecovery(d)
+		}
 		if uint64(r.chunks) != chunks || r.born > revision || (chunks == 0) != (len(r.covered) == 0) {
 			d.err = errRecord
 		}
@@ -72,6 +94,9 @@ func decodeArchiveHead(revision uint64, b []byte) (*archiveHead, error) {
 	}
 	if err := d.end(); err != nil {
 		return nil, err
+	}
+	if recovers && !h.recovers() {
+		return nil, errRecord // that is version 1
 	}
 	return h, nil
 }
@@ -96,7 +121,7 @@ func (h *archiveHead) with(r archivedRoom) *archiveHead {
 	next := *h
 	next.rooms = slices.Clone(h.rooms)
 	i, found := next.find(r.room)
-	plain := !r.off && r.chunks == 0
+	plain := !r.off && r.chunks == 0 && r.recovery == nil
 	switch {
 	case found && plain:
 		next.rooms = slices.Delete(next.rooms, i, i+1)
@@ -108,12 +133,17 @@ func (h *archiveHead) with(r archivedRoom) *archiveHead {
 	return &next
 }
 
-// emptied gives a head under which nothing is archived, with the same switches.
+// without gives what is said of the room when nothing of it is archived any more.
+func (r archivedRoom) without() archivedRoom {
+	return archivedRoom{room: r.room, off: r.off, recovery: r.recovery}
+}
+
+// emptied gives a head under which nothing is archived, with the same switches and recovery data.
 func (h *archiveHead) emptied() *archiveHead {
 	next := &archiveHead{revision: h.revision, on: h.on}
 	for _, r := range h.rooms {
-		if r.off {
-			next.rooms = append(next.rooms, archivedRoom{room: r.room, off: true})
+		if r.off || r.recovery != nil {
+			next.rooms = append(next.rooms, r.without())
 		}
 	}
 	return next

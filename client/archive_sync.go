@@ -94,6 +94,7 @@ func (c *Core) changeArchive(call uint64, key ident.VaultKey, next *archiveHead,
 	sealed, err := ident.SealArchiveHead(c.cfg.rand, key, c.mem.account.me.Account, next.revision, next.encode())
 	if err != nil {
 		c.reply(call, nil, refuse(Failed, "leave rooms that are not needed any more", "too many rooms are archived"))
+		c.vol.archive.at[recoveryRest] = c.now.Add(archiveRest)
 		return
 	}
 	change.Before, change.Revision, change.Head = c.vol.archive.served, next.revision, sealed

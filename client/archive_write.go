@@ -18,6 +18,10 @@ func (c *Core) advanceArchive(r *room) {
 		c.dropArchive(r)
 		return
 	}
+	if c.owesRecovery(r) {
+		c.writeRecovery(r)
+		return
+	}
 	owed := c.owed(r)
 	if len(owed) == 0 {
 		delete(c.vol.archive.at, r.id)
@@ -163,16 +167,17 @@ func (c *Core) archiveRefused(change *wire.ChangeArchive, e *wire.Error) {
 		c.vol.archive.problem, c.vol.archive.remedy = e.Message, e.Hint
 		c.emit(ArchiveChanged{})
 	}
-	if err == nil {
-		c.vol.archive.at[id] = at
+	if err != nil {
+		id = recoveryRest
 	}
+	c.vol.archive.at[id] = at
 }
 
 // dropArchive deletes what the server has of a room that the account is in no more.
 func (c *Core) dropArchive(r *room) {
 	key, err := c.vaultKey()
 	head := c.archiveHead()
-	if listed := head.room(r.id); err != nil || listed.chunks == 0 && !listed.off || c.now.Before(c.vol.archive.at[r.id]) {
+	if listed := head.room(r.id); err != nil || listed.chunks == 0 && !listed.off && listed.recovery == nil || c.now.Before(c.vol.archive.at[r.id]) {
 		return
 	}
 	c.vol.archive.at[r.id] = c.now.Add(archiveRest)

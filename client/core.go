@@ -193,6 +193,7 @@ func (c *Core) advance() {
 	for range 4 {
 		asked := c.vol.nextID
 		if c.mem.account != nil {
+			c.advanceRestarts()
 			for _, id := range c.mem.order {
 				if room := c.mem.rooms[id]; room != nil {
 					c.advanceRoom(room)

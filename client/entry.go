@@ -126,7 +126,7 @@ func (c *Core) processEntry(r *room, entry *wire.Entry) bool {
 
 // epochAfter is the epoch of a sealed room after an entry.
 func epochAfter(entry *wire.Entry) uint64 {
-	if entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT {
+	if entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT || entry.Kind == wire.EntryKind_ENTRY_KIND_RESTART {
 		return entry.Epoch + 1
 	}
 	return entry.Epoch
@@ -201,6 +201,8 @@ func (c *Core) interpret(r *room, entry *wire.Entry) (*Message, error) {
 		c.rejectEntry(r, entry, m)
 	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_COMMIT:
 		return m, c.commitEntry(r, entry, m)
+	case r.kind == Sealed && entry.Kind == wire.EntryKind_ENTRY_KIND_RESTART:
+		return m, c.restartEntry(r, entry, m)
 	case c.keyless(r):
 		c.witness(r, entry, m)
 		c.passEntry(r, entry, m)

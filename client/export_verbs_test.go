@@ -142,6 +142,9 @@ type View struct {
 	Undone   int // outbox rows, wishes, a pending commit
 	Debug    string
 	Messages []Message
+	// Alone says that nobody else is in the room, and Name what it is called.
+	Alone bool
+	Name  string
 }
 
 func (s *Stepper) Rooms() (views []View) { return s.core.views() }
@@ -150,6 +153,9 @@ func (c *Core) views() (views []View) {
 	for _, id := range c.mem.order {
 		r, rejoins := c.mem.rooms[id], ""
 		v := View{ID: id, Joined: r.status == joined, Seq: r.seq, Since: r.since, Problem: r.problem, Undone: len(r.wanted)}
+		if r.status == joined && r.kind == Sealed && r.rejoin == nil {
+			v.Alone, v.Name = recoveryOf(known(r)) != nil, known(r).name
+		}
 		if r.rejoin != nil {
 			v.Keyless, v.Refusals = true, r.rejoin.refusals
 			debug := *r.rejoin

@@ -72,6 +72,10 @@ func (c *Core) dropGroup(r *room) {
 	c.delete(keyRoster(r.id))
 	c.dropPending(r)
 	c.endRejoin(r)
+	if r.restart != nil {
+		r.restart = nil
+		c.delete(keyRestart(r.id))
+	}
 	delete(c.vol.renewals, r.id)
 }
 
@@ -260,17 +264,5 @@ func (c *Core) certificateOf(chain *ident.Chain, device ident.DeviceID) mls.Exte
 func (c *Core) newGroup(r *room) {
 	me := c.mem.account.me
 	first := newRoster(r.name, !r.direct.IsZero(), me.Account, uint64(c.chain(me.Account).Len()))
-	group, err := mls.NewGroup(c.groupConfig(r.id), mls.CreateOptions{
-		GroupID:        r.id.Bytes(),
-		Credential:     mls.BasicCredential(ident.Credential{Account: me.Account, Device: me.Device}.Marshal()),
-		LeafExtensions: c.leafExtensions(),
-		Lifetime:       c.packageLifetime(),
-		Extensions:     mls.Extensions{{Type: extensionRoster, Data: first.encode()}},
-	})
-	if err != nil {
-		c.fail(failed("making a group", err))
-		return
-	}
-	r.group, r.cachedRoster = group, nil
-	c.keepRoster(r)
+	c.makeGroup(r, first, 0)
 }

@@ -69,6 +69,8 @@ func (c *Core) waysBack(r *room) string {
 	switch {
 	case r.rejoin.refusals > 0, len(last.members) == 0 && r.direct.IsZero():
 		return anew
+	case c.lonely(r) && c.archiveHead().room(r.id).recovery != nil:
+		return "nobody else is in the room: sign out on this device and in again with the passphrase, and it is begun anew; or leave it"
 	case c.lonely(r):
 		return "nobody else is in the room: leave it"
 	case !r.direct.IsZero():

@@ -92,6 +92,7 @@ func (c *Core) load() {
 	}
 	c.loadRejoins()
 	c.loadFaults()
+	c.loadRestarts()
 	c.loadOutbox()
 	c.loadPending()
 	c.loadKnocks()

@@ -39,6 +39,7 @@ import (
 //	admission/<room>        a room that nobody has accepted, and who let this account in
 //	block/<account>         since when the account is blocked
 //	fault/<room>            the commit that this device cannot take
+//	restart/<room>          how this device begins the room anew
 //	key/<ref>               the private half of a key package
 const (
 	keyAccount    = "account"
@@ -64,6 +65,7 @@ const (
 	keyPast       = "past/"
 	keyPending    = "pending/"
 	keyFaults     = "fault/"
+	keyRestarts   = "restart/"
 	keyInvites    = "invite/"
 	keyKnocks     = "knock/"
 	keyAdmissions = "admission/"
@@ -117,6 +119,8 @@ func keyOutboxRow(room ident.RoomID, order uint64) string {
 func keyPastEpoch(room ident.RoomID) string { return keyPast + room.String() }
 
 func keyFault(room ident.RoomID) string { return keyFaults + room.String() }
+
+func keyRestart(room ident.RoomID) string { return keyRestarts + room.String() }
 
 func keyPendingCommit(room ident.RoomID) string { return keyPending + room.String() }
 

@@ -100,7 +100,7 @@ func (c *Client) Rooms(ctx context.Context) ([]Room, error) {
 func (c *Core) listed() []Room {
 	var rooms []Room
 	for _, id := range c.mem.order {
-		if r := c.mem.rooms[id]; (r.status != making || r.promised()) && !c.unseen(r) {
+		if r := c.mem.rooms[id]; (r.status != making || r.promised()) && r.status != restarting && !c.unseen(r) {
 			rooms = append(rooms, c.view(r))
 		}
 	}
@@ -250,6 +250,9 @@ func (c *Core) createRoom(call uint64, options CreateRoomOptions, accounts []ide
 		}
 		if ended, err := c.wantsEnded(r, func(w want) bool { return slices.Contains(accounts, w.account) }); !ended || err != nil {
 			return ended, nil, err
+		}
+		if c.owesRecovery(r) {
+			return false, nil, nil // a program that runs for a moment ends with this answer
 		}
 		return true, c.view(r), nil
 	})

@@ -22,6 +22,8 @@ const (
 	left
 	// refused rooms are those whose Welcome did not stand up to the checks.
 	refused
+	// restarting rooms are those that this device begins anew, until the server has said that it does.
+	restarting
 )
 
 // room is a room of this device. The first part is stored, the second is derived.
@@ -54,7 +56,9 @@ type room struct {
 	pending      *pendingCommit
 	// rejoin is not nil while this device cannot follow the room.
 	rejoin *rejoin
-	dirty  bool
+	// restart is not nil while this device begins the room anew.
+	restart *restart
+	dirty   bool
 	// leftOut is how many devices of members the full room has no place for.
 	leftOut int
 	// replan says that the group, a chain or a wish has changed since plan last found nothing to do.

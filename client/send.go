@@ -57,7 +57,7 @@ func (c *Core) sent(room ident.RoomID, id ident.MessageID) (bool, any, error) {
 func (c *Core) post(room ident.RoomID, text string) (*row, error) {
 	r := c.mem.rooms[room]
 	switch {
-	case r == nil || r.status == making && r.direct.IsZero():
+	case r == nil || r.status == making && r.direct.IsZero() || r.status == restarting:
 		return nil, c.noRoom(room)
 	case r.status == left, r.leaving:
 		return nil, refuse(Refused, "", "you are no longer in this room")

@@ -43,6 +43,8 @@ type sim struct {
 	refusals map[uint64]error
 	// losses counts the groups that stores have lost.
 	losses int
+	// restarted counts the rooms that a last device has begun anew.
+	restarted int
 	// taken is what devices had that signed out.
 	taken map[ident.RoomID][]client.Message
 }
@@ -501,7 +503,7 @@ func (s *sim) checkPromises() {
 
 // TestSimulation runs worlds of 3 to 6 accounts with faults until they are quiet again.
 func TestSimulation(t *testing.T) {
-	losses := 0
+	losses, restarted := 0, 0
 	for i := range *simSeeds {
 		seed := *simFirst + uint64(i)
 		t.Run(fmt.Sprint("seed=", seed), func(t *testing.T) {
@@ -510,11 +512,16 @@ func TestSimulation(t *testing.T) {
 			s.run(*simSteps)
 			s.check()
 			s.checkArchive()
+			s.checkLastDevices()
 			t.Logf("%d acknowledged messages, %d rooms, %d groups lost", len(s.promised), len(s.model.Rooms()), s.losses)
 			losses += s.losses
+			restarted += s.restarted
 		})
 	}
 	if losses == 0 {
 		t.Error("no store has lost a group")
+	}
+	if restarted == 0 {
+		t.Error("no room was begun anew")
 	}
 }

@@ -51,7 +51,7 @@ func (c *Core) tryWelcome(id ident.RoomID) {
 		c.answerRefused(r, used, err)
 	case err != nil:
 		c.cfg.log.Warn("refused a welcome", "room", id, "error", err)
-		if r.status != joined && r.status != making {
+		if r.status != joined && r.status != making && r.status != restarting {
 			r.status = refused
 		}
 		r.setProblem(problemLetIn + err.Error())

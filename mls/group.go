@@ -36,6 +36,9 @@ type CreateOptions struct {
 	// Extensions go into the GroupContext: what all members agree upon, such as the name of the room and its roles. Their types
 	// are added to the creator's capabilities; all who join must list them in theirs.
 	Extensions Extensions
+	// Epoch is what the group counts its epochs from: 0, unless it takes the place of a group whose keys are lost, so that no
+	// epoch comes twice for who orders its messages. Who joins cannot tell the difference.
+	Epoch uint64
 }
 
 // NewGroup makes a group with its creator as the only member (RFC 9420, Section 11).
@@ -80,7 +83,7 @@ func NewGroup(cfg Config, opts CreateOptions) (*Group, error) {
 	}
 	e := &epoch{suite: s, tree: tree, keys: privateKeys{0: key}}
 	e.context = groupContext{
-		suite: s.id, groupID: bytes.Clone(opts.GroupID), treeHash: tree.rootHash(), extensions: opts.Extensions,
+		suite: s.id, groupID: bytes.Clone(opts.GroupID), treeHash: tree.rootHash(), extensions: opts.Extensions, epoch: opts.Epoch,
 	}
 	e.encoded = e.context.marshal()
 	e.begin(random(s.nh))

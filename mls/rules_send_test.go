@@ -145,6 +145,36 @@ func TestCreateRules(t *testing.T) {
 	}
 }
 
+// TestFirstEpoch counts a group's epochs from where another one has ended: who joins, who commits and who loads what was
+// stored finds nothing special about it.
+func TestFirstEpoch(t *testing.T) {
+	cfg, _, _ := party(t, "alice")
+	alice, err := NewGroup(cfg, CreateOptions{Suite: 1, Credential: BasicCredential([]byte("alice")), Epoch: 7})
+	if err != nil || alice.Epoch() != 7 {
+		t.Fatalf("the first epoch is %d, %v, want 7", alice.Epoch(), err)
+	}
+	theirs, kp, private := party(t, "bob")
+	c, err := alice.Commit(CommitOptions{ByValue: []Proposal{&Add{kp}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := alice.Merge(c); err != nil {
+		t.Fatal(err)
+	}
+	bob, err := Join(theirs, c.Welcome(), func(KeyPackageRef) *KeyPackagePrivate { return private }, JoinOptions{})
+	if err != nil || bob.Epoch() != 8 || alice.Epoch() != 8 {
+		t.Fatalf("joined at %d, %v, want 8", bob.Epoch(), err)
+	}
+	sealed, err := bob.Seal([]byte("hello"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := alice.Process(sealed)
+	if message, ok := got.(*ApplicationMessage); err != nil || !ok || string(message.Data) != "hello" {
+		t.Errorf("alice reads %v, %v", got, err)
+	}
+}
+
 // TestRefusedByTheApplication names the rules under which a refusal of verifier, policy and the source of keys comes out.
 func TestRefusedByTheApplication(t *testing.T) {
 	no := errors.New("no")

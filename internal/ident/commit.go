@@ -82,3 +82,29 @@ func SignReject(key DeviceKey, r *Reject) []byte { return key.Sign(labelReject, 
 func VerifyReject(key PublicKey, r *Reject, signature []byte) error {
 	return key.Verify(labelReject, r.transcript(), signature)
 }
+
+// Restart is a device's word that it begins a room anew, in which its account is alone and of which it has no keys.
+type Restart struct {
+	Room    RoomID
+	Message MessageID
+	// Epoch is the room's before it.
+	Epoch uint64
+	// Statements is how long a chain of its account the device goes by.
+	Statements uint64
+}
+
+func (r *Restart) transcript() []byte {
+	b := make([]byte, 0, 2*idSize+2*8)
+	b = append(b, r.Room[:]...)
+	b = append(b, r.Message[:]...)
+	b = binary.BigEndian.AppendUint64(b, r.Epoch)
+	return binary.BigEndian.AppendUint64(b, r.Statements)
+}
+
+// SignRestart signs a restart: 64 bytes.
+func SignRestart(key DeviceKey, r *Restart) []byte { return key.Sign(labelRestart, r.transcript()) }
+
+// VerifyRestart checks what SignRestart made, with the device's key from its account's chain. The error is ErrSignature.
+func VerifyRestart(key PublicKey, r *Restart, signature []byte) error {
+	return key.Verify(labelRestart, r.transcript(), signature)
+}

@@ -91,3 +91,34 @@ func TestDevicesHash(t *testing.T) {
 		}
 	}
 }
+
+// TestRestartSignature changes everything that a device signs of a restart, and says it for a reject.
+func TestRestartSignature(t *testing.T) {
+	key, err := ident.NewDeviceKey(from(1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	signed := ident.Restart{Room: ident.RoomID{1}, Message: ident.MessageID{2}, Epoch: 3, Statements: 4}
+	signature := ident.SignRestart(key, &signed)
+	if err := ident.VerifyRestart(key.Public(), &signed, signature); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range []struct {
+		name   string
+		change func(r *ident.Restart)
+	}{
+		{"room", func(r *ident.Restart) { r.Room[0]++ }},
+		{"message", func(r *ident.Restart) { r.Message[0]++ }},
+		{"epoch", func(r *ident.Restart) { r.Epoch++ }},
+		{"length of the chain", func(r *ident.Restart) { r.Statements++ }},
+	} {
+		changed := signed
+		row.change(&changed)
+		if err := ident.VerifyRestart(key.Public(), &changed, signature); err != ident.ErrSignature {
+			t.Errorf("another %s: got %v, want %v", row.name, err, ident.ErrSignature)
+		}
+	}
+	if err := ident.VerifyReject(key.Public(), &ident.Reject{Room: signed.Room, Message: signed.Message}, signature); err != ident.ErrSignature {
+		t.Errorf("as a reject: got %v, want %v", err, ident.ErrSignature)
+	}
+}

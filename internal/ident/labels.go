@@ -31,6 +31,8 @@ const (
 	labelCommitDevices = "snug commit devices v1"
 	// labelReject signs that a commit cannot be taken, with the device key.
 	labelReject = "snug reject v1"
+	// labelRestart signs that a room is begun anew, with the device key.
+	labelRestart = "snug restart v1"
 
 	// labelLog hashes a room id to the head of its empty log.
 	labelLog = "snug log v1"

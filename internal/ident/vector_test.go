@@ -193,4 +193,7 @@ func logVectors(f *vectorFile, p person) {
 	f.add("payload_hash", entry.Payload)
 	f.add("next_head", ident.NextHead(ident.EmptyHead(room), entry))
 	f.add("open_signature", ident.SignOpen(p.device, room, message, []byte("hello")))
+
+	f.note("restart: of that room, by that message, in epoch 7, with 3 statements")
+	f.add("restart_signature", ident.SignRestart(p.device, &ident.Restart{Room: room, Message: message, Epoch: 7, Statements: 3}))
 }

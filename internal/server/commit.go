@@ -66,3 +66,22 @@ func verifyReject(key ident.PublicKey, s *Submission) error {
 	s.Reject = &Replaced{Seq: payload.Seq, Head: head}
 	return nil
 }
+
+// verifyRestart checks the device's signature of a restart.
+func verifyRestart(key ident.PublicKey, s *Submission) error {
+	payload := new(wire.RestartPayload)
+	if payload.UnmarshalVT(s.Payload) != nil {
+		return badRequest("a restart's entry holds a RestartPayload")
+	}
+	signed := &ident.Restart{Room: s.Room, Message: s.ID, Epoch: s.Epoch, Statements: payload.Statements}
+	if ident.VerifyRestart(key, signed, payload.Signature) != nil {
+		return errUnsigned
+	}
+	s.Restart = true
+	return nil
+}
+
+// movesMembers reports whether entries of a kind can take devices out of a room, or let them in.
+func movesMembers(kind wire.EntryKind) bool {
+	return kind == wire.EntryKind_ENTRY_KIND_COMMIT || kind == wire.EntryKind_ENTRY_KIND_RESTART
+}

@@ -156,7 +156,7 @@ func (n *session) pullStored(ctx context.Context, c *cursor, b []byte) (_ []byte
 			return false
 		}
 		body, last = appendEntry(body, e), e.Seq
-		commit = e.Kind == wire.EntryKind_ENTRY_KIND_COMMIT && e.Seq > c.checked
+		commit = movesMembers(e.Kind) && e.Seq > c.checked
 		return true
 	})
 	if err != nil || last == c.after {

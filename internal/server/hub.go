@@ -127,7 +127,7 @@ func (h *hub) arrive(l *lot, s *Submission) {
 			l.topics[t] = true
 		}
 		h.bus.Publish(s.Room, s.Seq)
-		if s.Commit != nil && h.committed != nil {
+		if movesMembers(s.Kind) && h.committed != nil {
 			h.committed(s)
 		}
 	}

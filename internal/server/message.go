@@ -25,6 +25,8 @@ type Submission struct {
 	// Commit is set with COMMIT only, Reject with REJECT only.
 	Commit *Commit
 	Reject *Replaced
+	// Restart says that it is a RESTART.
+	Restart bool
 	// Done hears of the outcome: see LogStore. It must not block.
 	Done func(*Submission)
 
@@ -102,6 +104,8 @@ func (n *session) submit(id uint64, m *wire.Submit) error {
 		}
 	case wire.EntryKind_ENTRY_KIND_REJECT:
 		err = verifyReject(d.Key, s)
+	case wire.EntryKind_ENTRY_KIND_RESTART:
+		err = verifyRestart(d.Key, s)
 	case wire.EntryKind_ENTRY_KIND_OPEN:
 		err = verifyOpen(d.Key, s)
 	}

@@ -160,6 +160,13 @@ type LogStore interface {
 	// deletes their welcomes, before it does what any commit does. Whom they added
 	// reads up to and including it.
 	//
+	// A restart is for a device whose account is the only one that has devices in the
+	// room, and one at least; the device itself need not be in it, nor have been
+	// (NOT_FOUND where none of its account has been in it, FORBIDDEN where other accounts
+	// have devices in it or it is a 1:1 room). It makes the epoch grow by one, lets the
+	// device in from its seq on, and all others out, who read up to and including it; it
+	// deletes the room's welcomes, and no commit before it can be replaced.
+	//
 	// A commit makes the epoch grow by one, gives devices added access from its seq
 	// on, lets those removed read up to and including it, and keeps the welcome for
 	// each device added, all in one with the entry.

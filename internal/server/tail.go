@@ -45,7 +45,7 @@ func (t *topic) raise(seq uint64) {
 // append adds a new entry. Where it does not continue the tail (entries of another
 // server came between), the tail begins anew and the store has the rest.
 func (t *topic) append(s *Submission, all *tails) {
-	e := tailEntry{bytes: appendEntry(nil, entryOf(s)), commit: s.Kind == wire.EntryKind_ENTRY_KIND_COMMIT}
+	e := tailEntry{bytes: appendEntry(nil, entryOf(s)), commit: movesMembers(s.Kind)}
 	t.mu.Lock()
 	if s.Seq != t.first+uint64(len(t.entries)) {
 		t.dropTail(all)

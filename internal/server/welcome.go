@@ -53,9 +53,13 @@ func (n *session) takeWelcome(ctx context.Context, m *wire.TakeWelcome) (*wire.S
 	return done(0), nil
 }
 
-// committed tells the devices that a commit added or removed, if they are
+// committed tells the devices that a commit or restart added or removed, if they are
 // connected here. It runs beside the hub, because it asks the store.
 func (s *Server) committed(ctx context.Context, c *Submission) {
+	if c.Restart {
+		s.tellRoom(ctx, c.Room, c.Account)
+		return
+	}
 	for _, ref := range c.Commit.Added {
 		w := &Welcome{Room: c.Room, Seq: c.Seq, Head: c.Head, By: DeviceRef{c.Account, c.Device}, Bytes: c.Commit.Welcome}
 		for _, n := range s.registry.of(ref.Account) {

@@ -89,3 +89,13 @@ func (m *Model) Settle(chain *ident.Chain, packages map[ident.DeviceID][]byte) {
 		m.packages[device] = &modelPackages{lastResort: keyPackage}
 	}
 }
+
+// PutOut takes an account's devices off the server's list of a room, of which the room's log says nothing.
+func (m *Model) PutOut(room ident.RoomID, handle string) {
+	r, a := m.room(room[:]), m.accountOf(handle)
+	for _, member := range r.members {
+		if member.account == a && member.until == 0 {
+			member.until = r.seq()
+		}
+	}
+}

@@ -9,7 +9,8 @@ import (
 
 func (s *Session) submit(m *wire.Submit) *wire.ServerFrame {
 	r := s.model.room(m.Room)
-	if r == nil || r.member(s) == nil {
+	restarts := m.Kind == wire.EntryKind_ENTRY_KIND_RESTART
+	if r == nil || r.member(s) == nil && !(restarts && r.has(s.account)) {
 		return fault(wire.ErrorCode_ERROR_CODE_NOT_FOUND, "no such room")
 	}
 	key := s.device.String() + string(m.Id)
@@ -24,10 +25,13 @@ func (s *Session) submit(m *wire.Submit) *wire.ServerFrame {
 		return &wire.ServerFrame{Body: &wire.ServerFrame_Ack{Ack: known.ack}}
 	}
 	replaced, refusal, replaces := s.replacing(r, m)
-	if refusal != nil && replaces {
+	if restarts {
+		refusal, replaces = s.judgeRestart(r, m), false
+	}
+	if refusal != nil && (replaces || restarts) {
 		return refusal
 	}
-	if !replaces && r.member(s).until > 0 {
+	if !replaces && !restarts && r.member(s).until > 0 {
 		return fault(wire.ErrorCode_ERROR_CODE_FORBIDDEN, "you are no longer in this room")
 	}
 	if r.kind == wire.RoomKind_ROOM_KIND_SEALED && !replaces && m.Epoch != r.epoch {
@@ -58,6 +62,9 @@ func (s *Session) append(r *modelRoom, m *wire.Submit, replaced *modelTurn) *wir
 	if m.Kind == wire.EntryKind_ENTRY_KIND_COMMIT {
 		r.epoch++
 		s.envelope(r, m.Commit)
+	}
+	if m.Kind == wire.EntryKind_ENTRY_KIND_RESTART {
+		s.restarted(r)
 	}
 	return &wire.Ack{Seq: r.seq(), Head: head[:], At: at}
 }

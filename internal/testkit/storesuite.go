@@ -32,6 +32,7 @@ const (
 	proposalEntry = wire.EntryKind_ENTRY_KIND_PROPOSAL
 	openEntry     = wire.EntryKind_ENTRY_KIND_OPEN
 	rejectEntry   = wire.EntryKind_ENTRY_KIND_REJECT
+	restartEntry  = wire.EntryKind_ENTRY_KIND_RESTART
 )
 
 // StoreSuite runs the contract of server.Store. open gives an empty store each
@@ -60,6 +61,8 @@ func StoreSuite(t *testing.T, open func(t *testing.T) server.Store, reopen func(
 		{"replaced reboots", testReplacedReboot},
 		{"reboots from outside", testRebootFromOutside},
 		{"second reboots", testSecondReboot},
+		{"restarting", testRestarting},
+		{"restarts refused", testRestartRefused},
 		{"strangers", testStrangers},
 		{"welcomes", testWelcomes},
 		{"fetch", testFetch},
@@ -224,7 +227,7 @@ func (f *fixture) appended(s *server.Submission) *server.Submission {
 func again(s *server.Submission) *server.Submission {
 	return &server.Submission{
 		Room: s.Room, Device: s.Device, Account: s.Account, ID: s.ID, Kind: s.Kind, Epoch: s.Epoch, Payload: s.Payload,
-		PayloadHash: s.PayloadHash, At: s.At + 1, Commit: s.Commit, Reject: s.Reject,
+		PayloadHash: s.PayloadHash, At: s.At + 1, Commit: s.Commit, Reject: s.Reject, Restart: s.Restart,
 	}
 }
 

@@ -28,6 +28,8 @@ const (
 	EntryKind_ENTRY_KIND_OPEN EntryKind = 4
 	// Sealed rooms: a RejectPayload; Submit.epoch is 0.
 	EntryKind_ENTRY_KIND_REJECT EntryKind = 5
+	// Sealed rooms: a RestartPayload; accepted where Submit.epoch is the room's epoch, which then grows by one.
+	EntryKind_ENTRY_KIND_RESTART EntryKind = 6
 )
 
 // Enum value maps for EntryKind.
@@ -39,6 +41,7 @@ var (
 		3: "ENTRY_KIND_PROPOSAL",
 		4: "ENTRY_KIND_OPEN",
 		5: "ENTRY_KIND_REJECT",
+		6: "ENTRY_KIND_RESTART",
 	}
 	EntryKind_value = map[string]int32{
 		"ENTRY_KIND_UNSPECIFIED": 0,
@@ -47,6 +50,7 @@ var (
 		"ENTRY_KIND_PROPOSAL":    3,
 		"ENTRY_KIND_OPEN":        4,
 		"ENTRY_KIND_REJECT":      5,
+		"ENTRY_KIND_RESTART":     6,
 	}
 )
 
@@ -447,6 +451,36 @@ func (x *RejectPayload) GetReason() RejectReason {
 }
 
 func (x *RejectPayload) GetSignature() []byte {
+	if x != nil {
+		return x.Signature
+	}
+	return nil
+}
+
+// RestartPayload says that a device begins the room anew, with a group of its own: no device of its account that has the
+// room's keys is there any more, and no other account is in the room. The server takes all other devices out with it.
+type RestartPayload struct {
+	unknownFields []byte
+	// How many statements of the account's chain the device goes by: it is enrolled by them.
+	Statements uint64 `protobuf:"varint,1,opt,name=statements,proto3" json:"statements,omitempty"`
+	// Ed25519 by the sender's device over it, room, id and epoch.
+	Signature []byte `protobuf:"bytes,2,opt,name=signature,proto3" json:"signature,omitempty"`
+}
+
+func (x *RestartPayload) Reset() {
+	*x = RestartPayload{}
+}
+
+func (*RestartPayload) ProtoMessage() {}
+
+func (x *RestartPayload) GetStatements() uint64 {
+	if x != nil {
+		return x.Statements
+	}
+	return 0
+}
+
+func (x *RestartPayload) GetSignature() []byte {
 	if x != nil {
 		return x.Signature
 	}
@@ -1037,6 +1071,28 @@ func (this *RejectPayload) EqualVT(that *RejectPayload) bool {
 
 func (this *RejectPayload) EqualMessageVT(thatMsg any) bool {
 	that, ok := thatMsg.(*RejectPayload)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *RestartPayload) EqualVT(that *RestartPayload) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.Statements != that.Statements {
+		return false
+	}
+	if string(this.Signature) != string(that.Signature) {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *RestartPayload) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*RestartPayload)
 	if !ok {
 		return false
 	}
@@ -1782,6 +1838,51 @@ func (m *RejectPayload) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *RestartPayload) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *RestartPayload) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *RestartPayload) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Signature) > 0 {
+		i -= len(m.Signature)
+		copy(dAtA[i:], m.Signature)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Signature)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Statements != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Statements))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *OpenPayload) MarshalVT() (dAtA []byte, err error) {
 	if m == nil {
 		return nil, nil
@@ -2481,6 +2582,23 @@ func (m *RejectPayload) SizeVT() (n int) {
 	}
 	if m.Reason != 0 {
 		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Reason))
+	}
+	l = len(m.Signature)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *RestartPayload) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Statements != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Statements))
 	}
 	l = len(m.Signature)
 	if l > 0 {
@@ -3596,6 +3714,83 @@ func (m *RejectPayload) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signature", wireType)
+			}
+			var byteLen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			byteLen = int(_v)
+			if err != nil {
+				return err
+			}
+			if byteLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signature = append(m.Signature[:0], dAtA[iNdEx:postIndex]...)
+			if m.Signature == nil {
+				m.Signature = []byte{}
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *RestartPayload) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: RestartPayload: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: RestartPayload: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Statements", wireType)
+			}
+			m.Statements = 0
+			m.Statements, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Signature", wireType)
 			}

@@ -97,12 +97,18 @@ func (w *writer) applyCommit(r *room, sender *device, s *server.Submission) erro
 }
 
 func (w *writer) addMember(r *room, d *device, seq uint64, welcome int64) error {
-	const insert = `INSERT INTO member (room, device, account, since) VALUES (?, ?, ?, ?)
-		ON CONFLICT (room, device) DO UPDATE SET since = excluded.since, until = NULL`
-	if err := run(w.conn, insert, nil, r.row, d.row, d.account, seq); err != nil {
+	if err := w.putMember(r, d, seq); err != nil {
 		return err
 	}
-	r.members[d.row] = member{account: d.account}
-	w.dirty += 3
+	w.dirty++
 	return run(w.conn, "INSERT INTO welcome (device, place, body) VALUES (?, ?, ?)", nil, d.row, place(r.row, seq), welcome)
+}
+
+// putMember lets a device in from seq on.
+func (w *writer) putMember(r *room, d *device, seq uint64) error {
+	const insert = `INSERT INTO member (room, device, account, since) VALUES (?, ?, ?, ?)
+		ON CONFLICT (room, device) DO UPDATE SET since = excluded.since, until = NULL`
+	r.members[d.row] = member{account: d.account}
+	w.dirty += 2
+	return run(w.conn, insert, nil, r.row, d.row, d.account, seq)
 }

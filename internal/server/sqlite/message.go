@@ -44,9 +44,9 @@ func (w *writer) submit(s *server.Submission) error {
 // judge gives the reason why the entry cannot be appended as a new one.
 func (w *writer) judge(r *room, d *device, s *server.Submission) (*server.Refusal, error) {
 	switch {
-	case r == nil || d == nil || !r.knows(d):
+	case r == nil || d == nil || !r.knows(d) && !(s.Restart && r.accountIn(d.account)):
 		return server.ErrRoomNotFound, nil
-	case d.revoked || replaces(s) == nil && !r.has(d):
+	case d.revoked || replaces(s) == nil && !s.Restart && !r.has(d):
 		return errNotIn, nil
 	case !r.takes(s):
 		return errKind, nil
@@ -54,6 +54,8 @@ func (w *writer) judge(r *room, d *device, s *server.Submission) (*server.Refusa
 		return errRoomFull, nil
 	case replaces(s) != nil:
 		return w.judgeReplacing(r, d, s)
+	case s.Restart && !r.alone(d.account):
+		return errNotAlone, nil
 	case r.kind == wire.RoomKind_ROOM_KIND_SEALED && s.Epoch != r.epoch:
 		return &server.Refusal{Code: wire.ErrorCode_ERROR_CODE_EPOCH, Message: "the room has moved on to another epoch",
 			Hint: "catch up and seal again", Epoch: r.epoch, Seq: r.seq}, nil
@@ -73,13 +75,13 @@ var (
 
 // takes reports whether the entry's kind belongs in the room.
 func (r *room) takes(s *server.Submission) bool {
-	if s.Reject != nil != (s.Kind == wire.EntryKind_ENTRY_KIND_REJECT) {
+	if s.Reject != nil != (s.Kind == wire.EntryKind_ENTRY_KIND_REJECT) || s.Restart != (s.Kind == wire.EntryKind_ENTRY_KIND_RESTART) {
 		return false
 	}
 	switch s.Kind {
 	case wire.EntryKind_ENTRY_KIND_REJECT:
 		return r.kind == wire.RoomKind_ROOM_KIND_SEALED && s.Commit == nil && s.Epoch == 0
-	case wire.EntryKind_ENTRY_KIND_SEALED, wire.EntryKind_ENTRY_KIND_PROPOSAL:
+	case wire.EntryKind_ENTRY_KIND_SEALED, wire.EntryKind_ENTRY_KIND_PROPOSAL, wire.EntryKind_ENTRY_KIND_RESTART:
 		return r.kind == wire.RoomKind_ROOM_KIND_SEALED && s.Commit == nil
 	case wire.EntryKind_ENTRY_KIND_COMMIT:
 		return r.kind == wire.RoomKind_ROOM_KIND_SEALED && s.Commit != nil
@@ -108,8 +110,11 @@ func (w *writer) appendEntry(r *room, d *device, s *server.Submission) error {
 	if s.Reject != nil {
 		return run(w.conn, "INSERT INTO reject (place, device) VALUES (?, ?)", nil, place(r.row, s.Reject.Seq), d.row)
 	}
-	if s.Commit != nil {
+	switch {
+	case s.Commit != nil:
 		return w.applyCommit(r, d, s)
+	case s.Restart:
+		return w.applyRestart(r, d, s.Seq)
 	}
 	return nil
 }
