@@ -295,6 +295,9 @@ func (c *Core) rowAcked(room ident.RoomID, id ident.MessageID, ack *wire.Ack) {
 		return
 	}
 	w.state, w.seq, w.head = rowAcked, ack.Seq, head
+	if 0 < ack.At && ack.At <= maxArchivedAt {
+		w.at = time.UnixMilli(ack.At).UTC() // as the log has it for everybody else
+	}
 	c.saveRow(r, w)
 	if ack.Seq > r.seq {
 		return

@@ -50,9 +50,7 @@ func (s *sim) checkHistory(fresh *device, others, people []*device, room ident.R
 	for _, d := range others {
 		for _, m := range s.texts(d, room) {
 			there := got[m.Seq]
-			// A device that could not read on when its own message came into the log knows when it was said, and not when it came.
-			same := there.At.Equal(m.At) || m.Device == d.core.Device()
-			if there.Kind != m.Kind || there.Text != m.Text || there.ID != m.ID || there.Device != m.Device || !same {
+			if there.Kind != m.Kind || there.Text != m.Text || there.ID != m.ID || there.Device != m.Device || !there.At.Equal(m.At) {
 				s.fatalf("%s: seq %d of %s is %q at %v, on %s it is %q at %v", fresh.name, m.Seq, room, there.Text, there.At, d.name, m.Text, m.At)
 			}
 		}
