@@ -39,8 +39,7 @@ type secretTree struct {
 
 func newSecretTree(s *suite, leaves uint32, encryptionSecret Secret) *secretTree {
 	t := emptySecretTree(s, leaves)
-	t.nodes[rootOf(leaves)] = encryptionSecret
-	t.dirtyNodes[rootOf(leaves)] = struct{}{}
+	t.putNode(rootOf(leaves), encryptionSecret)
 	return t
 }
 
@@ -65,13 +64,20 @@ func (t *secretTree) clone() *secretTree {
 type keyUse struct {
 	unprintable
 	messageKey
-	room     keyRoom
-	tree     *secretTree
-	id       ratchetID
-	after    *ratchet
-	consumed []nodeIndex
-	derived  map[nodeIndex]Secret
-	other    *ratchet
+	room keyRoom
+	tree *secretTree
+	id   ratchetID
+	// after is the ratchet without the key.
+	after *ratchet
+	// way leads from the nearest node that had a secret down to the sender's leaf, where the ratchet was not there yet.
+	way []secretNode
+}
+
+// A secretNode is a node of the tree with its secret.
+type secretNode struct {
+	unprintable
+	place  nodeIndex
+	secret Secret
 }
 
 // take finds the key for the next message of a ratchet, past the generations that are reserved. Past more than MaxForward of them
@@ -121,24 +127,35 @@ func (u *keyUse) find(t *secretTree, id ratchetID, generation uint32) error {
 	return err
 }
 
-// spend forgets the key, and all that it was derived from.
+// spend forgets the key, and all that it was derived from. What that was there for besides is derived first: not before, because the
+// key of a commit is never spent, but ends with its epoch.
 func (u *keyUse) spend() {
 	t := u.tree
-	for _, x := range u.consumed {
+	if n := len(u.way); n > 0 {
+		t.putNode(u.way[0].place, nil)
+		for i, below := range u.way[1:] {
+			other := below.place.sibling()
+			t.putNode(other, t.child(u.way[i].secret, other))
+		}
+		kind := 1 - u.id.kind
+		t.putRatchet(ratchetID{u.id.leaf, kind}, t.newRatchet(u.way[n-1].secret, kind))
+	}
+	t.putRatchet(u.id, u.after)
+}
+
+// putNode sets the secret of a node; nil deletes it.
+func (t *secretTree) putNode(x nodeIndex, secret Secret) {
+	t.dirtyNodes[x] = struct{}{}
+	if secret == nil {
 		delete(t.nodes, x)
-		t.dirtyNodes[x] = struct{}{}
+		return
 	}
-	for x, secret := range u.derived {
-		t.nodes[x] = secret
-		t.dirtyNodes[x] = struct{}{}
-	}
-	if u.other != nil {
-		other := ratchetID{u.id.leaf, 1 - u.id.kind}
-		t.ratchets[other] = u.other
-		t.dirtyRatchets[other] = struct{}{}
-	}
-	t.ratchets[u.id] = u.after
-	t.dirtyRatchets[u.id] = struct{}{}
+	t.nodes[x] = secret
+}
+
+func (t *secretTree) putRatchet(id ratchetID, r *ratchet) {
+	t.ratchets[id] = r
+	t.dirtyRatchets[id] = struct{}{}
 }
 
 // begin returns the ratchet that a key is to be taken from, derived from the tree if need be, without changing the tree.
@@ -147,43 +164,50 @@ func (u *keyUse) begin(t *secretTree, id ratchetID) (*ratchet, error) {
 	if r := t.ratchets[id]; r != nil {
 		return r, nil
 	}
-	leaf, ok := t.descend(u, id.leaf.node())
-	if !ok {
+	if !u.descend() {
 		return nil, ErrDecrypt
 	}
-	handshake := &ratchet{secret: t.suite.expandWithLabel(leaf, "handshake", nil, t.suite.nh)}
-	application := &ratchet{secret: t.suite.expandWithLabel(leaf, "application", nil, t.suite.nh)}
-	if id.kind == handshakeRatchet {
-		u.other = application
-		return handshake, nil
-	}
-	u.other = handshake
-	return application, nil
+	return t.newRatchet(u.way[len(u.way)-1].secret, id.kind), nil
 }
 
-// descend derives the secret of a leaf from its nearest ancestor that has one. In u it notes the nodes on the way as consumed,
-// and the secrets of their other children, which are to be kept.
-func (t *secretTree) descend(u *keyUse, leaf nodeIndex) (Secret, bool) {
+// newRatchet begins one of the ratchets of a leaf.
+func (t *secretTree) newRatchet(leaf Secret, kind ratchetKind) *ratchet {
+	label := "handshake"
+	if kind == applicationRatchet {
+		label = "application"
+	}
+	return &ratchet{secret: t.suite.expandWithLabel(leaf, label, nil, t.suite.nh)}
+}
+
+// descend derives the secrets from the nearest ancestor of the sender's leaf that has one down to the leaf.
+func (u *keyUse) descend() bool {
+	t, leaf := u.tree, u.id.leaf.node()
 	x := leaf
 	for t.nodes[x] == nil {
 		if x == rootOf(t.leaves) {
-			return nil, false
+			return false
 		}
 		x = x.parent()
 	}
-	secret := t.nodes[x]
-	u.consumed = append(u.consumed, x)
-	u.derived = make(map[nodeIndex]Secret)
-	for x != leaf {
-		left := t.suite.expandWithLabel(secret, "tree", []byte("left"), t.suite.nh)
-		right := t.suite.expandWithLabel(secret, "tree", []byte("right"), t.suite.nh)
+	u.way = make([]secretNode, 0, x.level()+1)
+	for secret := t.nodes[x]; ; secret = t.child(secret, x) {
+		u.way = append(u.way, secretNode{place: x, secret: secret})
+		if x == leaf {
+			return true
+		}
 		if leaf < x {
-			u.derived[x.right()] = right
-			x, secret = x.left(), left
+			x = x.left()
 		} else {
-			u.derived[x.left()] = left
-			x, secret = x.right(), right
+			x = x.right()
 		}
 	}
-	return secret, true
+}
+
+// child derives the secret of the node x from that of its parent (RFC 9420, Section 9).
+func (t *secretTree) child(parent Secret, x nodeIndex) Secret {
+	side := "left"
+	if x > x.parent() {
+		side = "right"
+	}
+	return t.suite.expandWithLabel(parent, "tree", []byte(side), t.suite.nh)
 }
