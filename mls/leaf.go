@@ -73,25 +73,33 @@ func decodeLeafNode(r *reader) *LeafNode {
 	return l
 }
 
-// toBeSigned is LeafNodeTBS of RFC 9420, Section 7.2: leaves that were made inside a group are bound to their place in it.
-func (l *LeafNode) toBeSigned(groupID []byte, i LeafIndex) []byte {
-	w := writer{make([]byte, 0, 512+len(l.EncryptionKey)+l.Extensions.sizeHint())}
-	l.encodeUnsigned(&w)
+// signContent writes the SignContent of LeafNodeTBS (RFC 9420, Section 7.2): leaves that were made inside a group are bound to
+// their place in it.
+func (l *LeafNode) signContent(w *writer, groupID []byte, i LeafIndex) {
+	w.label("LeafNodeTBS")
+	start := w.open()
+	l.encodeUnsigned(w)
 	if l.Source != LeafKeyPackage {
 		w.opaque(groupID)
 		w.uint32(uint32(i))
 	}
-	return w.b
+	w.close(start)
 }
 
 func (l *LeafNode) sign(s *suite, signer crypto.Signer, groupID []byte, i LeafIndex) error {
-	signature, err := s.sign(signer, "LeafNodeTBS", l.toBeSigned(groupID, i))
+	c := takeScratch()
+	defer c.release()
+	l.signContent(&c.signed, groupID, i)
+	signature, err := s.signMessage(signer, c.signed.b)
 	l.Signature = signature
 	return err
 }
 
 func (l *LeafNode) verify(s *suite, groupID []byte, i LeafIndex) error {
-	if !s.verify(l.SignatureKey, "LeafNodeTBS", l.toBeSigned(groupID, i), l.Signature) {
+	c := takeScratch()
+	defer c.release()
+	l.signContent(&c.signed, groupID, i)
+	if !s.verifyMessage(l.SignatureKey, c.signed.b, l.Signature) {
 		return ErrVerify
 	}
 	return nil

@@ -109,11 +109,15 @@ func within(x nodeIndex, leaves []LeafIndex) []LeafIndex {
 
 // parentHashOf is the parent hash of p, given its sibling's original tree hash (RFC 9420, Section 7.9).
 func (s *suite) parentHashOf(p *parentNode, siblingHash string) []byte {
-	w := writer{make([]byte, 0, len(p.encryptionKey)+len(p.parentHash)+len(siblingHash)+8)}
+	c := takeScratch()
+	defer c.release()
+	w := &c.plain
 	w.opaque(p.encryptionKey)
 	w.opaque(p.parentHash)
 	w.text(siblingHash)
-	return s.digest(w.b)
+	var sum [maxHash]byte
+	s.sum(&sum, w.b)
+	return bytes.Clone(sum[:s.nh])
 }
 
 // checkParentHashes verifies that each parent node was set together with exactly one node below it, down to a leaf
