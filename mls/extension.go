@@ -60,6 +60,15 @@ func (e Extensions) Equal(other Extensions) bool {
 	})
 }
 
+// detached returns the list in memory of its own, as LeafNode.detached does.
+func (e Extensions) detached() Extensions {
+	out := slices.Clone(e)
+	for i := range out {
+		out[i].Data = bytes.Clone(out[i].Data)
+	}
+	return out
+}
+
 // RequiredCapabilities is the GroupContext extension that says what every member must support (RFC 9420, Section 11.1).
 type RequiredCapabilities struct {
 	Extensions  []ExtensionType

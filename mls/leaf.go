@@ -1,6 +1,7 @@
 package mls
 
 import (
+	"bytes"
 	"crypto"
 	"slices"
 	"time"
@@ -103,6 +104,21 @@ func (l *LeafNode) verify(s *suite, groupID []byte, i LeafIndex) error {
 		return ErrVerify
 	}
 	return nil
+}
+
+// detached returns the leaf in memory of its own. A leaf that was decoded lies in the message that it came in, of whatever length its
+// sender liked, and all of that would stay in memory as long as the leaf stands in a tree.
+func (l *LeafNode) detached() *LeafNode {
+	c := *l
+	for _, field := range []*[]byte{&c.EncryptionKey, &c.SignatureKey, &c.Credential.Identity, &c.ParentHash, &c.Signature} {
+		*field = bytes.Clone(*field)
+	}
+	c.Credential.Certificates = slices.Clone(c.Credential.Certificates)
+	for i, der := range c.Credential.Certificates {
+		c.Credential.Certificates[i] = bytes.Clone(der)
+	}
+	c.Extensions = c.Extensions.detached()
+	return &c
 }
 
 // member returns what the leaf says, at this place.

@@ -26,16 +26,19 @@ type pendingProposal struct {
 	ignored bool
 }
 
+// pendingProposal makes a proposal pending. What is kept of it lies in the encoding whose length is counted, and not in the message
+// that it came in: that may be padded to any length.
 func (e *epoch) pendingProposal(a *authenticatedContent, leafKey *privateKey) *pendingProposal {
-	from := a.content.sender
 	var w writer
 	a.encode(&w)
+	kept := decodeAuthenticatedContent(&reader{b: bytes.Clone(w.b)})
+	from := kept.content.sender
 	return &pendingProposal{
 		ReceivedProposal: ReceivedProposal{
-			Sender: e.party(from, a.content.proposal), From: from.kind, Proposal: a.content.proposal,
-			AuthenticatedData: a.content.authenticatedData, Own: from.is(e.own), ref: e.suite.proposalRef(w.b),
+			Sender: e.party(from, kept.content.proposal), From: from.kind, Proposal: kept.content.proposal,
+			AuthenticatedData: kept.content.authenticatedData, Own: from.is(e.own), ref: e.suite.proposalRef(w.b),
 		},
-		content: a,
+		content: kept,
 		size:    len(w.b),
 		leafKey: leafKey,
 	}

@@ -88,9 +88,9 @@ var inOrder = []ProposalType{
 func (tr *transition) applyOne(p listedProposal) {
 	switch v := p.proposal.(type) {
 	case *GroupContextExtensions:
-		tr.extensions = v.Extensions
+		tr.extensions = v.Extensions.detached()
 	case *Update:
-		tr.tree.update(p.sender.leaf(), v.LeafNode)
+		tr.tree.update(p.sender.leaf(), v.LeafNode.detached())
 		tr.updated = append(tr.updated, p.sender.leaf())
 		tr.changed = append(tr.changed, p.sender.leaf().node())
 	case *SelfRemove:
@@ -98,7 +98,7 @@ func (tr *transition) applyOne(p listedProposal) {
 	case *Remove:
 		tr.remove(v.Removed)
 	case *Add:
-		i := tr.tree.add(v.KeyPackage.LeafNode)
+		i := tr.tree.add(v.KeyPackage.LeafNode.detached())
 		tr.added, tr.packages = append(tr.added, i), append(tr.packages, v.KeyPackage)
 		tr.changed = append(tr.changed, i.node())
 	case *PreSharedKey:

@@ -90,14 +90,18 @@ func (g *Group) mergeReceived(tr *transition, path *updatePath) ([]pathStep, err
 	if err := g.checkReplaced(tr, path.leaf); err != nil {
 		return nil, err
 	}
-	parentHash := tree.mergePath(committer, steps, path.keys())
+	keys := path.keys()
+	for i, key := range keys {
+		keys[i] = bytes.Clone(key) // as in LeafNode.detached
+	}
+	parentHash := tree.mergePath(committer, steps, keys)
 	if !bytes.Equal(parentHash, path.leaf.ParentHash) {
 		return nil, invalid("7.9.2", "a path's leaf has the wrong parent hash")
 	}
 	if err := path.leaf.verify(g.suite, g.context.groupID, committer); err != nil {
 		return nil, err
 	}
-	return steps, tr.setPath(path.leaf)
+	return steps, tr.setPath(path.leaf.detached())
 }
 
 // checkReplaced holds the leaf of who joins again against the one that it leaves, as an Update's (RFC 9420, Section 12.2).
