@@ -222,12 +222,7 @@ func (g *Group) selectProposals(opts CommitOptions) ([]listedProposal, error) {
 		if p == nil {
 			return nil, invalid("12.4", "a proposal that is nil")
 		}
-		if v, ok := p.(*PreSharedKey); ok && len(v.PSK.Nonce) == 0 {
-			fresh := *v
-			fresh.PSK.Nonce = random(g.suite.nh)
-			p = &fresh
-		}
-		list = append(list, listedProposal{proposal: p, sender: memberAt(g.own)})
+		list = append(list, listedProposal{proposal: g.suite.filled(p), sender: memberAt(g.own)})
 	}
 	for _, p := range g.pending {
 		if opts.Pending != nil && !opts.Pending(&p.ReceivedProposal) || opts.Pending == nil && p.ignored {

@@ -151,6 +151,22 @@ func (e Extensions) requiredCapabilities() (RequiredCapabilities, error) {
 	return ParseRequiredCapabilities(data)
 }
 
+// checkContext refuses the extensions of a GroupContext that nobody could be in, as what they say cannot be read.
+func (e Extensions) checkContext() error {
+	if e.repeats() {
+		return invalid("13.4", "an extension type occurs twice")
+	}
+	if _, err := e.requiredCapabilities(); err != nil {
+		return err
+	}
+	data, ok := e.Get(ExtensionExternalSenders)
+	if !ok {
+		return nil
+	}
+	_, err := ParseExternalSenders(data)
+	return err
+}
+
 func encodeUint16s[T ~uint16](w *writer, list []T) {
 	w.length(2 * len(list))
 	for _, v := range list {

@@ -119,10 +119,7 @@ func (g *Group) externalList(opts ExternalOptions) ([]listedProposal, error) {
 		list = append(list, listedProposal{proposal: &Remove{at[i].Index}, sender: by})
 	}
 	for _, id := range opts.PSKs {
-		if len(id.Nonce) == 0 {
-			id.Nonce = random(g.suite.nh)
-		}
-		list = append(list, listedProposal{proposal: &PreSharedKey{id}, sender: by})
+		list = append(list, listedProposal{proposal: g.suite.filled(&PreSharedKey{id}), sender: by})
 	}
 	for _, message := range opts.SelfRemoves {
 		p, err := g.readSelfRemove(message)
@@ -156,7 +153,7 @@ func (g *Group) readSelfRemove(message []byte) (*pendingProposal, error) {
 	if err := m.verify(g.suite, leaf.SignatureKey, g.encoded); err != nil {
 		return nil, err
 	}
-	return g.epoch.pendingProposal(&m.authenticatedContent, nil), nil
+	return g.epoch.pendingProposal(&m.authenticatedContent, nil)
 }
 
 // sendExternalInit makes the init secret that only the members can compute too (RFC 9420, Section 8.3).

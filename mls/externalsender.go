@@ -69,16 +69,6 @@ func ParseExternalSenders(data []byte) ([]ExternalSender, error) {
 	return senders, r.end()
 }
 
-// checkExternalSenders refuses a GroupContext whose external senders nobody could read.
-func (e Extensions) checkExternalSenders() error {
-	data, ok := e.Get(ExtensionExternalSenders)
-	if !ok {
-		return nil
-	}
-	_, err := ParseExternalSenders(data)
-	return err
-}
-
 // externalSender returns the group's external sender of this number.
 func (e *epoch) externalSender(i uint32) (ExternalSender, error) {
 	data, ok := e.context.extensions.Get(ExtensionExternalSenders)
@@ -140,11 +130,7 @@ func proposeFromOutside(place Place, from sender, signer crypto.Signer, p Propos
 	if err != nil {
 		return nil, err
 	}
-	if psk, ok := p.(*PreSharedKey); ok && len(psk.PSK.Nonce) == 0 {
-		fresh := *psk
-		fresh.PSK.Nonce = random(s.nh)
-		p = &fresh
-	}
+	p = s.filled(p)
 	if _, err := s.signerKey(signer); err != nil {
 		return nil, err
 	}
@@ -181,7 +167,10 @@ func (g *Group) processOutside(m *publicMessage) (Result, error) {
 	if err := g.checkProposal(c.proposal, c.sender); err != nil {
 		return nil, err
 	}
-	p := g.epoch.pendingProposal(&m.authenticatedContent, nil)
+	p, err := g.epoch.pendingProposal(&m.authenticatedContent, nil)
+	if err != nil {
+		return nil, err
+	}
 	if err := g.checkRoom(p); err != nil {
 		return nil, err
 	}

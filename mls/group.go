@@ -49,12 +49,17 @@ func NewGroup(cfg Config, opts CreateOptions) (*Group, error) {
 	if opts.Suite == 0 {
 		opts.Suite = DefaultSuite
 	}
+	if len(opts.GroupID) == 0 {
+		opts.GroupID = random(32)
+	}
+	return newGroup(cfg, opts)
+}
+
+// newGroup makes a group as opts say, with what may be left open there filled in.
+func newGroup(cfg Config, opts CreateOptions) (*Group, error) {
 	s, err := opts.Suite.suite()
 	if err != nil {
 		return nil, err
-	}
-	if len(opts.GroupID) == 0 {
-		opts.GroupID = random(32)
 	}
 	leaf := &LeafNode{
 		Credential:   opts.Credential,
@@ -69,13 +74,13 @@ func NewGroup(cfg Config, opts CreateOptions) (*Group, error) {
 		return nil, err
 	}
 	tree := newRatchetTree(s, leaf)
+	if err := opts.Extensions.checkContext(); err != nil {
+		return nil, err
+	}
 	if err := tree.checkContext(opts.Extensions); err != nil {
 		return nil, err
 	}
 	if err := leaf.checkOwn(s, opts.Extensions); err != nil {
-		return nil, err
-	}
-	if err := opts.Extensions.checkExternalSenders(); err != nil {
 		return nil, err
 	}
 	if err := cfg.Verifier.VerifyMember(leaf.member(0)); err != nil {

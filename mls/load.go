@@ -134,12 +134,12 @@ func (l *loader) loadPending(e *epoch) error {
 			r.fail("a pending proposal that is none")
 			return
 		}
-		p := e.pendingProposal(a, leafKey)
-		p.ignored = ignored
-		if e.checkRoom(p) != nil {
-			r.fail("more pending proposals than a group keeps")
+		p, err := e.pendingProposal(a, leafKey)
+		if err != nil || e.checkRoom(p) != nil {
+			r.fail("a pending proposal too many, or one that is none")
 			return
 		}
+		p.ignored = ignored
 		e.pending = append(e.pending, p)
 	})
 }

@@ -27,11 +27,15 @@ type pendingProposal struct {
 }
 
 // pendingProposal makes a proposal pending. What is kept of it lies in the encoding whose length is counted, and not in the message
-// that it came in: that may be padded to any length.
-func (e *epoch) pendingProposal(a *authenticatedContent, leafKey *privateKey) *pendingProposal {
+// that it came in: that may be padded to any length. So an own one that nobody could read is found before it is sent.
+func (e *epoch) pendingProposal(a *authenticatedContent, leafKey *privateKey) (*pendingProposal, error) {
 	var w writer
 	a.encode(&w)
-	kept := decodeAuthenticatedContent(&reader{b: bytes.Clone(w.b)})
+	r := reader{b: bytes.Clone(w.b)}
+	kept := decodeAuthenticatedContent(&r)
+	if err := r.end(); err != nil {
+		return nil, err
+	}
 	from := kept.content.sender
 	return &pendingProposal{
 		ReceivedProposal: ReceivedProposal{
@@ -41,7 +45,7 @@ func (e *epoch) pendingProposal(a *authenticatedContent, leafKey *privateKey) *p
 		content: kept,
 		size:    len(w.b),
 		leafKey: leafKey,
-	}
+	}, nil
 }
 
 // findPending returns the pending proposal of this reference.

@@ -194,7 +194,10 @@ func (g *Group) receive(a *authenticatedContent) (Result, error) {
 		if c.proposal.Type() == ProposalSelfRemove && a.wireFormat != wirePublicMessage {
 			return nil, invalid("", "a self-remove that those outside cannot read")
 		}
-		p := g.epoch.pendingProposal(a, nil)
+		p, err := g.epoch.pendingProposal(a, nil)
+		if err != nil {
+			return nil, err
+		}
 		if err := g.checkRoom(p); err != nil {
 			return nil, err
 		}

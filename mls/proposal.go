@@ -32,7 +32,8 @@ type Remove struct{ Removed LeafIndex }
 // PreSharedKey mixes a key that all members know into the next epoch.
 type PreSharedKey struct{ PSK PreSharedKeyID }
 
-// ReInit ends the group in favour of one with other parameters, which Group.Reinitialize makes.
+// ReInit ends the group in favour of one with other parameters, which Group.Reinitialize makes. The GroupID is that of the
+// group to come; 32 random bytes are filled in when the proposal is made with an empty one.
 type ReInit struct {
 	GroupID    []byte
 	Version    ProtocolVersion

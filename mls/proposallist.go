@@ -344,10 +344,7 @@ func (s *suite) checkProposal(p Proposal) error {
 	case *PreSharedKey:
 		return v.PSK.check(s)
 	case *GroupContextExtensions:
-		if v.Extensions.repeats() {
-			return invalid("13.4", "an extension type occurs twice")
-		}
-		return v.Extensions.checkExternalSenders()
+		return v.Extensions.checkContext()
 	case *ReInit:
 		return v.check()
 	case *Update, *Remove, *ExternalInit, *SelfRemove:

@@ -84,9 +84,6 @@ func (g *Group) ProposeGroupContextExtensions(x Extensions) ([]byte, error) {
 
 // ProposePreSharedKey returns the message that proposes to mix a pre-shared key into the next epoch.
 func (g *Group) ProposePreSharedKey(id PreSharedKeyID) ([]byte, error) {
-	if len(id.Nonce) == 0 {
-		id.Nonce = random(g.suite.nh)
-	}
 	return g.propose(&PreSharedKey{id}, nil)
 }
 
@@ -121,6 +118,23 @@ func (g *Group) ProposeCustom(p CustomProposal) ([]byte, error) {
 	return g.propose(&p, nil)
 }
 
+// filled returns the proposal with what its maker has left to chance: the nonce of a pre-shared key, the id of the group to come.
+func (s *suite) filled(p Proposal) Proposal {
+	switch v := p.(type) {
+	case *PreSharedKey:
+		if fresh := *v; len(v.PSK.Nonce) == 0 {
+			fresh.PSK.Nonce = random(s.nh)
+			return &fresh
+		}
+	case *ReInit:
+		if fresh := *v; len(v.GroupID) == 0 {
+			fresh.GroupID = random(32)
+			return &fresh
+		}
+	}
+	return p
+}
+
 // propose seals a proposal and makes it pending.
 func (g *Group) propose(p Proposal, leafKey *privateKey) ([]byte, error) {
 	if err := g.checkSigner(); err != nil {
@@ -129,6 +143,7 @@ func (g *Group) propose(p Proposal, leafKey *privateKey) ([]byte, error) {
 	if g.reinit != nil {
 		return nil, ErrReinitialized
 	}
+	p = g.suite.filled(p)
 	if err := g.checkProposal(p, memberAt(g.own)); err != nil {
 		return nil, err
 	}
@@ -137,7 +152,10 @@ func (g *Group) propose(p Proposal, leafKey *privateKey) ([]byte, error) {
 	if err := a.sign(g.suite, g.cfg.Signer, g.encoded); err != nil {
 		return nil, err
 	}
-	pending := g.epoch.pendingProposal(a, leafKey)
+	pending, err := g.epoch.pendingProposal(a, leafKey)
+	if err != nil {
+		return nil, err
+	}
 	if err := g.checkRoom(pending); err != nil {
 		return nil, err
 	}

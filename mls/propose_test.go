@@ -326,9 +326,6 @@ func TestNonsense(t *testing.T) {
 		{"extensions that nobody supports", func(t *testing.T, bob *device) ([]byte, error) {
 			return bob.group.ProposeGroupContextExtensions(mls.Extensions{{Type: 0xF0F0}})
 		}},
-		{"required capabilities that do not parse", func(t *testing.T, bob *device) ([]byte, error) {
-			return bob.group.ProposeGroupContextExtensions(mls.Extensions{{Type: mls.ExtensionRequiredCapabilities, Data: []byte{1}}})
-		}},
 		{"an update to a credential that nobody supports", func(t *testing.T, bob *device) ([]byte, error) {
 			x509 := mls.Credential{Type: mls.CredentialX509, Certificates: [][]byte{{1}}}
 			return bob.group.ProposeUpdate(mls.LeafOptions{Credential: &x509})

@@ -120,8 +120,12 @@ func (id *PreSharedKeyID) links() bool {
 	return id.Type == PSKResumption && id.Usage != UsageApplication
 }
 
-// check holds a PSK of a proposal against RFC 9420, Section 12.1.4.
+// check holds a PSK of a proposal against RFC 9420, Section 12.1.4. What was received is of a known type; what is to be sent is
+// what the caller has filled in.
 func (id *PreSharedKeyID) check(s *suite) error {
+	if id.Type != PSKExternal && (id.Type != PSKResumption || id.Usage < UsageApplication || id.Usage > UsageBranch) {
+		return invalid("8.4", "a pre-shared key of an unknown type or usage")
+	}
 	if id.links() {
 		return invalid("12.1.4", "a resumption key for reinit or branch outside of one")
 	}

@@ -13,10 +13,7 @@ func (p *ReInit) check() error {
 	if p.Version < MLS10 {
 		return invalid("12.1.5", "a reinit to an earlier version")
 	}
-	if p.Extensions.repeats() {
-		return invalid("13.4", "an extension type occurs twice")
-	}
-	return p.Extensions.checkExternalSenders()
+	return p.Extensions.checkContext()
 }
 
 // checkSent keeps this member from ending the group in favour of one that nobody here can make.
@@ -49,7 +46,8 @@ type SuccessorOptions struct {
 	Lifetime       Lifetime
 	// KeyPackages are those of the other members, of the new group's suite.
 	KeyPackages []*KeyPackage
-	// GroupID and Extensions are for a branch; what succeeds a reinitialized group has those of the ReInit.
+	// GroupID and Extensions are for a branch, whose id is 32 random bytes when empty; what succeeds a reinitialized group has
+	// those of the ReInit.
 	GroupID    []byte
 	Extensions Extensions
 	// Now, NoPath and NoTree are as in CommitOptions.
@@ -80,12 +78,18 @@ func (g *Group) Branch(cfg Config, opts SuccessorOptions) (*Group, *StagedCommit
 	if bytes.Equal(opts.GroupID, g.context.groupID) {
 		return nil, nil, invalid("", "a branch has the group's own id")
 	}
+	if len(opts.GroupID) == 0 {
+		opts.GroupID = random(32)
+	}
 	return g.succeed(cfg, g.suite.id, UsageBranch, opts)
 }
 
 // succeed makes a group that is linked to this one by its resumption secret.
 func (g *Group) succeed(cfg Config, suite CipherSuite, usage PSKUsage, opts SuccessorOptions) (*Group, *StagedCommit, error) {
-	next, err := NewGroup(cfg, CreateOptions{
+	if err := cfg.check(); err != nil {
+		return nil, nil, err
+	}
+	next, err := newGroup(cfg, CreateOptions{
 		Suite: suite, GroupID: opts.GroupID, Credential: opts.Credential, LeafExtensions: opts.LeafExtensions,
 		Capabilities: opts.Capabilities, Lifetime: opts.Lifetime, Extensions: opts.Extensions,
 	})

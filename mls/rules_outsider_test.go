@@ -71,6 +71,7 @@ func TestOutsiderRules(t *testing.T) {
 		{"a key package that is not signed", "", ErrVerify, service, signer, propose(&Add{&bad})},
 		{"a key with a short nonce", "a pre-shared key's nonce has the wrong length", nil, service, signer, propose(&PreSharedKey{short})},
 		{"an earlier version", "a reinit to an earlier version", nil, service, signer, propose(&ReInit{GroupID: []byte("x"), Suite: 1})},
+		{"required capabilities that do not parse", "", ErrMalformed, service, signer, propose(&GroupContextExtensions{Extensions{{ExtensionRequiredCapabilities, []byte{1}}}})},
 		{"external senders that do not parse", "", ErrMalformed, service, signer, propose(&GroupContextExtensions{Extensions{{ExtensionExternalSenders, []byte{1}}}})},
 		{"a commit", "a message from outside of the group that is no proposal", nil, service, signer, func(c *framedContent) {
 			c.contentType, c.commit = ContentCommit, byValue(&Remove{2})

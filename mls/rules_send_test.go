@@ -48,6 +48,23 @@ func TestSendRules(t *testing.T) {
 		{"an external init", "an external init outside of an external commit", nil, func() error { return byValue(&ExternalInit{}) }},
 		{"extensions twice", "an extension type occurs twice", nil, func() error { return byValue(&GroupContextExtensions{Extensions{{0xF001, nil}, {0xF001, nil}}}) }},
 		{"a key that is not known", "a pre-shared key is not known here", nil, func() error { return byValue(psk) }},
+		{"a key of no type", "a pre-shared key of an unknown type or usage", nil, func() error { return byValue(&PreSharedKey{PreSharedKeyID{ID: []byte("x")}}) }},
+		{"a key of no usage", "a pre-shared key of an unknown type or usage", nil, func() error { return byValue(&PreSharedKey{PreSharedKeyID{Type: PSKResumption}}) }},
+		{"a proposed key of no type", "a pre-shared key of an unknown type or usage", nil, func() error {
+			_, err := g.ProposePreSharedKey(PreSharedKeyID{ID: []byte("x")})
+			return err
+		}},
+		{"a proposed context that requires what nobody can read", "", ErrMalformed, func() error {
+			_, err := g.ProposeGroupContextExtensions(Extensions{{ExtensionRequiredCapabilities, []byte{1}}})
+			return err
+		}},
+		{"a proposed context with senders that nobody can read", "", ErrMalformed, func() error {
+			_, err := g.ProposeGroupContextExtensions(Extensions{{ExtensionExternalSenders, []byte{1}}})
+			return err
+		}},
+		{"a reinit to a group that requires what nobody can read", "", ErrMalformed, func() error {
+			return byValue(&ReInit{Version: MLS10, Suite: 1, Extensions: Extensions{{ExtensionRequiredCapabilities, []byte{1}}}})
+		}},
 		{"65,536 keys", "more pre-shared keys than can be counted", nil, func() error { return byValue(many...) }},
 		{"another leaf without a path", "a change of the own leaf in a commit without a path", nil, func() error {
 			return commit(CommitOptions{ByValue: []Proposal{&Add{twin}}, NoPath: true, Leaf: LeafOptions{Signer: signer}})

@@ -213,6 +213,9 @@ func TestReInitRules(t *testing.T) {
 		{"with an extension twice", "an extension type occurs twice", ErrMalformed, []Proposal{&ReInit{
 			GroupID: []byte("next"), Version: MLS10, Suite: 1, Extensions: Extensions{{0xF001, nil}, {0xF001, nil}},
 		}}},
+		{"with required capabilities that do not parse", "", ErrMalformed, []Proposal{&ReInit{
+			GroupID: []byte("next"), Version: MLS10, Suite: 1, Extensions: Extensions{{ExtensionRequiredCapabilities, []byte{9}}},
+		}}},
 		{"with external senders that do not parse", "", ErrMalformed, []Proposal{&ReInit{
 			GroupID: []byte("next"), Version: MLS10, Suite: 1, Extensions: Extensions{{ExtensionExternalSenders, []byte{9}}},
 		}}},
@@ -247,6 +250,47 @@ func TestReInitSent(t *testing.T) {
 		c, err := g.Commit(CommitOptions{})
 		if err != nil || len(c.Proposals()) != 0 {
 			t.Errorf("%s, left to Commit: %v, %v", name, c, err)
+		}
+	}
+}
+
+// TestReInitWithoutID reinitializes a group in favour of one whose id is left open: by us it is filled in before the proposal is sent,
+// and an empty one that another member has sent is the id of the group to come.
+func TestReInitWithoutID(t *testing.T) {
+	for name, list := range map[string][]Proposal{"ours": nil, "another's": {&ReInit{Version: MLS10, Suite: 1}}} {
+		members := threeNamed(t)
+		c, err := members[0].Commit(CommitOptions{ByValue: []Proposal{&ReInit{Version: MLS10, Suite: 1}}})
+		if list != nil {
+			c = careless{t: t, g: members[0], list: committed(members[0], list...)}.commit()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		follow(t, members, c)
+		if id := c.ReInit().GroupID; (len(id) == 32) != (list == nil) {
+			t.Errorf("%s: the group to come is %x", name, id)
+		}
+		var packages []*KeyPackage
+		var secret *KeyPackagePrivate
+		theirs, _, _ := party(t, "2")
+		for _, who := range []string{"1", "2"} {
+			cfg, kp, private := party(t, who)
+			packages, secret, theirs = append(packages, kp), private, cfg
+		}
+		cfg, _, _ := party(t, "0")
+		cfg.Verifier, theirs.Verifier = byCredential{}, byCredential{}
+		_, staged, err := members[0].Reinitialize(cfg, SuccessorOptions{Credential: BasicCredential([]byte("0")), KeyPackages: packages})
+		if err != nil {
+			t.Fatal(err)
+		}
+		find := func(ref KeyPackageRef) *KeyPackagePrivate {
+			if ref == secret.keyPackage.Ref() {
+				return secret
+			}
+			return nil
+		}
+		if _, err := Join(theirs, staged.Welcome(), find, JoinOptions{Predecessor: members[2]}); err != nil {
+			t.Errorf("%s: joining: %v", name, err)
 		}
 	}
 }
