@@ -66,7 +66,14 @@ func (t *ratchetTree) filteredPath(i LeafIndex) []pathStep {
 // mergePath sets the keys along a leaf's path and the parent hashes between them, and returns the parent hash for the leaf, which is
 // still to be set (RFC 9420, Section 7.5). From the root down, each hash covers the ones above it.
 func (t *ratchetTree) mergePath(i LeafIndex, steps []pathStep, keys [][]byte) []byte {
-	t.blankPath(i)
+	set := 0
+	for _, x := range directPath(i.node(), t.size()) {
+		if set < len(steps) && steps[set].node == x {
+			set++ // below
+			continue
+		}
+		t.set(x, nil)
+	}
 	var parentHash []byte
 	for k := len(steps) - 1; k >= 0; k-- {
 		p := &parentNode{encryptionKey: keys[k], parentHash: parentHash}
