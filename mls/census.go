@@ -138,26 +138,27 @@ type keySet struct {
 	edit *edit
 }
 
-// A keySlot is empty, or has one node, or the slots of the next four bits.
+// A keySlot is empty, or has one node, or the slots of the next three bits.
 type keySlot struct {
 	node *node
 	fork *keyFork
 }
 
 type keyFork struct {
-	slots [16]keySlot
+	slots [8]keySlot
 	owner *edit
 }
 
 // turn is which slot of the fork at this depth leads to the node. Keys whose hashes are equal are told apart by their own
 // bits: all keys of a set have the length that the suite gives them.
 func (s *keySet) turn(n *node, depth int) int {
-	if depth < 16 {
-		return int(s.hash(n)>>(4*depth)) & 15
+	const hashed = 64 / 3
+	if depth < hashed {
+		return int(s.hash(n)>>(3*depth)) & 7
 	}
-	key := s.of(n)
-	if at := (depth - 16) / 2; at < len(key) {
-		return int(key[at]>>(4*(depth&1))) & 15
+	key, depth := s.of(n), depth-hashed
+	if at := depth / 4; at < len(key) {
+		return int(key[at]>>(2*(depth&3))) & 3
 	}
 	return 0
 }
