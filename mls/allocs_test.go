@@ -58,6 +58,11 @@ func TestKDF(t *testing.T) {
 			h.Write(context)
 			equal(t, fmt.Sprintf("HMAC of suite %#x over %d bytes", uint16(s.id), n), got[:s.nh], h.Sum(nil))
 			equal(t, fmt.Sprintf("hash of suite %#x of %d bytes", uint16(s.id), n), s.digest(context), s.digest(context[:n/2], context[n/2:]))
+			extracted, err := hkdf.Extract(s.hash, context, key)
+			if err != nil {
+				t.Fatal(err)
+			}
+			equal(t, fmt.Sprintf("extraction of suite %#x from %d bytes", uint16(s.id), n), s.extract(key, context), extracted)
 			w := writer{}
 			w.uint16(uint16(n))
 			w.label("label")

@@ -3,7 +3,6 @@ package mls
 import (
 	"bytes"
 	"crypto/cipher"
-	"crypto/hkdf"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -22,14 +21,8 @@ func random(n int) []byte {
 	return b
 }
 
-// extract is KDF.Extract. A nil salt or input stands for none; both may be long.
-func (s *suite) extract(salt, input []byte) Secret {
-	out, err := hkdf.Extract(s.hash, input, salt)
-	if err != nil {
-		panic("mls: internal error: " + err.Error())
-	}
-	return out
-}
+// extract is KDF.Extract, an HMAC (RFC 5869, Section 2.2). A nil salt or input stands for none; both may be long.
+func (s *suite) extract(salt, input []byte) Secret { return s.mac(salt, input) }
 
 // expandWithLabel is RFC 9420, Section 8. n is at most 255 hashes, which all callers but Export know to hold.
 func (s *suite) expandWithLabel(secret Secret, label string, context []byte, n int) Secret {
