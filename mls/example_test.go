@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"fmt"
 	"log"
+	"time"
 
 	"snug/mls"
 )
@@ -23,9 +24,12 @@ func Example() {
 		return mls.Config{Verifier: anyone{}, Policy: mls.AllowAll, Signer: key}
 	}
 
-	// Bob publishes a key package, and keeps its secret half.
+	// Bob publishes a key package that is good for three months, and keeps its secret half. It begins an hour ago, for those whose
+	// clocks are slow.
+	now := time.Now()
 	keyPackage, private, err := mls.NewKeyPackage(mls.KeyPackageOptions{
 		Credential: mls.BasicCredential([]byte("bob")), Signer: bobKey,
+		Lifetime: mls.Lifetime{NotBefore: uint64(now.Add(-time.Hour).Unix()), NotAfter: uint64(now.AddDate(0, 3, 0).Unix())},
 	})
 	if err != nil {
 		log.Fatal(err)
@@ -37,7 +41,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	commit, err := alice.Commit(mls.CommitOptions{ByValue: []mls.Proposal{&mls.Add{KeyPackage: keyPackage}}})
+	commit, err := alice.Commit(mls.CommitOptions{ByValue: []mls.Proposal{&mls.Add{KeyPackage: keyPackage}}, Now: now})
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -51,7 +55,7 @@ func Example() {
 			return private
 		}
 		return nil
-	}, mls.JoinOptions{})
+	}, mls.JoinOptions{Now: now})
 	if err != nil {
 		log.Fatal(err)
 	}

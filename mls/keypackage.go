@@ -26,7 +26,7 @@ type KeyPackageOptions struct {
 	// Credential and Signer are the device's identity and the private key of its leaf.
 	Credential Credential
 	Signer     crypto.Signer
-	// Lifetime must be given: the package reads no clock.
+	// Lifetime must be given: the package reads no clock, and everybody who looks at one refuses a key package of another time.
 	Lifetime Lifetime
 	// LeafExtensions go into the leaf. Their types are added to Capabilities.
 	LeafExtensions Extensions
