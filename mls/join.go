@@ -177,8 +177,23 @@ func (j *joining) enter(member memberSecret) (*Group, error) {
 	return g, nil
 }
 
-// adoptPathSecret derives the keys that the commit set above both the committer and us.
+// adoptPathSecret derives the keys that the commit set above both the committer and us. Of the nodes above our leaf these are all whose
+// keys we have: where one is left of which the tree says that we know it, we could not follow the commit of somebody who relies
+// on that, and would hold it against the wrong member.
 func (j *joining) adoptPathSecret(keys privateKeys) error {
+	if err := j.derivePath(keys); err != nil {
+		return err
+	}
+	for _, x := range directPath(j.own.node(), j.tree.size()) {
+		if n := j.tree.at(x); n != nil && keys[x] == nil && !n.parent.lacks(j.own) {
+			return invalid("12.4.3.1", "a welcome without the path secret that its tree asks for")
+		}
+	}
+	return nil
+}
+
+// derivePath derives the keys of the path from the path secret, where there is one.
+func (j *joining) derivePath(keys privateKeys) error {
 	if j.secrets.path == nil {
 		return nil
 	}

@@ -48,6 +48,7 @@ func TestWelcomeRules(t *testing.T) {
 		}},
 		{"a joiner secret that the GroupInfo was not sealed under", "", ErrDecrypt, func(o *openWelcome) { o.secrets.joiner = joinerSecret{random(32)} }},
 		{"another path secret", "a path secret does not match the path's public key", nil, func(o *openWelcome) { o.secrets.path = random(32) }},
+		{"no path secret", "a welcome without the path secret that its tree asks for", nil, func(o *openWelcome) { o.secrets.path = nil }},
 		{"an extension of the group that the joiner does not support", "a leaf does not support one of the group's extensions", nil, func(o *openWelcome) {
 			o.info.context.extensions = Extensions{{0xF00A, nil}}
 			o.confirm()
