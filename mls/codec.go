@@ -161,8 +161,13 @@ func (r *reader) each(element func(*reader)) {
 			sub.fail("an empty element")
 		}
 	}
-	if sub.err != nil && r.err == nil {
-		r.err, r.b = sub.err, nil
+	r.adopt(&sub)
+}
+
+// adopt takes over the error of a reader of a part.
+func (r *reader) adopt(part *reader) {
+	if part.err != nil && r.err == nil {
+		r.err, r.b = part.err, nil
 	}
 }
 

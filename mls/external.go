@@ -88,7 +88,7 @@ func openPublicInfo(cfg Config, message []byte, opts ExternalOptions) (*Group, h
 	if err != nil {
 		return nil, nil, err
 	}
-	e := &epoch{suite: s, context: info.context, tree: tree, confirmationTag: info.confirmationTag, secrets: &epochSecrets{}}
+	e := &epoch{suite: s, context: info.context, tree: tree, confirmationTag: info.confirmationTag, secrets: &epochSecrets{}, keys: privateKeys{}}
 	e.encoded = e.context.marshal()
 	e.interim = s.interimHash(e.context.confirmedTranscriptHash, info.confirmationTag)
 	return &Group{cfg: cfg, epoch: e}, key, nil

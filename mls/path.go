@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 )
 
@@ -33,12 +34,19 @@ func (p *updatePath) encode(w *writer) {
 
 func decodeUpdatePath(r *reader) *updatePath {
 	p := &updatePath{leaf: decodeLeafNode(r)}
-	r.each(func(r *reader) {
-		n := pathNode{key: r.opaque()}
-		r.each(func(r *reader) { n.secrets = append(n.secrets, decodeHPKECiphertext(r)) })
-		p.nodes = append(p.nodes, n)
-	})
+	r.each(func(r *reader) { p.nodes = append(p.nodes, decodePathNode(r)) })
 	return p
+}
+
+// decodePathNode does without reader.each, whose closures a long path would pay for at every node.
+func decodePathNode(r *reader) pathNode {
+	n := pathNode{key: r.opaque()}
+	secrets := reader{b: r.opaque()}
+	for len(secrets.b) > 0 {
+		n.secrets = append(n.secrets, decodeHPKECiphertext(&secrets))
+	}
+	r.adopt(&secrets)
+	return n
 }
 
 func (p *updatePath) keys() [][]byte {
@@ -220,6 +228,9 @@ func (t *ratchetTree) adoptPath(keys privateKeys, steps []pathStep, secret Secre
 // stillIn returns those of the keys whose node has the same key in next as in t: keys of nodes that were blanked or replaced are
 // dropped.
 func (k privateKeys) stillIn(next, t *ratchetTree) privateKeys {
+	if next.top == t.top {
+		return maps.Clone(k)
+	}
 	kept := make(privateKeys, len(k)+4)
 	for x, key := range k {
 		a, b := next.at(x), t.at(x)
