@@ -87,10 +87,14 @@ func (c *Core) outsiders() (n int) {
 	return n
 }
 
-// noRoom says that this device is not in a room, and what lets it in where the account is.
+// noRoom says that this device is not in a room, and what lets it in where the account is or may be.
 func (c *Core) noRoom(id ident.RoomID) *Error {
-	if c.outside(id) {
+	log := c.vol.logs[id]
+	switch {
+	case c.outside(id):
 		return errOutside
+	case log.listed && log.kind == OpenToAll:
+		return refuse(Refused, "join it to take part", "you are not in this room").run("snug room join " + id.String())
 	}
 	return errNoRoom
 }
