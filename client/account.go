@@ -110,6 +110,11 @@ func (c *Client) Invite(ctx context.Context) (Invite, error) {
 	})
 }
 
+// errNoHandle refuses what nobody can be called.
+func errNoHandle(text string) *Error {
+	return refuse(Usage, "a handle has 3 to 32 of a-z, 0-9, '.', '_' and '-', and begins and ends with a letter or digit", "%q is no handle", text)
+}
+
 // lookUp gives the accounts of handles, and sees to it that their newest chains are known. The server says who has a
 // handle; that the account claims it is checked in its chain.
 func (c *Client) lookUp(ctx context.Context, handles []string) ([]ident.AccountID, error) {
@@ -117,7 +122,7 @@ func (c *Client) lookUp(ctx context.Context, handles []string) ([]ident.AccountI
 	for _, text := range handles {
 		handle, err := ident.ParseHandle(strings.TrimPrefix(text, "@"))
 		if err != nil {
-			return nil, refuse(Usage, "", "%q is no handle: 3 to 32 of a-z, 0-9, '.', '_' and '-'", text)
+			return nil, errNoHandle(text)
 		}
 		account, err := call[ident.AccountID](ctx, c, func(c *Core, call uint64) { c.lookUp(call, handle) })
 		if err != nil {
