@@ -177,10 +177,14 @@ func (c *Core) resolve(call uint64, name string, asked bool) {
 			found = past
 		}
 		switch {
+		case len(found) == 1 && c.mem.rooms[found[0]] == nil && !c.settled():
+			return false, nil, nil // its Welcome may be on the way
 		case len(found) == 1:
 			return true, found[0], nil
 		case len(found) > 1:
 			return true, nil, refuse(Usage, "use the room's id", "%d rooms are called %q", len(found), name).run("snug rooms")
+		case c.blockedAs(name):
+			return true, nil, errBlocked(name[1:])
 		}
 		hint := "look at the list of your rooms"
 		if n := c.outsiders(); n > 0 {
