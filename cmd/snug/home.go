@@ -235,6 +235,9 @@ func (d *device) tellProblems(c *call) (end func()) {
 		told := ""
 		for event := range events.C {
 			changed, ok := event.(client.ConnectionChanged)
+			if _, in := d.Me(); !in {
+				continue // signed out: nothing is tried again
+			}
 			if ok && !changed.Online && changed.Problem != "" && changed.Problem != told {
 				told = changed.Problem
 				c.say("%s; trying again", told)

@@ -271,6 +271,10 @@ func roomLeave(ctx context.Context, c *call, d *device, room ident.RoomID) error
 	if err := d.LeaveRoom(ctx, room); err != nil {
 		return err
 	}
+	r, err := d.Room(ctx, room)
+	if err == nil && r.Leaving {
+		return c.print(map[string]any{"room": room.String(), "left": false, "leaving": true}, "leaving: the room is left as soon as a member's device has carried it out")
+	}
 	return c.print(map[string]any{"room": room.String(), "left": true}, "left")
 }
 
