@@ -23,7 +23,7 @@ import (
 // homeFlags adds the flags of every verb that acts for a person's device.
 func homeFlags(set *flag.FlagSet) {
 	addHome(set)
-	set.Duration("timeout", defaultTimeout, "how long to wait for the server")
+	set.Duration("timeout", defaultTimeout, "give up after this `TIME`, such as 2m")
 }
 
 // addHome adds --home.

@@ -97,6 +97,15 @@ func TestUsage(t *testing.T) {
 		{[]string{"version"}, exitDone, version},
 		{[]string{"serve", "--help"}, exitDone, "Example: snug serve"},
 		{nil, exitDone, "Begin with"},
+		{[]string{"help", "serve"}, exitDone, "plain HTTP; off for not at all (default " + defaultHTTP + ")"},
+		{[]string{"help", "send"}, exitDone, "such as 2m (default 20s)"},
+		{[]string{"help", "room", "invite"}, exitDone, "at most 720h (default 168h)"},
+		{[]string{"help", "room"}, exitDone, "room uninvite ROOM INVITE"},
+		{[]string{"room"}, exitUsage, "which of create, add, remove, role, set, join, leave, members, invite, invites, uninvite?\nsnug: try: snug help room\n"},
+		{[]string{"pki", "dance"}, exitUsage, "try: snug help pki"},
+		{[]string{"--json", "rooms"}, exitUsage, "flags come after it"},
+		{[]string{"rooms", "--jsn"}, exitUsage, "rooms: there is no flag -jsn\n"},
+		{[]string{"send", "@bob", "-5 degrees"}, exitUsage, "what begins with a dash and is none comes after --"},
 	} {
 		var out bytes.Buffer
 		if code := run(t.Context(), c.args, streams{out: &out, err: &out}); code != c.code || !strings.Contains(out.String(), c.want) {
