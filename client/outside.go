@@ -99,7 +99,8 @@ func (c *Core) noRoom(id ident.RoomID) *Error {
 	return errNoRoom
 }
 
-// LetIn says what lets a device into the rooms of its account.
-const LetIn = "another device of yours, or a member's, lets it in by itself as soon as it is online"
+// LetIn says what lets a device into the rooms of its account: a device that is there commits what it owes when a random moment of
+// commitJitter is over, or before it says something.
+const LetIn = "another device of yours, or a member's, lets it in by itself once it is online for some seconds, or says something there"
 
 var errOutside = refuse(NotFound, LetIn, "this device has not been let into the room yet")

@@ -80,7 +80,7 @@ func examineRooms(ctx context.Context, c *call, d *device) error {
 		}
 		unwell++
 		object := roomProblem{Room: r.ID.String(), Name: r.Name, Problem: r.Problem, Try: r.Try}
-		if err := c.print(object, "%s  %s: %s; try: %s", object.Room, safe(r.Name), safe(r.Problem), safe(r.Try)); err != nil {
+		if err := c.print(object, "%s  %s: %s; try: %s", object.Room, shownName(r), safe(r.Problem), safe(r.Try)); err != nil {
 			return err
 		}
 	}
@@ -97,6 +97,9 @@ func examineRooms(ctx context.Context, c *call, d *device) error {
 	}
 	if unwell > 0 {
 		return &client.Error{Code: client.Failed, Message: fmt.Sprintf("rooms that are not well: %d", unwell)}
+	}
+	if !c.json {
+		c.say("all rooms are well, as far as this device knows")
 	}
 	return nil
 }
