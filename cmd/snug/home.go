@@ -166,7 +166,7 @@ func writeFile(path string, text []byte) error {
 func openDevice(ctx context.Context, dir string, server transport.Address) (*device, error) {
 	store, err := sqlite.Open(filepath.Join(dir, storeFile))
 	if err != nil {
-		return nil, err
+		return nil, damaged(server, err)
 	}
 	cl, err := client.Open(ctx, client.Config{
 		Store:     store,
@@ -178,13 +178,23 @@ func openDevice(ctx context.Context, dir string, server transport.Address) (*dev
 	})
 	if err != nil {
 		store.Close()
-		return nil, err
+		return nil, damaged(server, err)
 	}
 	// The client outlives the verb's deadline by the moment that it takes to write down what it has.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d := &device{Client: cl, server: server, store: store, stop: stop, done: make(chan error, 1)}
 	go func() { d.done <- cl.Run(running) }()
 	return d, nil
+}
+
+// damaged adds to the error of a home that does not open how its person goes on: the account is not in it alone.
+func damaged(server transport.Address, err error) error {
+	var refusal *client.Error
+	if errors.As(err, &refusal) && refusal.Hint != "" || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &client.Error{Code: client.Failed, Message: err.Error(), Hint: "if the files of this home are damaged, sign in anew in another one: snug login HANDLE --server " +
+		server.String() + " --home DIR; there snug device revoke ends this device"}
 }
 
 // Close lets the client finish what it is writing.

@@ -85,7 +85,9 @@ func (v *verb) call(ctx context.Context, args []string, s streams) error {
 		c.home = home.Value.String()
 	}
 	if timeout := set.Lookup("timeout"); timeout != nil {
-		c.timeout = timeout.Value.(flag.Getter).Get().(time.Duration)
+		if c.timeout = timeout.Value.(flag.Getter).Get().(time.Duration); c.timeout <= 0 {
+			return usageErrorf("snug "+v.example+" --timeout 2m", "%s: nothing is done in %v", v.name, c.timeout)
+		}
 	}
 	return act(ctx, c)
 }
