@@ -38,3 +38,22 @@ func TestChatPiped(t *testing.T) {
 		t.Errorf("a reader's chat: exit %d, want 3; stderr %q", o.status, o.stderr)
 	}
 }
+
+// TestSendSlowly: what is piped into send takes the time that it takes; the verb's own begins when it is there.
+func TestSendSlowly(t *testing.T) {
+	const timeout = "2s"
+	s := serve(t)
+	alice := everybody(t, s, "alice")[0]
+	room := alice.must("room", "create", "notes")[0]["room"].(string)
+	send := alice.begin("send", room, "--timeout", timeout)
+	// As long as a verb of the same time takes that waits for a server which is not there.
+	newPerson(t, "bob").mustRefuse(5, "", "login", "bob", "--server", closedPort(t)+"#"+s.Pin, "--passphrase-file", alice.passphraseFile, "--timeout", timeout)
+	send.say("the build is done")
+	send.in.Close()
+	if status := send.status(); status != 0 {
+		t.Errorf("exit %d, want 0\n%s", status, send.stderr)
+	}
+	if m := alice.must("history", room); m[len(m)-1]["text"] != "the build is done" {
+		t.Errorf("the room ends with %v", m[len(m)-1])
+	}
+}

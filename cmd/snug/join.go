@@ -48,7 +48,7 @@ func (c *call) inviteLink(ctx context.Context) (string, error) {
 	case len(c.args) == 0:
 		return askSecretly(ctx, "the link of the invite: ", "snug join - < FILE")
 	case c.args[0] == "-":
-		return readLine(c.in)
+		return c.readAnswer(ctx, "type the link, and Enter; snug join alone does not show it")
 	}
 	c.say("others on this machine can see the link among the arguments; next time: snug join")
 	return c.args[0], nil
