@@ -82,10 +82,11 @@ func (c *Core) listAccounts(call uint64, got []Account) {
 func readAccounts(page *wire.Accounts) (accounts []Account) {
 	for _, a := range page.GetAccounts() {
 		id, err := ident.AccountIDFromBytes(a.Account)
-		if err != nil {
+		handle, noHandle := ident.ParseHandle(a.Handle)
+		if err != nil || noHandle != nil {
 			continue
 		}
-		account := Account{ID: id, Handle: a.Handle, Online: a.Online}
+		account := Account{ID: id, Handle: handle.String(), Online: a.Online}
 		if a.SeenAt > 0 {
 			account.SeenAt = time.UnixMilli(a.SeenAt).UTC()
 		}
@@ -101,11 +102,12 @@ func (c *Client) Invite(ctx context.Context) (Invite, error) {
 			frame: &wire.ClientFrame{Body: &wire.ClientFrame_CreateInvite{CreateInvite: &wire.CreateInvite{}}},
 			then: func(c *Core, reply *wire.ServerFrame) {
 				invite := reply.GetInvite()
-				if invite == nil {
+				code, err := ident.ParseInvite(invite.GetCode())
+				if err != nil {
 					c.reply(call, nil, errProtocol)
 					return
 				}
-				c.reply(call, Invite{Code: invite.Code, ExpiresAt: time.UnixMilli(invite.ExpiresAt).UTC()}, nil)
+				c.reply(call, Invite{Code: code.Secret(), ExpiresAt: time.UnixMilli(invite.ExpiresAt).UTC()}, nil)
 			}})
 	})
 }

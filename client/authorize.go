@@ -43,7 +43,7 @@ type change struct {
 	foreign bool
 }
 
-// removal is one Remove or SelfRemove with who asked for it.
+// removal is one Remove with who asked for it.
 type removal struct {
 	target, sender leaf
 }

@@ -194,8 +194,9 @@ func listedMembers(listed *wire.Members) []Member {
 	var members []Member
 	for _, m := range listed.GetMembers() {
 		account, err := ident.AccountIDFromBytes(m.Account)
-		if err == nil {
-			members = append(members, Member{Account: account, Handle: m.Handle, Role: roleMember.String()})
+		handle, noHandle := ident.ParseHandle(m.Handle)
+		if err == nil && noHandle == nil {
+			members = append(members, Member{Account: account, Handle: handle.String(), Role: roleMember.String()})
 		}
 	}
 	return members

@@ -175,3 +175,18 @@ func TestDamagedHome(t *testing.T) {
 	other.must("login", "alice", "--server", s.address(), "--passphrase-file", alice.passphraseFile)
 	other.must("device", "revoke", device)
 }
+
+// TestFalseHandles: an account that the server shows under what is no handle is shown to nobody.
+func TestFalseHandles(t *testing.T) {
+	s := serve(t)
+	people := everybody(t, s, "alice", "bob")
+	alice := people[0]
+	common := alice.must("rooms")[0]["room"].(string)
+	s.whileDown("UPDATE account SET handle = ? WHERE handle = 'bob'", "\x1b]0;owned\abob")
+	for _, args := range [][]string{{"users"}, {"room", "members", common}} {
+		list := alice.must(args...)
+		if len(list) != 1 || list[0]["handle"] != "alice" {
+			t.Errorf("snug %s lists %v, want alice alone", strings.Join(args, " "), list)
+		}
+	}
+}

@@ -120,7 +120,7 @@ func examine(ctx context.Context, c *call, words [][2]string, secrets *tunnelSec
 	d := tunnel.Diagnose(ctx, route, time.Now())
 	switch {
 	case d.OK:
-		return c.print(d, "%s", d.Problem)
+		return c.print(d, "%s", safe(d.Problem))
 	case c.json:
 		if err := c.print(d, ""); err != nil {
 			return err

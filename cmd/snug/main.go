@@ -123,8 +123,9 @@ func report(w io.Writer, err error) {
 	if errors.Is(err, errHelpShown) {
 		return
 	}
-	fmt.Fprintf(w, "snug: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	// Part of it may be the server's words, or a peer's.
+	fmt.Fprintf(w, "snug: %s\n", safe(strings.ReplaceAll(err.Error(), "\n", " ")))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(w, "snug: %s\n", hint)
+		fmt.Fprintf(w, "snug: %s\n", safe(hint))
 	}
 }

@@ -166,5 +166,7 @@ func (c *call) print(object any, format string, args ...any) error {
 	return err
 }
 
-// say tells a person something on the side.
-func (c *call) say(format string, args ...any) { fmt.Fprintf(c.err, "snug: "+format+"\n", args...) }
+// say tells a person something on the side. What others have said in it cannot touch the terminal.
+func (c *call) say(format string, args ...any) {
+	fmt.Fprintf(c.err, "snug: %s\n", safe(fmt.Sprintf(format, args...)))
+}
