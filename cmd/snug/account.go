@@ -217,6 +217,7 @@ func invite(ctx context.Context, c *call, d *device) error {
 	if !c.json {
 		c.say("good for one account until %s; in a terminal:", i.ExpiresAt.Local().Format("2 January 15:04"))
 	}
+	c.sayLoopback(d)
 	return c.print(object, "snug register HANDLE --server %s --invite %s", d.server, i.Code)
 }
 

@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -185,6 +185,15 @@ func openDevice(ctx context.Context, dir string, server transport.Address) (*dev
 	d := &device{Client: cl, server: server, store: store, stop: stop, done: make(chan error, 1)}
 	go func() { d.done <- cl.Run(running) }()
 	return d, nil
+}
+
+// sayLoopback tells who hands on an address that it leads others to their own machine.
+func (c *call) sayLoopback(d *device) {
+	host, _, err := net.SplitHostPort(d.server.HostPort)
+	ip := net.ParseIP(host)
+	if err == nil && !c.json && (host == "localhost" || ip != nil && ip.IsLoopback()) {
+		c.say("%s is this machine: for somebody elsewhere, put the server's name or address in its place", host)
+	}
 }
 
 // damaged adds to the error of a home that does not open how its person goes on: the account is not in it alone.

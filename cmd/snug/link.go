@@ -71,6 +71,7 @@ func (c *call) showLink(d *device, link client.Link) error {
 		c.say("for ten minutes and one device, which is yours: whoever has the code gets as far as the digits")
 		c.say("on the new device, in a browser: sign in, then use a code; or in a terminal:")
 	}
+	c.sayLoopback(d)
 	object := struct {
 		Code   string `json:"link_code"`
 		Server string `json:"server"`

@@ -74,6 +74,7 @@ func roomInviteFlags(set *flag.FlagSet) action {
 			}
 			fmt.Fprint(c.out, code.Terminal())
 		}
+		c.sayLoopback(d)
 		return c.print(object, "%s", object.Link)
 	})
 	return func(ctx context.Context, c *call) error {

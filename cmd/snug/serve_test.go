@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"snug/internal/server"
+	"snug/internal/transport"
 )
 
 // serving is `snug serve` in this process.
@@ -185,5 +186,27 @@ func TestServeTaken(t *testing.T) {
 	code := run(t.Context(), []string{"serve", "--data", data, "--tls", "127.0.0.1:0"}, streams{out: io.Discard, err: &errs})
 	if code != exitFailed || !strings.Contains(errs.String(), "--data DIR") {
 		t.Errorf("a directory in use: exit %d, %q; want %d and what to do", code, &errs, exitFailed)
+	}
+}
+
+// TestSayLoopback: who hands on an address that is good on this machine alone is told so.
+func TestSayLoopback(t *testing.T) {
+	for _, row := range []struct {
+		name, address string
+		json, says    bool
+	}{
+		{"version 4", "127.0.0.1:8443", false, true},
+		{"version 6", "[::1]:8443", false, true},
+		{"by name", "localhost:8443", false, true},
+		{"another machine's", "chat.example.org:8443", false, false},
+		{"another machine's number", "192.0.2.7:8443", false, false},
+		{"for a script", "127.0.0.1:8443", true, false},
+	} {
+		var errs bytes.Buffer
+		c := &call{streams: streams{err: &errs}, json: row.json}
+		c.sayLoopback(&device{server: transport.Address{HostPort: row.address}})
+		if got := strings.Contains(errs.String(), "is this machine"); got != row.says {
+			t.Errorf("%s: it says %q, want something: %v", row.name, &errs, row.says)
+		}
 	}
 }
