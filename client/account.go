@@ -82,10 +82,11 @@ func (c *Core) listAccounts(call uint64, got []Account) {
 func readAccounts(page *wire.Accounts) (accounts []Account) {
 	for _, a := range page.GetAccounts() {
 		id, err := ident.AccountIDFromBytes(a.Account)
-		if err != nil {
+		handle, noHandle := ident.ParseHandle(a.Handle)
+		if err != nil || noHandle != nil {
 			continue
 		}
-		account := Account{ID: id, Handle: a.Handle, Online: a.Online}
+		account := Account{ID: id, Handle: handle.String(), Online: a.Online}
 		if a.SeenAt > 0 {
 			account.SeenAt = time.UnixMilli(a.SeenAt).UTC()
 		}
@@ -101,13 +102,19 @@ func (c *Client) Invite(ctx context.Context) (Invite, error) {
 			frame: &wire.ClientFrame{Body: &wire.ClientFrame_CreateInvite{CreateInvite: &wire.CreateInvite{}}},
 			then: func(c *Core, reply *wire.ServerFrame) {
 				invite := reply.GetInvite()
-				if invite == nil {
+				code, err := ident.ParseInvite(invite.GetCode())
+				if err != nil {
 					c.reply(call, nil, errProtocol)
 					return
 				}
-				c.reply(call, Invite{Code: invite.Code, ExpiresAt: time.UnixMilli(invite.ExpiresAt).UTC()}, nil)
+				c.reply(call, Invite{Code: code.Secret(), ExpiresAt: time.UnixMilli(invite.ExpiresAt).UTC()}, nil)
 			}})
 	})
+}
+
+// errNoHandle refuses what nobody can be called.
+func errNoHandle(text string) *Error {
+	return refuse(Usage, "a handle has 3 to 32 of a-z, 0-9, '.', '_' and '-', and begins and ends with a letter or digit", "%q is no handle", text)
 }
 
 // lookUp gives the accounts of handles, and sees to it that their newest chains are known. The server says who has a
@@ -117,7 +124,7 @@ func (c *Client) lookUp(ctx context.Context, handles []string) ([]ident.AccountI
 	for _, text := range handles {
 		handle, err := ident.ParseHandle(strings.TrimPrefix(text, "@"))
 		if err != nil {
-			return nil, refuse(Usage, "", "%q is no handle: 3 to 32 of a-z, 0-9, '.', '_' and '-'", text)
+			return nil, errNoHandle(text)
 		}
 		account, err := call[ident.AccountID](ctx, c, func(c *Core, call uint64) { c.lookUp(call, handle) })
 		if err != nil {

@@ -43,7 +43,7 @@ type change struct {
 	foreign bool
 }
 
-// removal is one Remove or SelfRemove with who asked for it.
+// removal is one Remove with who asked for it.
 type removal struct {
 	target, sender leaf
 }
@@ -118,7 +118,8 @@ func authorizeLeaves(before roomState, commit change) error {
 }
 
 // authorizeExternal lets a device of a member account into the room by itself, in its own place if it had one, and does
-// nothing else.
+// nothing else. No client makes such a commit, and none takes one: mls is not told to, and ExternalInit is no kind that has a
+// place in a room. The rule stands for the day that one does.
 func authorizeExternal(before roomState, commit change) error {
 	if !commit.after.roster.equal(before.roster) || len(commit.added) > 0 {
 		return errors.New("client: who comes from outside changes nothing but its own place")

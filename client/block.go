@@ -33,6 +33,9 @@ func (c *Client) Blocked(ctx context.Context) ([]Account, error) {
 }
 
 func (c *Client) setBlocked(ctx context.Context, handle string, block bool) error {
+	if me, _ := c.Me(); strings.TrimPrefix(handle, "@") == me.Handle {
+		return refuse(Usage, "", "nobody blocks themselves")
+	}
 	// Who is not whom this device has known by the handle is blocked like anybody.
 	contact, err := c.FindContact(ctx, handle)
 	if err != nil {
@@ -86,6 +89,21 @@ func (c *Core) isBlocked(account ident.AccountID) bool {
 	return blocked
 }
 
+// blockedAs reports whether a text names an account that is blocked, whose 1:1 room is out of sight.
+func (c *Core) blockedAs(name string) bool {
+	handle, marked := strings.CutPrefix(name, "@")
+	for account := range c.mem.blocked {
+		if marked && c.handle(account) == handle {
+			return true
+		}
+	}
+	return false
+}
+
+func errBlocked(handle string) *Error {
+	return refuse(Refused, "unblock them first", "you have blocked @%s", handle).run("snug unblock @" + handle)
+}
+
 // mayWrite refuses to write to who is blocked, and where this device is not let in yet. Who writes in a room has accepted
 // it.
 func (c *Core) mayWrite(r *room) *Error {
@@ -93,8 +111,7 @@ func (c *Core) mayWrite(r *room) *Error {
 	case c.mem.knocking[r.id] != nil && r.status != joined:
 		return refuse(Refused, "somebody in the room has to let you in first", "you are not in this room yet")
 	case c.isBlocked(r.direct):
-		handle := c.handle(r.direct)
-		return refuse(Refused, "unblock them first", "you have blocked @%s", handle).run("snug unblock @" + handle)
+		return errBlocked(c.handle(r.direct))
 	}
 	c.acceptRoom(r)
 	return nil

@@ -34,7 +34,7 @@ func (c *Client) Contact(ctx context.Context, account ident.AccountID) (Contact,
 func (c *Client) FindContact(ctx context.Context, text string) (Contact, error) {
 	handle, err := ident.ParseHandle(strings.TrimPrefix(text, "@"))
 	if err != nil {
-		return Contact{}, refuse(Usage, "", "%q is no handle: 3 to 32 of a-z, 0-9, '.', '_' and '-'", text)
+		return Contact{}, errNoHandle(text)
 	}
 	account, err := call[ident.AccountID](ctx, c, func(c *Core, call uint64) { c.lookUp(call, handle) })
 	if err != nil {

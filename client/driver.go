@@ -396,7 +396,8 @@ func (c *Client) do(ctx context.Context, begin func(c *Core, call uint64)) (any,
 
 var errStopped = refuse(Failed, "", "the client has stopped")
 
-// timedOut adds to the error of a call that was not waited for any longer what was being waited for, and why not longer.
+// timedOut adds to the error of a call that was not waited for any longer what was being waited for, and why not longer: the
+// time was over, or somebody has ended the wait.
 func (c *Client) timedOut(ctx context.Context, err error) error {
 	e, ok := err.(*Error)
 	if !ok || e.Code != Unreachable || e.cause != nil || ctx.Err() == nil {
@@ -406,7 +407,10 @@ func (c *Client) timedOut(ctx context.Context, err error) error {
 	defer c.shared.Unlock()
 	late := *e
 	late.cause = ctx.Err()
-	if problem := c.shared.connection.Problem; problem != "" {
+	switch problem := c.shared.connection.Problem; {
+	case errors.Is(ctx.Err(), context.Canceled):
+		late.Code, late.Message = Failed, "interrupted"
+	case problem != "":
 		late.Message = "the server could not be reached: " + problem
 	}
 	return &late

@@ -6,7 +6,8 @@ import "fmt"
 type Code int
 
 const (
-	// Failed is a failure of the machinery: a full disk, a broken store, a server that breaks the protocol.
+	// Failed is a failure of the machinery: a full disk, a broken store, a server that breaks the protocol; or of a wait that
+	// was ended from here, with a hint like those of Unreachable.
 	Failed Code = iota + 1
 	// Usage is an argument that cannot be right: a malformed handle, a text that is too long.
 	Usage

@@ -340,7 +340,8 @@ func (w *insiders) leaving() {
 }
 
 // fromOutside has a stranger ask to be let in, and members commit it; has members ask for a device of theirs that is there;
-// and has each role, and a stranger, come in by an external commit in another's place.
+// and has members, and a stranger, come in by an external commit: in another's place, and in their own, which no client takes
+// either.
 func (w *insiders) fromOutside() {
 	w.t.Helper()
 	dave := hack(w.t, w.dave)
@@ -375,17 +376,24 @@ func (w *insiders) fromOutside() {
 	lair := dave.group(club(w.t, "lair", w.dave)).OwnLeaf()
 	for name, who := range map[string]struct {
 		*hacked
-		leaf mls.Member
-	}{"a stranger": {dave, lair}, "an admin": {w.ann, w.ann.group(w.room).OwnLeaf()}, "a member": {w.bob, w.bob.group(w.room).OwnLeaf()}} {
+		leaf  mls.Member
+		place mls.LeafIndex
+	}{
+		"a stranger in a member's place": {dave, lair, victim},
+		"an admin in a member's place":   {w.ann, w.ann.group(w.room).OwnLeaf(), victim},
+		"a member in another's place":    {w.bob, w.bob.group(w.room).OwnLeaf(), victim},
+		"a member in its own place":      {w.bob, w.bob.group(w.room).OwnLeaf(), w.bob.group(w.room).OwnLeaf().Index},
+		"the owner in its own place":     {w.alice, w.alice.group(w.room).OwnLeaf(), w.alice.group(w.room).OwnLeaf().Index},
+	} {
 		certificate, _ := who.leaf.Extensions.Get(client.CertificateType)
 		joined, err := mls.JoinExternally(who.config(), info, mls.ExternalOptions{Credential: who.leaf.Credential,
 			LeafExtensions: mls.Extensions{{Type: client.CertificateType, Data: certificate}},
 			Capabilities:   mls.Capabilities{Extensions: []mls.ExtensionType{client.RosterType}},
-			Replaces:       func(m mls.Member) bool { return m.Index == victim }})
+			Replaces:       func(m mls.Member) bool { return m.Index == who.place }})
 		if err != nil {
 			w.impossible++
 			continue
 		}
-		w.verdict(name+" comes in from outside in a member's place", w.zoe.Judge(w.zoe.ctx(), w.room, joined.Message()), false)
+		w.verdict(name+" comes in from outside", w.zoe.Judge(w.zoe.ctx(), w.room, joined.Message()), false)
 	}
 }

@@ -112,10 +112,13 @@ func (c *Client) AcceptLink(ctx context.Context) (Me, error) {
 	return me.(Me), nil
 }
 
-// CancelLink ends the link that is under way, from either side; where there is none it does nothing.
+// CancelLink ends the link that is under way, from either side; where there is none it does nothing. It takes nothing
+// back: from ConfirmLink on the account is handed over.
 func (c *Client) CancelLink(ctx context.Context) error {
 	_, err := c.do(ctx, func(c *Core, call uint64) {
-		c.endLink(errLinkCancelled)
+		if c.linking() {
+			c.endLink(c.vol.link.stopped())
+		}
 		c.reply(call, struct{}{}, nil)
 	})
 	return err
@@ -123,12 +126,37 @@ func (c *Client) CancelLink(ctx context.Context) error {
 
 var (
 	errNoLink        = refuse(Refused, "begin on the old device", "no device is being linked").run("snug device link")
-	errLinkCancelled = refuse(Refused, "nothing was handed over", "the link was stopped")
-	errLinkReplaced  = refuse(Refused, "go on with that one", "another link was begun on this device")
-	errLinkBroken    = refuse(Refused, "show a new code on the old device; if it happens again, somebody may be interfering", "the two devices do not agree: the link was stopped")
-	errLinkClosed    = refuse(Refused, "show a new code on the old device; nothing was handed over", "the link has ended: it was stopped, another device has taken the code, or ten minutes are over")
-	errLinkNotTaken  = refuse(Failed, "show a new code and try again", "the new device has not enrolled itself")
+	errLinkCancelled = refuse(Refused, "nothing was handed over; if the digits differed, somebody may be between your devices: try once more, over another network",
+		"the link was stopped")
+	errLinkReplaced = refuse(Refused, "go on with that one", "another link was begun on this device")
+	errLinkBroken   = refuse(Refused, "show a new code on the old device; if it happens again, somebody may be interfering", "the two devices do not agree: the link was stopped")
+	errLinkClosed   = refuse(Refused, "show a new code on the old device; nothing was handed over", linkClosed)
+	errLinkTries    = refuse(Failed, "show a new code on the old device and try again", "this device could not enrol itself")
+	// errLinkNotTaken is the old device's, from the yes on: by then the account is handed over to whoever is at the other end.
+	errLinkNotTaken = refuse(Failed, "if the new device showed other digits, somebody else has the account's keys: look for devices that are not yours, "+
+		"and begin a new account; if it showed the same, show a new code and try again",
+		"the account was handed over, and the new device has not enrolled itself").run("snug devices")
+	// These are the new device's, which does not know what the old one was told.
+	errLinkLeft  = refuse(Refused, LinkDoubt, "the link was stopped: this device has taken nothing")
+	errLinkEnded = refuse(Refused, "show a new code on the old device", linkClosed)
 )
+
+const linkClosed = "the link has ended: it was stopped, another device has taken the code, or ten minutes are over"
+
+// LinkDoubt is what to do where a person has stopped a link on the new device, which does not know what the old one was told.
+const LinkDoubt = "if the digits differed, say no on the old device too; if it was told yes, somebody else may have the account's keys: " +
+	"look there for devices that are not yours"
+
+// stopped says what it means that a person ends the link on this device.
+func (l *link) stopped() *Error {
+	switch {
+	case !l.old:
+		return errLinkLeft
+	case l.confirmed:
+		return errLinkNotTaken
+	}
+	return errLinkCancelled
+}
 
 // link is a device being linked, seen from either end. It lives in memory: who stops in the middle begins anew. A changed
 // copy replaces it.
@@ -279,8 +307,11 @@ func (c *Core) receivedLink(e *wire.LinkEvent) {
 	case e.Closed && l.old && l.confirmed:
 		c.lookForLinked()
 		return
-	case e.Closed:
+	case e.Closed && l.old:
 		c.changeLink(func(l *link) { l.err = errLinkClosed })
+		return
+	case e.Closed:
+		c.changeLink(func(l *link) { l.err = errLinkEnded })
 		return
 	case int(e.Index) < l.heard:
 		return // after a new connection
@@ -405,7 +436,7 @@ func (c *Core) enterByLink() {
 		return
 	}
 	if l.tries == maxLoginTries {
-		c.endLink(errLinkNotTaken)
+		c.endLink(errLinkTries)
 		return
 	}
 	c.changeLink(func(l *link) { l.tries++ })

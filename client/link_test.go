@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -368,6 +369,65 @@ func TestLinkEnds(t *testing.T) {
 		}
 		if _, _, err := agree(alice, phone); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// TestLinkStopped: who stops a link is told what has been handed over by then, on either device; from the old one's yes on that is
+// the account, to whoever is at the other end.
+func TestLinkStopped(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, phone := register(t, net, "alice", true), start(t, net, testkit.NewDisk(), true)
+		says := func(when string, err error, message, hint string) {
+			t.Helper()
+			var refusal *client.Error
+			if !errors.As(err, &refusal) || !strings.Contains(refusal.Message, message) || !strings.Contains(refusal.Hint, hint) {
+				t.Errorf("%s: got %v, want %q with %q", when, err, message, hint)
+			} else if claims := strings.Contains(refusal.Hint, "nothing was handed over"); claims != (hint == "nothing was handed over") {
+				t.Errorf("%s: the hint is %q", when, refusal.Hint)
+			}
+		}
+		for _, row := range []struct {
+			name string
+			// yes says on which device a person has said yes, stops on which one the other answer is no.
+			yes, stops *person
+			// What the one is told who has said yes.
+			message, hint string
+		}{
+			{"the old one says yes, and the new one no", alice, phone, "the account was handed over, and the new device has not enrolled itself", "somebody else has the account's keys"},
+			{"the old one says yes, and then no", alice, alice, "the account was handed over, and the new device has not enrolled itself", "somebody else has the account's keys"},
+			{"the new one says yes, and the old one no", phone, alice, "the link has ended", "show a new code on the old device"},
+			{"the new one says yes, and then no", phone, phone, "this device has taken nothing", "say no on the old device too"},
+		} {
+			if oldShows, freshShows := linkUp(alice, phone); oldShows.err != nil || freshShows.err != nil {
+				t.Fatalf("%v and %v", oldShows, freshShows)
+			}
+			agreed := make(chan error, 1)
+			go func() {
+				var err error
+				if row.yes == alice {
+					_, err = alice.ConfirmLink(alice.ctx())
+				} else {
+					_, err = phone.AcceptLink(phone.ctx())
+				}
+				agreed <- err
+			}()
+			wait()
+			if err := row.stops.CancelLink(row.stops.ctx()); err != nil {
+				t.Fatal(err)
+			}
+			says(row.name, <-agreed, row.message, row.hint)
+		}
+		if oldShows, freshShows := linkUp(alice, phone); oldShows.err != nil || freshShows.err != nil {
+			t.Fatalf("%v and %v", oldShows, freshShows)
+		}
+		if err := alice.CancelLink(alice.ctx()); err != nil {
+			t.Fatal(err)
+		}
+		_, err := alice.ConfirmLink(alice.ctx())
+		says("the old one stops before any yes", err, "the link was stopped", "nothing was handed over")
+		if got := alice.names(); len(got) != 1 {
+			t.Errorf("alice has the devices %q, want one", got)
 		}
 	})
 }

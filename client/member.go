@@ -82,17 +82,22 @@ func (c *Core) wantChecked(call uint64, room ident.RoomID, wants []want) {
 func (c *Core) changeable(room ident.RoomID) (*room, error) {
 	r := c.mem.rooms[room]
 	switch {
-	case r == nil || r.status != joined:
-		return nil, errNoRoom
-	case r.kind == OpenToAll:
+	case r == nil && c.vol.logs[room].kind == OpenToAll, r != nil && r.kind == OpenToAll:
 		return nil, refuse(Refused, "everybody joins and leaves it by themselves", "nobody manages an open room")
+	case r == nil || r.status != joined:
+		return nil, c.noRoom(room)
 	case !r.direct.IsZero():
 		return nil, refuse(Refused, "make another room", "the members of a 1:1 room stay the same")
+	case r.leaving:
+		return nil, errLeaving
 	case c.keyless(r):
 		return nil, errKeyless(r)
 	}
 	return r, nil
 }
+
+// errLeaving refuses what somebody asks of a room that they have asked to leave.
+var errLeaving = refuse(Refused, "", "you have left this room, as soon as a member's device carries it out")
 
 // mayChange refuses beforehand what Authorize would refuse, in words for people.
 func (c *Core) mayChange(now roster, w want) error {
@@ -189,8 +194,9 @@ func listedMembers(listed *wire.Members) []Member {
 	var members []Member
 	for _, m := range listed.GetMembers() {
 		account, err := ident.AccountIDFromBytes(m.Account)
-		if err == nil {
-			members = append(members, Member{Account: account, Handle: m.Handle, Role: roleMember.String()})
+		handle, noHandle := ident.ParseHandle(m.Handle)
+		if err == nil && noHandle == nil {
+			members = append(members, Member{Account: account, Handle: handle.String(), Role: roleMember.String()})
 		}
 	}
 	return members

@@ -213,3 +213,23 @@ func TestOutcomeSignIn(t *testing.T) {
 		})
 	})
 }
+
+// TestInterrupted: a call whose wait is ended says that, and not that nobody has answered; and what has come of it all the same.
+func TestInterrupted(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, _, room := pair(t, net)
+		wait()
+		net.Cut(errors.New("the cable is out"))
+		wait()
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(time.Second, cancel)
+		_, err := alice.Send(ctx, room, "hello?")
+		var refusal *client.Error
+		if !errors.As(err, &refusal) || refusal.Code != client.Failed || !errors.Is(err, context.Canceled) || refusal.Message != "interrupted" {
+			t.Fatalf("got %v, want that it was interrupted", err)
+		}
+		if !strings.Contains(refusal.Hint, hintKept) {
+			t.Errorf("got the hint %q, want %q", refusal.Hint, hintKept)
+		}
+	})
+}

@@ -87,15 +87,20 @@ func (c *Core) outsiders() (n int) {
 	return n
 }
 
-// noRoom says that this device is not in a room, and what lets it in where the account is.
+// noRoom says that this device is not in a room, and what lets it in where the account is or may be.
 func (c *Core) noRoom(id ident.RoomID) *Error {
-	if c.outside(id) {
+	log := c.vol.logs[id]
+	switch {
+	case c.outside(id):
 		return errOutside
+	case log.listed && log.kind == OpenToAll:
+		return refuse(Refused, "join it to take part", "you are not in this room").run("snug room join " + id.String())
 	}
 	return errNoRoom
 }
 
-// LetIn says what lets a device into the rooms of its account.
-const LetIn = "another device of yours, or a member's, lets it in by itself as soon as it is online"
+// LetIn says what lets a device into the rooms of its account: a device that is there commits what it owes when a random moment of
+// commitJitter is over, or before it says something.
+const LetIn = "another device of yours, or a member's, lets it in by itself once it is online for some seconds, or says something there"
 
 var errOutside = refuse(NotFound, LetIn, "this device has not been let into the room yet")

@@ -3,6 +3,7 @@ package client
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"time"
 
@@ -47,10 +48,18 @@ type stretched struct {
 	repair bool
 }
 
+// CheckPassphrase is nil for a passphrase that an account can be given, and otherwise an *Error that says what is wrong with it.
+func CheckPassphrase(passphrase string) error {
+	if weak, ok := errors.AsType[*ident.WeakPassphraseError](ident.CheckPassphrase(passphrase)); ok {
+		return refuse(Usage, "a few random words make a good one", "a weak passphrase: %s", weak.Reason)
+	}
+	return nil
+}
+
 // choosePassphrase stretches a new passphrase under a new salt, if it is strong enough.
 func (c *Client) choosePassphrase(to func(Progress), passphrase string) (s stretched, err error) {
-	if err := ident.CheckPassphrase(passphrase); err != nil {
-		return s, refuse(Usage, "a few random words make a good one", "%s", err)
+	if err := CheckPassphrase(passphrase); err != nil {
+		return s, err
 	}
 	s.salt, s.params = make([]byte, ident.SaltSize), c.params()
 	if _, err := io.ReadFull(c.cfg.Rand, s.salt); err != nil {

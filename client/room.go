@@ -153,7 +153,7 @@ func (c *Client) Room(ctx context.Context, room ident.RoomID) (Room, error) {
 var errNoRoom = refuse(NotFound, "look at the list of your rooms", "there is no such room, or this device is not in it").run("snug rooms")
 
 // Resolve finds a room by "@handle" (the 1:1 room, where it exists), by the text of its id, or by a name that only one
-// room has.
+// room has. Rooms that this account has left, or has asked to leave, answer to a name that no other room has.
 func (c *Client) Resolve(ctx context.Context, name string) (ident.RoomID, error) {
 	if name == "" {
 		return ident.RoomID{}, refuse(Usage, "", "a room's name is missing")
@@ -161,21 +161,30 @@ func (c *Client) Resolve(ctx context.Context, name string) (ident.RoomID, error)
 	return call[ident.RoomID](ctx, c, func(c *Core, call uint64) { c.resolve(call, name, false) })
 }
 
-// resolve answers with the room of this name. Before it says that there is none it asks the server once more: somebody may
-// just have let this device into it.
+// resolve answers with the room of this name. Before it says that there is none, or takes one that was left, it asks the
+// server once more: somebody may just have let this device into it.
 func (c *Core) resolve(call uint64, name string, asked bool) {
 	c.await(call, func(c *Core) (bool, any, error) {
-		found := c.named(name)
+		found, past := c.named(name)
+		if len(found) == 0 {
+			switch {
+			case !c.settled():
+				return false, nil, nil
+			case !asked && c.online():
+				c.listRooms(func(c *Core) { c.resolve(call, name, true) })
+				return true, nil, errLater
+			}
+			found = past
+		}
 		switch {
+		case len(found) == 1 && c.mem.rooms[found[0]] == nil && !c.settled():
+			return false, nil, nil // its Welcome may be on the way
 		case len(found) == 1:
 			return true, found[0], nil
 		case len(found) > 1:
-			return true, nil, refuse(Usage, "use the room's id", "%d rooms are called %q", len(found), name)
-		case !c.settled():
-			return false, nil, nil
-		case !asked && c.online():
-			c.listRooms(func(c *Core) { c.resolve(call, name, true) })
-			return true, nil, errLater
+			return true, nil, refuse(Usage, "use the room's id", "%d rooms are called %q", len(found), name).run("snug rooms")
+		case c.blockedAs(name):
+			return true, nil, errBlocked(name[1:])
 		}
 		hint := "look at the list of your rooms"
 		if n := c.outsiders(); n > 0 {
@@ -185,27 +194,24 @@ func (c *Core) resolve(call uint64, name string, asked bool) {
 	})
 }
 
-// named gives the rooms that a text may mean. An id means that room only, whatever others are called.
-func (c *Core) named(name string) (found []ident.RoomID) {
+// named gives the rooms that a text may mean, and apart from them those that were left or are being left. An id means that
+// room only, whatever others are called.
+func (c *Core) named(name string) (found, past []ident.RoomID) {
 	if id, err := ident.ParseRoomID(name); err == nil {
 		if c.mem.rooms[id] != nil || c.vol.logs[id].listed {
-			return []ident.RoomID{id}
+			return []ident.RoomID{id}, nil
 		}
 	}
-	var past []ident.RoomID
 	for _, room := range c.listed() {
 		switch {
 		case room.Name != name:
-		case room.Joined || room.Kind == OpenToAll || room.Direct != "":
+		case room.Joined && !room.Leaving || room.Kind == OpenToAll || room.Direct != "":
 			found = append(found, room.ID)
 		default:
 			past = append(past, room.ID)
 		}
 	}
-	if len(found) == 0 {
-		return past
-	}
-	return found
+	return found, past
 }
 
 // CreateRoom makes a room and returns when its first members are in it.

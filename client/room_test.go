@@ -367,3 +367,51 @@ func TestEverybodyLeaves(t *testing.T) {
 		}
 	})
 }
+
+// TestLeavingIsLeft: a room that somebody has asked to leave takes nothing more from them, and no other room's name from it.
+func TestLeavingIsLeft(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob, carol := register(t, net, "alice", true), register(t, net, "bob", true), register(t, net, "carol", true)
+		make := func(by *person, handles ...string) ident.RoomID {
+			t.Helper()
+			room, err := by.CreateRoom(by.ctx(), client.CreateRoomOptions{Name: "garden", Handles: handles})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return room.ID
+		}
+		means := func(when string, want ident.RoomID) {
+			t.Helper()
+			if got, err := bob.Resolve(bob.ctx(), "garden"); got != want {
+				t.Errorf("%s: garden means %v (%v), want %v", when, got, err, want)
+			}
+		}
+		old := make(bob, "alice")
+		wait()
+		alice.stop() // nobody carries it out
+		if err := bob.LeaveRoom(bob.ctx(), old); err != nil {
+			t.Fatal(err)
+		}
+		means("where no other room has the name", old)
+		topic := "pears"
+		for doing, do := range map[string]func() error{
+			"adding":        func() error { return bob.AddMembers(bob.ctx(), old, "carol") },
+			"changing":      func() error { return bob.ChangeRoom(bob.ctx(), old, client.RoomSettings{Topic: &topic}) },
+			"inviting":      func() error { _, err := bob.CreateRoomInvite(bob.ctx(), old, client.RoomInviteOptions{}); return err },
+			"saying a word": func() error { _, err := bob.Send(bob.ctx(), old, "hello?"); return err },
+		} {
+			err := do()
+			wantCode(t, doing, err, client.Refused)
+			if err == nil || !strings.Contains(err.Error(), "you have left this room") {
+				t.Errorf("%s in a room that is being left: %v, want that it was left", doing, err)
+			}
+		}
+		bob.stop()
+		other := make(carol, "bob")
+		bob = start(t, net, bob.disk, true)
+		means("where another room has come since", other)
+		if err := bob.AddMembers(bob.ctx(), old, "carol"); err == nil {
+			t.Error("carol was added to the room that bob leaves")
+		}
+	})
+}

@@ -59,8 +59,10 @@ func (c *Core) post(room ident.RoomID, text string) (*row, error) {
 	switch {
 	case r == nil || r.status == making && r.direct.IsZero() || r.status == restarting:
 		return nil, c.noRoom(room)
-	case r.status == left, r.leaving:
+	case r.status == left:
 		return nil, refuse(Refused, "", "you are no longer in this room")
+	case r.leaving:
+		return nil, errLeaving
 	case r.status == refused:
 		return nil, refuse(Refused, "", "%s", r.problem)
 	case c.readsOnly(r):

@@ -14,7 +14,7 @@ import (
 func (c *Client) DeviceKeys(ctx context.Context, text string) ([]ident.PublicKey, error) {
 	handle, err := ident.ParseHandle(strings.TrimPrefix(text, "@"))
 	if err != nil {
-		return nil, refuse(Usage, "", "%q is no handle: 3 to 32 of a-z, 0-9, '.', '_' and '-'", text)
+		return nil, errNoHandle(text)
 	}
 	return call[[]ident.PublicKey](ctx, c, func(c *Core, call uint64) { c.deviceKeys(call, handle) })
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"runtime/debug"
 	"strings"
 )
@@ -44,20 +45,29 @@ func help(ctx context.Context, c *call) error {
 				return nil
 			}
 		}
+		if family := verbsOf(name); len(family) > 0 {
+			list(c.out, family)
+			return nil
+		}
 		return usageErrorf(didYouMean(name), "there is no verb %q", name)
 	}
 	fmt.Fprint(c.out, "Snug: a private room for talking.\n\nUsage: snug VERB [flags] [arguments]\n\n")
-	for _, v := range verbs() {
-		fmt.Fprintf(c.out, "  %-34s %s\n", strings.TrimSpace(v.name+" "+v.args), v.does)
-	}
+	list(c.out, verbs())
 	fmt.Fprint(c.out, `
 Every verb takes --json: one object per line on standard output, everything else on standard error. Verbs that act for
 you take --home DIR (or SNUG_HOME): one person's device, so that several can live on one machine.
 
 Exit status: 0 done, 1 failed, 2 usage, 3 refused by policy or trust, 4 not found, 5 unreachable or timed out,
-6 a socket was cut.
+6 a socket was cut or interrupted.
 
 Begin with: snug serve
 `)
 	return nil
+}
+
+// list prints a line for each verb.
+func list(w io.Writer, some []*verb) {
+	for _, v := range some {
+		fmt.Fprintf(w, "  %-34s %s\n", strings.TrimSpace(v.name+" "+v.args), v.does)
+	}
 }

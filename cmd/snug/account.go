@@ -93,7 +93,7 @@ func loginFlags(set *flag.FlagSet) action {
 
 // run opens a new home, learns the passphrase and lets enter do the rest.
 func (s *signIn) run(
-	ctx context.Context, c *call, learn func(file string) (string, error),
+	ctx context.Context, c *call, learn func(ctx context.Context, file string) (string, error),
 	enter func(context.Context, *device, string) (client.Me, error),
 ) error {
 	if s.server == "" {
@@ -104,7 +104,7 @@ func (s *signIn) run(
 		c.args[0] = c.args[0][1:]
 	}
 	if _, err := ident.ParseHandle(c.args[0]); err != nil {
-		return usageErrorf("snug "+c.verb.example, "%q is no handle: 3 to 32 of a-z, 0-9, dot, dash and underscore", c.args[0])
+		return usageErrorf("snug "+c.verb.example, "%q is no handle: 3 to 32 of a-z, 0-9, dot, dash and underscore, a letter or digit at both ends", c.args[0])
 	}
 	if s.deviceName == "" {
 		s.deviceName, _ = os.Hostname()
@@ -114,7 +114,7 @@ func (s *signIn) run(
 		return err
 	}
 	defer d.Close()
-	passphrase, err := learn(s.passphraseFile)
+	passphrase, err := learn(ctx, s.passphraseFile)
 	if err != nil {
 		return err
 	}
@@ -167,7 +167,7 @@ func passphraseFlags(set *flag.FlagSet) action {
 	file := set.String("passphrase-file", "", "read the new passphrase from the first line of `FILE`; - is standard input")
 	repair := set.Bool("repair", false, "put this device's copy of the vault in the place of one on the server that does not open")
 	return withDevice(func(ctx context.Context, c *call, d *device) error {
-		passphrase, err := newPassphrase(*file)
+		passphrase, err := newPassphrase(ctx, *file)
 		if err != nil {
 			return err
 		}
@@ -217,6 +217,7 @@ func invite(ctx context.Context, c *call, d *device) error {
 	if !c.json {
 		c.say("good for one account until %s; in a terminal:", i.ExpiresAt.Local().Format("2 January 15:04"))
 	}
+	c.sayLoopback(d)
 	return c.print(object, "snug register HANDLE --server %s --invite %s", d.server, i.Code)
 }
 

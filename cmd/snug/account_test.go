@@ -182,7 +182,7 @@ func (d *dialogue) status() int {
 	return d.cmd.ProcessState.ExitCode()
 }
 
-// TestLinkVerbs lets a device in from another one without the passphrase; a no on either side hands nothing over.
+// TestLinkVerbs lets a device in from another one without the passphrase; a no on either side brings nobody in.
 func TestLinkVerbs(t *testing.T) {
 	s := serve(t)
 	alice := everybody(t, s, "alice")[0]

@@ -1,6 +1,7 @@
 package main_test
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -134,4 +135,58 @@ func TestVaultThatDoesNotOpen(t *testing.T) {
 	laptop.waitFor("the message after the repair", func(messages []map[string]any) bool {
 		return len(messages) > 0 && messages[len(messages)-1]["text"] == "after the repair"
 	}, "history", "@bob")
+}
+
+// TestDamagedHome: whoever's home does not open is told how to go on, and what is told works.
+func TestDamagedHome(t *testing.T) {
+	s := serve(t)
+	alice := everybody(t, s, "alice")[0]
+	device := alice.must("whoami")[0]["device"].(string)
+	alice.mustRefuse(2, "nothing is done in 0s", "rooms", "--timeout", "0")
+	store := filepath.Join(alice.home, "store.db")
+	whole, err := os.ReadFile(store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := os.ReadFile(store + ".key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, damage := range map[string]func() error{
+		"a database that is none": func() error { return os.WriteFile(store, []byte(strings.Repeat("no database ", 1000)), 0o600) },
+		"another key":             func() error { return os.WriteFile(store+".key", []byte(strings.Repeat("k", len(key))), 0o600) },
+		"half a key":              func() error { return os.WriteFile(store+".key", key[:16], 0o600) },
+	} {
+		if err := damage(); err != nil {
+			t.Fatal(err)
+		}
+		o := alice.try("", "rooms")
+		if want := "snug login HANDLE --server " + s.address() + " --home DIR; there snug device revoke"; o.status != 1 || !strings.Contains(o.stderr, want) {
+			t.Errorf("%s: exit %d, %q; want 1, and %q in it", name, o.status, o.stderr, want)
+		}
+		if err := os.WriteFile(store, whole, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(store+".key", key, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	other := newPerson(t, "alice")
+	other.must("login", "alice", "--server", s.address(), "--passphrase-file", alice.passphraseFile)
+	other.must("device", "revoke", device)
+}
+
+// TestFalseHandles: an account that the server shows under what is no handle is shown to nobody.
+func TestFalseHandles(t *testing.T) {
+	s := serve(t)
+	people := everybody(t, s, "alice", "bob")
+	alice := people[0]
+	common := alice.must("rooms")[0]["room"].(string)
+	s.whileDown("UPDATE account SET handle = ? WHERE handle = 'bob'", "\x1b]0;owned\abob")
+	for _, args := range [][]string{{"users"}, {"room", "members", common}} {
+		list := alice.must(args...)
+		if len(list) != 1 || list[0]["handle"] != "alice" {
+			t.Errorf("snug %s lists %v, want alice alone", strings.Join(args, " "), list)
+		}
+	}
 }

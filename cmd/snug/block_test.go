@@ -43,6 +43,10 @@ func TestBlock(t *testing.T) {
 	if o := bob.try("", "send", "@alice", "no"); o.status == 0 || !strings.Contains(o.stderr, "snug unblock @alice") {
 		t.Errorf("writing to who is blocked: exit %d, %q", o.status, o.stderr)
 	}
+	for _, verb := range []string{"tail", "history"} {
+		bob.mustRefuse(3, "snug unblock @alice", verb, "@alice")
+	}
+	bob.mustRefuse(2, "nobody blocks themselves", "block", "@bob")
 	bob.must("unblock", "@alice")
 	bob.must("tail", "@alice", "--once")
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"strings"
@@ -72,16 +73,19 @@ func (c *call) introduce(r client.Room) {
 	}
 }
 
-// sayLines sends each line of standard input, in order, until it ends.
+// sayLines sends each line of standard input, in order, until it ends. Who types hears of each line that is not sent; the
+// status says so where a program does.
 func sayLines(ctx context.Context, c *call, d *device, room ident.RoomID) error {
+	typed := isTerminal(c.in)
 	lines := bufio.NewScanner(c.in)
-	lines.Buffer(nil, wire.MaxText)
+	lines.Buffer(nil, wire.MaxText+len("\r\n")+1)
+	var unsent []error
 	for lines.Scan() {
 		text := lines.Text()
 		if strings.TrimSpace(text) == "" {
 			continue
 		}
-		if isTerminal(c.in) && isTerminal(c.out) {
+		if typed && isTerminal(c.out) {
 			// What was typed goes from the screen: it comes back in its place among what others say.
 			fmt.Fprint(c.out, "\x1b[1A\x1b[2K")
 		}
@@ -90,10 +94,21 @@ func sayLines(ctx context.Context, c *call, d *device, room ident.RoomID) error 
 		cancel()
 		if err != nil {
 			report(c.err, err)
+			unsent = append(unsent, err)
 			if ctx.Err() != nil {
 				return nil
 			}
 		}
 	}
-	return lines.Err()
+	switch err := lines.Err(); {
+	case errors.Is(err, bufio.ErrTooLong):
+		return &client.Error{Code: client.Usage, Message: fmt.Sprintf("a line is longer than %d KiB", wire.MaxText>>10), Hint: "it was not sent, nor what follows it: send it in parts"}
+	case err != nil:
+		return fmt.Errorf("reading what to say: %w", err)
+	case typed || len(unsent) == 0:
+		return nil
+	case len(unsent) == 1:
+		return fmt.Errorf("one line was not sent: %w", unsent[0])
+	}
+	return fmt.Errorf("%d lines were not sent, the first because %w", len(unsent), unsent[0])
 }

@@ -80,7 +80,7 @@ func examineRooms(ctx context.Context, c *call, d *device) error {
 		}
 		unwell++
 		object := roomProblem{Room: r.ID.String(), Name: r.Name, Problem: r.Problem, Try: r.Try}
-		if err := c.print(object, "%s  %s: %s; try: %s", object.Room, safe(r.Name), safe(r.Problem), safe(r.Try)); err != nil {
+		if err := c.print(object, "%s  %s: %s; try: %s", object.Room, shownName(r), safe(r.Problem), safe(r.Try)); err != nil {
 			return err
 		}
 	}
@@ -97,6 +97,9 @@ func examineRooms(ctx context.Context, c *call, d *device) error {
 	}
 	if unwell > 0 {
 		return &client.Error{Code: client.Failed, Message: fmt.Sprintf("rooms that are not well: %d", unwell)}
+	}
+	if !c.json {
+		c.say("all rooms are well, as far as this device knows")
 	}
 	return nil
 }
@@ -117,7 +120,7 @@ func examine(ctx context.Context, c *call, words [][2]string, secrets *tunnelSec
 	d := tunnel.Diagnose(ctx, route, time.Now())
 	switch {
 	case d.OK:
-		return c.print(d, "%s", d.Problem)
+		return c.print(d, "%s", safe(d.Problem))
 	case c.json:
 		if err := c.print(d, ""); err != nil {
 			return err

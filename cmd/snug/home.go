@@ -2,12 +2,12 @@ package main
 
 import (
 	"context"
-
 	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -23,7 +23,7 @@ import (
 // homeFlags adds the flags of every verb that acts for a person's device.
 func homeFlags(set *flag.FlagSet) {
 	addHome(set)
-	set.Duration("timeout", defaultTimeout, "how long to wait for the server")
+	set.Duration("timeout", defaultTimeout, "give up after this `TIME`, such as 2m")
 }
 
 // addHome adds --home.
@@ -166,7 +166,7 @@ func writeFile(path string, text []byte) error {
 func openDevice(ctx context.Context, dir string, server transport.Address) (*device, error) {
 	store, err := sqlite.Open(filepath.Join(dir, storeFile))
 	if err != nil {
-		return nil, err
+		return nil, damaged(server, err)
 	}
 	cl, err := client.Open(ctx, client.Config{
 		Store:     store,
@@ -178,13 +178,32 @@ func openDevice(ctx context.Context, dir string, server transport.Address) (*dev
 	})
 	if err != nil {
 		store.Close()
-		return nil, err
+		return nil, damaged(server, err)
 	}
 	// The client outlives the verb's deadline by the moment that it takes to write down what it has.
 	running, stop := context.WithCancel(context.WithoutCancel(ctx))
 	d := &device{Client: cl, server: server, store: store, stop: stop, done: make(chan error, 1)}
 	go func() { d.done <- cl.Run(running) }()
 	return d, nil
+}
+
+// sayLoopback tells who hands on an address that it leads others to their own machine.
+func (c *call) sayLoopback(d *device) {
+	host, _, err := net.SplitHostPort(d.server.HostPort)
+	ip := net.ParseIP(host)
+	if err == nil && !c.json && (host == "localhost" || ip != nil && ip.IsLoopback()) {
+		c.say("%s is this machine: for somebody elsewhere, put the server's name or address in its place", host)
+	}
+}
+
+// damaged adds to the error of a home that does not open how its person goes on: the account is not in it alone.
+func damaged(server transport.Address, err error) error {
+	var refusal *client.Error
+	if errors.As(err, &refusal) && refusal.Hint != "" || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return &client.Error{Code: client.Failed, Message: err.Error(), Hint: "if the files of this home are damaged, sign in anew in another one: snug login HANDLE --server " +
+		server.String() + " --home DIR; there snug device revoke ends this device"}
 }
 
 // Close lets the client finish what it is writing.
@@ -235,6 +254,9 @@ func (d *device) tellProblems(c *call) (end func()) {
 		told := ""
 		for event := range events.C {
 			changed, ok := event.(client.ConnectionChanged)
+			if _, in := d.Me(); !in {
+				continue // signed out: nothing is tried again
+			}
 			if ok && !changed.Online && changed.Problem != "" && changed.Problem != told {
 				told = changed.Problem
 				c.say("%s; trying again", told)

@@ -45,9 +45,10 @@ func linkFlags(set *flag.FlagSet) action {
 		if err != nil {
 			return err
 		}
-		same, err := c.compare(match.Digits, fmt.Sprintf("%s wants to be a device of yours", quoted(match.DeviceName)))
+		same, err := c.compare(ctx, match.Digits, fmt.Sprintf("%s wants to be a device of yours", quoted(match.DeviceName)))
 		if err != nil || !same {
-			return refuseLink(ctx, d, err)
+			return refuseLink(ctx, d, err, &client.Error{Code: client.Refused, Message: "the link was stopped: nothing was handed over",
+				Hint: "if the digits differed, somebody may be between your devices: try once more, over another network"})
 		}
 		device, err := d.ConfirmLink(ctx)
 		if err != nil {
@@ -70,6 +71,7 @@ func (c *call) showLink(d *device, link client.Link) error {
 		c.say("for ten minutes and one device, which is yours: whoever has the code gets as far as the digits")
 		c.say("on the new device, in a browser: sign in, then use a code; or in a terminal:")
 	}
+	c.sayLoopback(d)
 	object := struct {
 		Code   string `json:"link_code"`
 		Server string `json:"server"`
@@ -78,7 +80,7 @@ func (c *call) showLink(d *device, link client.Link) error {
 }
 
 // compare shows the digits and asks whether the other device shows the same. Nothing but a clear yes is one.
-func (c *call) compare(digits, what string) (bool, error) {
+func (c *call) compare(ctx context.Context, digits, what string) (bool, error) {
 	if c.json {
 		if err := c.print(map[string]string{"digits": digits}, ""); err != nil {
 			return false, err
@@ -86,7 +88,7 @@ func (c *call) compare(digits, what string) (bool, error) {
 	}
 	c.say("%s", what)
 	fmt.Fprintf(c.err, "snug: this device shows %s %s. Does the other one show the same? [y/N] ", digits[:3], digits[3:])
-	line, err := readLine(c.in)
+	line, err := c.readAnswer(ctx, "")
 	if err != nil {
 		return false, err
 	}
@@ -95,6 +97,19 @@ func (c *call) compare(digits, what string) (bool, error) {
 		return true, nil
 	}
 	return false, nil
+}
+
+// readAnswer reads one line of standard input, as long as it is waited for. What a person has to do may be said before.
+func (c *call) readAnswer(ctx context.Context, do string) (string, error) {
+	if do != "" && isTerminal(c.in) {
+		c.say("%s", do)
+	}
+	select {
+	case line := <-reading(func() (string, error) { return readLine(c.in) }):
+		return line.text, line.err
+	case <-ctx.Done():
+		return "", interruption(ctx)
+	}
 }
 
 // readLine reads one line and no more, so that what follows is there for who reads next.
@@ -116,8 +131,8 @@ func readLine(in io.Reader) (string, error) {
 	return strings.TrimSpace(string(line)), nil
 }
 
-// refuseLink ends a link that a person has not agreed to.
-func refuseLink(ctx context.Context, d *device, err error) error {
+// refuseLink ends a link that a person has not agreed to, for want of an answer or with a no.
+func refuseLink(ctx context.Context, d *device, err, no error) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), defaultTimeout)
 	defer cancel()
 	cancelled := d.CancelLink(ctx)
@@ -127,8 +142,7 @@ func refuseLink(ctx context.Context, d *device, err error) error {
 	if cancelled != nil {
 		return cancelled
 	}
-	return &client.Error{Code: client.Refused, Message: "the link was stopped: nothing was handed over",
-		Hint: "if the digits differed, somebody may be between your devices: try once more, over another network"}
+	return no
 }
 
 // enterByLink makes this home a device by the code that an old device shows; - reads it from standard input.
@@ -140,7 +154,7 @@ func (s *signIn) enterByLink(ctx context.Context, c *call, code string) error {
 		return usageErrorf("snug login --server HOST:PORT#PIN --link "+code, "login: which server? --server HOST:PORT#PIN")
 	}
 	if code == "-" {
-		line, err := readLine(c.in)
+		line, err := c.readAnswer(ctx, "type the code, and Enter")
 		if err != nil {
 			return err
 		}
@@ -162,9 +176,9 @@ func (s *signIn) enterByLink(ctx context.Context, c *call, code string) error {
 	if err != nil {
 		return err
 	}
-	same, err := c.compare(match.Digits, "compare with the old device")
+	same, err := c.compare(ctx, match.Digits, "compare with the old device")
 	if err != nil || !same {
-		return refuseLink(ctx, d, err)
+		return refuseLink(ctx, d, err, &client.Error{Code: client.Refused, Message: "the link was stopped: this device has taken nothing", Hint: client.LinkDoubt})
 	}
 	if !c.json {
 		c.say("waiting for the old device")

@@ -15,6 +15,7 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // whoever asks twice does not wait for what the first time has begun
 	code := run(ctx, os.Args[1:], streams{in: os.Stdin, out: os.Stdout, err: os.Stderr})
 	stop()
 	os.Exit(code)
@@ -62,17 +63,27 @@ func findVerb(args []string) (*verb, []string, error) {
 			}
 		}
 	}
-	switch args[0] {
-	case "room":
-		return nil, nil, usageErrorf("snug help", "which of create, add, remove, join, leave, members?")
-	case "device":
-		return nil, nil, usageErrorf("snug devices", "which of rename, revoke, link?")
-	case "key":
-		return nil, nil, usageErrorf("snug key show", "which of show, add, forget, list, token?")
-	case "pki":
-		return nil, nil, usageErrorf("snug pki init 'our sockets'", "which of init, issue, renew, revoke, list, show?")
+	if family := verbsOf(args[0]); len(family) > 0 {
+		var second []string
+		for _, v := range family {
+			second = append(second, strings.TrimPrefix(v.name, args[0]+" "))
+		}
+		return nil, nil, usageErrorf("snug help "+args[0], "which of %s?", strings.Join(second, ", "))
+	}
+	if strings.HasPrefix(args[0], "-") {
+		return nil, nil, usageErrorf("snug help", "%s stands before the verb: flags come after it", args[0])
 	}
 	return nil, nil, usageErrorf(didYouMean(args[0]), "there is no verb %q", args[0])
+}
+
+// verbsOf returns the verbs of two words of which this is the first.
+func verbsOf(first string) (family []*verb) {
+	for _, v := range verbs() {
+		if strings.HasPrefix(v.name, first+" ") {
+			family = append(family, v)
+		}
+	}
+	return family
 }
 
 // didYouMean returns the command line of the verb nearest to word.
@@ -112,8 +123,9 @@ func report(w io.Writer, err error) {
 	if errors.Is(err, errHelpShown) {
 		return
 	}
-	fmt.Fprintf(w, "snug: %s\n", strings.ReplaceAll(err.Error(), "\n", " "))
+	// Part of it may be the server's words, or a peer's.
+	fmt.Fprintf(w, "snug: %s\n", safe(strings.ReplaceAll(err.Error(), "\n", " ")))
 	if hint := hintOf(err); hint != "" {
-		fmt.Fprintf(w, "snug: %s\n", hint)
+		fmt.Fprintf(w, "snug: %s\n", safe(hint))
 	}
 }

@@ -107,11 +107,14 @@ func findRoom(ctx context.Context, d *device, name string, make bool) (ident.Roo
 
 func sendFlags(set *flag.FlagSet) action {
 	homeFlags(set)
-	return withHome(func(ctx context.Context, c *call, d *device) error {
-		text, err := messageText(c)
+	return withDevice(func(ctx context.Context, c *call, d *device) error {
+		text, err := messageText(ctx, c)
 		if err != nil {
 			return err
 		}
+		// What is piped in takes the time that it takes.
+		ctx, cancel := context.WithTimeout(ctx, c.timeout)
+		defer cancel()
 		sent, err := say(ctx, d, c.args[0], text)
 		if err != nil {
 			return err
@@ -140,22 +143,38 @@ func say(ctx context.Context, d *device, name, text string) (client.Sent, error)
 }
 
 // messageText is the arguments after the room, or standard input less its last line break.
-func messageText(c *call) (string, error) {
+func messageText(ctx context.Context, c *call) (string, error) {
 	text := strings.Join(c.args[1:], " ")
 	if len(c.args) == 1 {
-		read, err := io.ReadAll(io.LimitReader(c.in, wire.MaxText+2))
+		read, err := c.readText(ctx)
 		if err != nil {
 			return "", fmt.Errorf("reading the text: %w", err)
 		}
-		text = strings.TrimSuffix(strings.TrimSuffix(string(read), "\n"), "\r")
+		text = strings.TrimSuffix(strings.TrimSuffix(read, "\n"), "\r")
 	}
 	if strings.TrimSpace(text) == "" {
 		return "", usageErrorf("snug send "+c.args[0]+" TEXT", "there is nothing to send")
 	}
 	if len(text) > wire.MaxText {
-		return "", usageErrorf("send it in parts", "the text is longer than %d KiB", wire.MaxText>>10)
+		return "", &client.Error{Code: client.Usage, Message: fmt.Sprintf("the text is longer than %d KiB", wire.MaxText>>10), Hint: "send it in parts"}
 	}
 	return text, nil
+}
+
+// readText reads standard input to its end, or to what is too long to be sent.
+func (c *call) readText(ctx context.Context) (string, error) {
+	if isTerminal(c.in) {
+		c.say("type what to say; ctrl-D on a line of its own sends it")
+	}
+	select {
+	case text := <-reading(func() (string, error) {
+		read, err := io.ReadAll(io.LimitReader(c.in, wire.MaxText+2))
+		return string(read), err
+	}):
+		return text.text, text.err
+	case <-ctx.Done():
+		return "", interruption(ctx)
+	}
 }
 
 // isTerminal reports whether a person reads w.

@@ -34,7 +34,7 @@ func TestOutside(t *testing.T) {
 		t.Errorf("rooms says %q, want how many wait", o.stderr)
 	}
 	laptop.mustRefuse(4, "it may be one of the 2 that this device has not been let into", "history", "den")
-	laptop.mustRefuse(4, "as soon as it is online", "history", den)
+	laptop.mustRefuse(4, "once it is online for some seconds", "history", den)
 	o = laptop.try("", "doctor")
 	if o.status != 1 || len(o.objects) != 2 || !strings.Contains(o.stderr, "rooms that are not well: 2") ||
 		!strings.Contains(o.objects[0]["try"].(string), "another device of yours") {

@@ -2,56 +2,58 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
-	"golang.org/x/term"
-
 	"snug/client"
 	"snug/internal/ident"
 )
 
-// maxPassphrase is more than anybody types, and keeps a wrong file from being read whole.
+// maxPassphrase is the most bytes of a passphrase, and keeps a wrong file from being read whole.
 const maxPassphrase = 1024
 
 // oldPassphrase is the passphrase of an account that exists: from the file, or asked for on the terminal.
-func oldPassphrase(file string) (string, error) {
+func oldPassphrase(ctx context.Context, file string) (string, error) {
 	if file != "" {
 		return readPassphrase(file)
 	}
-	return askSecret("passphrase: ")
+	return askSecretly(ctx, "passphrase: ", "--passphrase-file FILE")
 }
 
 // newPassphrase is the passphrase of a new account: from the file, or chosen on the terminal, where one is proposed.
-func newPassphrase(file string) (string, error) {
+func newPassphrase(ctx context.Context, file string) (string, error) {
 	if file != "" {
 		return readPassphrase(file)
 	}
-	chosen, err := askSecret("passphrase (just Enter for a good one): ")
+	chosen, err := askSecretly(ctx, "passphrase (just Enter for a good one): ", "--passphrase-file FILE")
 	if err != nil {
 		return "", err
 	}
 	if chosen == "" {
-		return proposePassphrase()
+		return proposePassphrase(ctx)
 	}
-	if err := ident.CheckPassphrase(chosen); err != nil {
+	if err := client.CheckPassphrase(chosen); err != nil {
 		return "", err
 	}
-	again, err := askSecret("the same again: ")
+	again, err := askSecretly(ctx, "the same again: ", "--passphrase-file FILE")
 	if err != nil {
 		return "", err
 	}
 	if again != chosen {
-		return "", usageErrorf("again", "the two passphrases differ")
+		return "", errDiffer
 	}
 	return chosen, nil
 }
 
+// errDiffer is of a passphrase that was not typed twice alike.
+var errDiffer = &client.Error{Code: client.Usage, Message: "the two passphrases differ, or are empty", Hint: "nothing was changed: begin again, and type the same one twice"}
+
 // proposePassphrase makes a passphrase, shows it on the terminal, and waits until it has been written down.
-func proposePassphrase() (string, error) {
+func proposePassphrase(ctx context.Context) (string, error) {
 	words, err := ident.GeneratePassphrase(ident.Random())
 	if err != nil {
 		return "", err
@@ -61,11 +63,18 @@ func proposePassphrase() (string, error) {
 		return "", err
 	}
 	defer tty.Close()
-	fmt.Fprintf(tty, "\n    %s\n\nWrite it down: it is the only key to the account. Enter when you have: ", words)
-	_, err = bufio.NewReader(tty).ReadString('\n')
+	prompt := "\n    " + words + "\n\nWrite it down: it is the only key to the account. Enter when you have: "
+	line, err := (&terminal{File: tty}).ask(ctx, prompt)
+	if err == nil && !strings.HasSuffix(line, "\n") { // ctrl-D says nothing
+		err = errInterrupted
+	}
 	// The words go from the screen; what scrolled by before stays.
+	if err != nil {
+		fmt.Fprint(tty, "\x1b[3A\r\x1b[J")
+		return "", err
+	}
 	fmt.Fprint(tty, "\x1b[4A\x1b[J")
-	return words, err
+	return words, nil
 }
 
 // readPassphrase is the first line of the file; "-" is standard input.
@@ -79,7 +88,7 @@ func readPassphrase(file string) (string, error) {
 		defer f.Close()
 		from = f
 	}
-	line, err := bufio.NewReader(io.LimitReader(from, maxPassphrase)).ReadString('\n')
+	line, err := bufio.NewReader(io.LimitReader(from, maxPassphrase+1)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", fmt.Errorf("reading the passphrase: %w", err)
 	}
@@ -87,28 +96,8 @@ func readPassphrase(file string) (string, error) {
 	if line == "" {
 		return "", usageErrorf("printf '%s\\n' 'six words …' > "+file, "%s holds no passphrase", file)
 	}
+	if len(line) > maxPassphrase {
+		return "", &client.Error{Code: client.Usage, Message: fmt.Sprintf("the first line of %s is longer than any passphrase", file), Hint: "is it the right file?"}
+	}
 	return line, nil
-}
-
-// askSecret asks on the terminal, and does not show what is typed.
-func askSecret(prompt string) (string, error) {
-	tty, err := openTerminal()
-	if err != nil {
-		return "", err
-	}
-	defer tty.Close()
-	fmt.Fprint(tty, prompt)
-	typed, err := term.ReadPassword(int(tty.Fd()))
-	// The prompt goes again: what stays on the screen is the verb's answer.
-	fmt.Fprint(tty, "\r\x1b[K")
-	return string(typed), err
-}
-
-// openTerminal is the person's terminal, wherever stdin comes from.
-func openTerminal() (*os.File, error) {
-	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
-	if err != nil {
-		return nil, usageErrorf("--passphrase-file FILE", "there is no terminal to ask for the passphrase on")
-	}
-	return tty, nil
 }

@@ -115,7 +115,7 @@ func newKeyPassphrase(ctx context.Context, file string, ask bool, prompt, hint s
 		return nil, err
 	}
 	if again != chosen || chosen == "" {
-		return nil, usageErrorf("again", "the two passphrases differ, or are empty")
+		return nil, errDiffer
 	}
 	return []byte(chosen), nil
 }

@@ -22,6 +22,15 @@ type terminal struct {
 	pending <-chan typed
 }
 
+// openTerminal is the person's terminal, wherever stdin comes from.
+func openTerminal() (*os.File, error) {
+	tty, err := os.OpenFile("/dev/tty", os.O_RDWR, 0)
+	if err != nil {
+		return nil, usageErrorf("--passphrase-file FILE", "there is no terminal to ask for the passphrase on")
+	}
+	return tty, nil
+}
+
 // typed is a line, or why there is none.
 type typed struct {
 	text string

@@ -97,10 +97,7 @@ func (c *call) printRoom(r client.Room) error {
 	if r.Direct != "" {
 		object.Direct = "@" + r.Direct
 	}
-	note, name := "", safe(r.Name)
-	if r.Outside && name == "" {
-		name = "(no name yet)"
-	}
+	note := ""
 	switch {
 	case r.Problem != "":
 		note = "  problem: " + safe(r.Problem)
@@ -120,7 +117,15 @@ func (c *call) printRoom(r client.Room) error {
 	case r.Unread > 0:
 		note = "  new"
 	}
-	return c.print(object, "%-6s  %s  %s%s", r.Kind, object.Room, name, note)
+	return c.print(object, "%-6s  %s  %s%s", r.Kind, object.Room, shownName(r), note)
+}
+
+// shownName is a room's name, or what stands for that of a room which this device has not been let into.
+func shownName(r client.Room) string {
+	if r.Outside && r.Name == "" {
+		return "(no name yet)"
+	}
+	return safe(r.Name)
 }
 
 // stateOf says where this device stands in a room.
@@ -144,9 +149,9 @@ func stateOf(r client.Room) string {
 func (c *call) sayOutside(n int) {
 	switch {
 	case n == 1:
-		c.say("one of your rooms has not let this device in yet: %s", client.LetIn)
+		c.say("one of your rooms has not let this device in yet: %s; on a terminal, snug tail is online until it is stopped", client.LetIn)
 	case n > 1:
-		c.say("%d of your rooms have not let this device in yet: %s", n, client.LetIn)
+		c.say("%d of your rooms have not let this device in yet: %s; on a terminal, snug tail is online until it is stopped", n, client.LetIn)
 	}
 }
 
@@ -270,6 +275,10 @@ func roomJoin(ctx context.Context, c *call, d *device, room ident.RoomID) error 
 func roomLeave(ctx context.Context, c *call, d *device, room ident.RoomID) error {
 	if err := d.LeaveRoom(ctx, room); err != nil {
 		return err
+	}
+	r, err := d.Room(ctx, room)
+	if err == nil && r.Leaving {
+		return c.print(map[string]any{"room": room.String(), "left": false, "leaving": true}, "leaving: the room is left as soon as a member's device has carried it out")
 	}
 	return c.print(map[string]any{"room": room.String(), "left": true}, "left")
 }

@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
+	"snug/client"
 	"snug/internal/ident"
 	"snug/internal/server"
 	"snug/internal/server/sqlite"
@@ -66,6 +68,10 @@ func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 		}
 	}
 	dir, err := server.OpenDataDir(path)
+	if errors.Is(err, server.ErrInUse) {
+		return &client.Error{Code: client.Failed, Message: "another server is using the data directory " + path,
+			Hint: "stop that one, or give this one a directory of its own: --data DIR"}
+	}
 	if err != nil {
 		return err
 	}
@@ -146,17 +152,30 @@ func (o *serveOptions) listen(ctx context.Context, identity *mtls.Identity) (por
 	if ports.TLSConfig, err = mtls.ServerTLS(identity, nil); err != nil {
 		return ports, err
 	}
-	var config net.ListenConfig
-	if ports.TLS, err = config.Listen(ctx, "tcp", o.tls); err != nil {
-		return ports, fmt.Errorf("listening for TLS: %w", err)
+	if ports.TLS, err = listenFor(ctx, "tls", o.tls); err != nil {
+		return ports, err
 	}
 	if o.http == "off" {
 		return ports, nil
 	}
-	if ports.HTTP, err = config.Listen(ctx, "tcp", o.http); err != nil {
-		return ports, errors.Join(fmt.Errorf("listening for HTTP: %w", err), ports.TLS.Close())
+	if ports.HTTP, err = listenFor(ctx, "http", o.http); err != nil {
+		return ports, errors.Join(err, ports.TLS.Close())
 	}
 	return ports, nil
+}
+
+// listenFor listens at the address of a flag.
+func listenFor(ctx context.Context, name, addr string) (net.Listener, error) {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", addr)
+	if err == nil {
+		return l, nil
+	}
+	hint := "--" + name + " ADDR takes another address"
+	if cause := hintOfListening(err); cause != "" {
+		hint = cause + "; " + hint
+	}
+	return nil, &client.Error{Code: client.Failed, Message: fmt.Sprintf("listening on %s: %v", addr, err), Hint: hint}
 }
 
 func closePorts(ports server.Ports) error {
@@ -191,16 +210,42 @@ func announce(ctx context.Context, c *call, s *server.Server, ports server.Ports
 	if ports.HTTP != nil {
 		ready.HTTP = ports.HTTP.Addr().String()
 	}
-	lines := "Snug is running. Stop it with Ctrl-C.\n"
-	if ready.HTTP != "" && invite == "" {
-		lines += "\n  In a browser:    http://" + ready.HTTP + "/"
+	return c.print(ready, "Snug is running. Stop it with Ctrl-C.\n%s", invitation(ports, ready.Pin, invite))
+}
+
+// invitation says in lines for people where the server is, and how its first account is made.
+func invitation(ports server.Ports, pin, invite string) string {
+	tls, page := from(ports.TLS.Addr(), "127.0.0.1"), ""
+	if page = "https://" + tls + "/"; ports.HTTP != nil {
+		page = "http://" + ports.HTTP.Addr().String() + "/"
 	}
-	if ready.HTTP != "" && invite != "" {
-		lines += "\n  Become its owner in a browser:\n    http://" + ready.HTTP + "/#invite=" + invite
-	}
+	lines := "\n  In a browser:    " + page
 	if invite != "" {
-		lines += "\n  or in a terminal:\n    snug register HANDLE --server " + ready.TLS + "#" + ready.Pin + " --invite " + invite
+		lines = "\n  Become its owner in a browser:\n    " + page + "#invite=" + invite +
+			"\n  or in a terminal:\n    snug register HANDLE --server " + tls + "#" + pin + " --invite " + invite
 	}
-	lines += "\n\n  Others reach it at:\n    " + ready.TLS + "#" + ready.Pin
-	return c.print(ready, "%s", lines)
+	switch others := from(ports.TLS.Addr(), "HOST"); {
+	case others != tls:
+		lines += "\n\n  Others reach it at this, HOST being this machine's name or address:\n    " + others + "#" + pin +
+			"\n  in a browser:\n    https://" + others + "/"
+	case loopback(ports.TLS.Addr()):
+		lines += "\n\n  Others on this machine reach it at this; --tls 0.0.0.0:8443 lets in other machines:\n    " + tls + "#" + pin
+	default:
+		lines += "\n\n  Others reach it at:\n    " + tls + "#" + pin + "\n  in a browser:\n    https://" + tls + "/"
+	}
+	return lines
+}
+
+// from is an address to connect to: of all addresses of this machine the given host stands for one.
+func from(addr net.Addr, host string) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return net.JoinHostPort(host, strconv.Itoa(tcp.Port))
+}
+
+func loopback(addr net.Addr) bool {
+	tcp, ok := addr.(*net.TCPAddr)
+	return ok && tcp.IP.IsLoopback()
 }

@@ -6,10 +6,14 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"net"
 	"net/http"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"snug/internal/server"
+	"snug/internal/transport"
 )
 
 // serving is `snug serve` in this process.
@@ -94,10 +98,115 @@ func TestUsage(t *testing.T) {
 		{[]string{"version"}, exitDone, version},
 		{[]string{"serve", "--help"}, exitDone, "Example: snug serve"},
 		{nil, exitDone, "Begin with"},
+		{[]string{"help", "serve"}, exitDone, "plain HTTP; off for not at all (default " + defaultHTTP + ")"},
+		{[]string{"help", "send"}, exitDone, "such as 2m (default 20s)"},
+		{[]string{"help", "room", "invite"}, exitDone, "at most 720h (default 168h)"},
+		{[]string{"help", "room"}, exitDone, "room uninvite ROOM INVITE"},
+		{[]string{"room"}, exitUsage, "which of create, add, remove, role, set, join, leave, members, invite, invites, uninvite?\nsnug: try: snug help room\n"},
+		{[]string{"pki", "dance"}, exitUsage, "try: snug help pki"},
+		{[]string{"--json", "rooms"}, exitUsage, "flags come after it"},
+		{[]string{"rooms", "--jsn"}, exitUsage, "rooms: there is no flag -jsn\n"},
+		{[]string{"send", "@bob", "-5 degrees"}, exitUsage, "what begins with a dash and is none comes after --"},
 	} {
 		var out bytes.Buffer
 		if code := run(t.Context(), c.args, streams{out: &out, err: &out}); code != c.code || !strings.Contains(out.String(), c.want) {
 			t.Errorf("%q: exit %d, %q, want %d, %q", c.args, code, &out, c.code, c.want)
+		}
+	}
+}
+
+// at is a listener that stands at an address and does nothing.
+type at struct {
+	net.Listener
+	addr string
+}
+
+func (l at) Addr() net.Addr {
+	addr, err := net.ResolveTCPAddr("tcp", l.addr)
+	if err != nil {
+		panic(err)
+	}
+	return addr
+}
+
+// TestInvitation: what serve prints can be typed as it stands, wherever the server listens.
+func TestInvitation(t *testing.T) {
+	for _, row := range []struct {
+		name, tls, http, invite string
+		says                    []string
+	}{
+		{"this machine", "127.0.0.1:8443", "127.0.0.1:8080", "code", []string{"http://127.0.0.1:8080/#invite=code",
+			"snug register HANDLE --server 127.0.0.1:8443#pin --invite code", "Others on this machine reach it at this; --tls 0.0.0.0:8443"}},
+		{"all addresses", "[::]:9443", "127.0.0.1:8080", "code", []string{"http://127.0.0.1:8080/#invite=code",
+			"--server 127.0.0.1:9443#pin", " HOST:9443#pin", "https://HOST:9443/"}},
+		{"all of version 4", "0.0.0.0:9443", "", "code", []string{"https://127.0.0.1:9443/#invite=code", "--server 127.0.0.1:9443#pin", " HOST:9443#pin"}},
+		{"one address", "192.0.2.7:8443", "", "", []string{"https://192.0.2.7:8443/", "Others reach it at:\n    192.0.2.7:8443#pin"}},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			ports := server.Ports{TLS: at{addr: row.tls}}
+			if row.http != "" {
+				ports.HTTP = at{addr: row.http}
+			}
+			got := invitation(ports, "pin", row.invite)
+			for _, want := range row.says {
+				if !strings.Contains(got, want) {
+					t.Errorf("it says %s, want %q in it", got, want)
+				}
+			}
+			if strings.Contains(got, "[::]") || strings.Contains(got, "//0.0.0.0") || strings.Contains(got, " 0.0.0.0:9443") {
+				t.Errorf("it says %s, which names an address that nobody can connect to", got)
+			}
+		})
+	}
+}
+
+// TestServeTaken: what is in another's use says what to do, and leaves nothing behind that is in its own.
+func TestServeTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	data := filepath.Join(t.TempDir(), "data")
+	for _, row := range []struct{ name, flag, other, says string }{
+		{"TLS", "--tls", "--http", "something listens there already; :0 finds a port that is free; --tls ADDR takes another address"},
+		{"HTTP", "--http", "--tls", "something listens there already; :0 finds a port that is free; --http ADDR takes another address"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			var errs bytes.Buffer
+			code := run(t.Context(), []string{"serve", "--data", data, row.flag, taken.Addr().String(), row.other, "127.0.0.1:0"}, streams{out: io.Discard, err: &errs})
+			if code != exitFailed || !strings.Contains(errs.String(), row.says) {
+				t.Errorf("exit %d, %q; want %d and %q in it", code, &errs, exitFailed, row.says)
+			}
+		})
+	}
+	s := serve(t, data)
+	defer s.stop()
+	var errs bytes.Buffer
+	code := run(t.Context(), []string{"serve", "--data", data, "--tls", "127.0.0.1:0"}, streams{out: io.Discard, err: &errs})
+	if code != exitFailed || !strings.Contains(errs.String(), "--data DIR") {
+		t.Errorf("a directory in use: exit %d, %q; want %d and what to do", code, &errs, exitFailed)
+	}
+}
+
+// TestSayLoopback: who hands on an address that is good on this machine alone is told so.
+func TestSayLoopback(t *testing.T) {
+	for _, row := range []struct {
+		name, address string
+		json, says    bool
+	}{
+		{"version 4", "127.0.0.1:8443", false, true},
+		{"version 6", "[::1]:8443", false, true},
+		{"by name", "localhost:8443", false, true},
+		{"another machine's", "chat.example.org:8443", false, false},
+		{"another machine's number", "192.0.2.7:8443", false, false},
+		{"for a script", "127.0.0.1:8443", true, false},
+	} {
+		var errs bytes.Buffer
+		c := &call{streams: streams{err: &errs}, json: row.json}
+		c.sayLoopback(&device{server: transport.Address{HostPort: row.address}})
+		if got := strings.Contains(errs.String(), "is this machine"); got != row.says {
+			t.Errorf("%s: it says %q, want something: %v", row.name, &errs, row.says)
 		}
 	}
 }

@@ -199,8 +199,10 @@ func TestGroup(t *testing.T) {
 	}
 	bob.mustRefuse(3, "", "send", room, "am I here?")
 
+	if o := carol.must("room", "leave", room)[0]; o["left"] != false || o["leaving"] != true {
+		t.Errorf("leaving while nobody is there to carry it out printed %v", o)
+	}
 	stays := alice.follow(room)
-	carol.must("room", "leave", room)
 	stays.texts(3)
 	alice.waitFor("one member", func(members []map[string]any) bool { return len(members) == 1 }, "room", "members", room)
 	stays.stop()

@@ -63,19 +63,35 @@ func newTail(c *call, d *device, since *uint64, all bool) *tail {
 
 // once prints what the server has now.
 func (t *tail) once(ctx context.Context) error {
+	if err := t.catchUp(ctx); err != nil {
+		return err
+	}
+	// Only now is it known where the rooms end, and which have just come.
 	rooms, err := t.rooms(ctx)
 	if err != nil {
 		return err
 	}
 	for _, room := range rooms {
-		if err := catchUp(ctx, t.c, t.d, room.ID); err != nil {
-			return err
+		if unjoined(room) {
+			room.Seq = room.ServerSeq // it is read from the server
 		}
 		if err := t.print(ctx, room); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// catchUp fetches what the server has of the rooms to print.
+func (t *tail) catchUp(ctx context.Context) error {
+	if len(t.c.args) == 0 {
+		return catchUpRooms(ctx, t.c, t.d)
+	}
+	room, err := t.d.Resolve(ctx, t.c.args[0])
+	if err != nil {
+		return err
+	}
+	return catchUp(ctx, t.c, t.d, room)
 }
 
 // follow prints until the context ends, which is how a person stops it and no failure.
@@ -87,6 +103,10 @@ func (t *tail) follow(ctx context.Context) error {
 		return err
 	}
 	for _, room := range rooms {
+		if unjoined(room) {
+			return &client.Error{Code: client.Refused, Message: "you have not joined " + quoted(room.Name) + ": nobody tells this device what comes there",
+				Hint: "join it, or print what there is with --once", Command: "snug room join " + room.ID.String()}
+		}
 		if err := t.print(ctx, room); err != nil {
 			return err
 		}
@@ -105,6 +125,9 @@ func (t *tail) follow(ctx context.Context) error {
 		}
 	}
 }
+
+// unjoined reports whether a room is an open one that this account may read and is not in.
+func unjoined(room client.Room) bool { return room.Kind == client.OpenToAll && !room.Joined }
 
 // mayAppear reports whether the room that was not found is the 1:1 room with somebody who exists: it is there as soon
 // as one of the two says something.

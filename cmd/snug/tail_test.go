@@ -2,6 +2,7 @@ package main_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -42,4 +43,42 @@ func TestTailPages(t *testing.T) {
 	if len(after) != lines {
 		t.Errorf("afterwards: %d texts, want %d", len(after), lines)
 	}
+}
+
+// TestTailOnce: --once prints what the server has when it is called, whatever this home has fetched before, in rooms that it knew
+// of, in rooms that have just come, and in open rooms that nobody here has joined.
+func TestTailOnce(t *testing.T) {
+	s := serve(t)
+	people := everybody(t, s, "alice", "bob")
+	alice, bob := people[0], people[1]
+	square := alice.must("room", "create", "--open", "square")[0]["room"].(string)
+	bob.must("room", "join", square)
+	market := alice.must("room", "create", "--open", "market")[0]["room"].(string)
+	prints := func(want string, args ...string) {
+		t.Helper()
+		var got []string
+		for _, o := range bob.must(append([]string{"tail", "--once"}, args...)...) {
+			if text, ok := o["text"].(string); ok {
+				got = append(got, text)
+			}
+		}
+		if len(args) == 0 {
+			slices.Sort(got) // the rooms stand in the order in which they were last heard of
+		}
+		if got := strings.Join(got, " "); got != want {
+			t.Errorf("tail --once %s prints %q, want %q", strings.Join(args, " "), got, want)
+		}
+	}
+	for seq, text := range []string{"first", "second", "third"} {
+		alice.must("send", square, text)
+		prints(text, square, "--since", fmt.Sprint(seq))
+	}
+	alice.must("send", "@bob", "hello")
+	prints("hello", "@alice")
+	alice.must("room", "create", "den", "@bob")
+	alice.must("send", "den", "indoors")
+	prints("first hello indoors second third")
+	alice.must("send", market, "pears")
+	prints("pears", market)
+	bob.mustRefuse(3, "snug room join "+market, "tail", market)
 }

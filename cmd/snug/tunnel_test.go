@@ -332,7 +332,7 @@ func TestTunnelBadInput(t *testing.T) {
 		{"a mistake in the file", 2, "line 4", "docs/tunnel.md", []string{"--routes", bad}},
 		{"a file and flags", 2, "belongs in the file", "try: snug tunnel --routes", append(good, "--routes", bad)},
 		{"a drain before its time", 2, "--drain", "--drain 30s", append(good, "--check", "--peer", key, "--drain", "-5s")},
-		{"a flag to accept anybody", 2, "not defined: -insecure", "try: snug tunnel", append(good, "--insecure")},
+		{"a flag to accept anybody", 2, "there is no flag -insecure", "try: snug tunnel", append(good, "--insecure")},
 	} {
 		cmd := exec.Command(binary, append([]string{"tunnel", "--home", home}, row.args...)...)
 		cmd.SysProcAttr = alone

@@ -73,7 +73,7 @@ func (v *verb) call(ctx context.Context, args []string, s streams) error {
 			v.usage(s.out)
 			return errHelpShown
 		}
-		return usageErrorf("snug "+v.example, "%s: %s", v.name, strings.TrimPrefix(err.Error(), "flag provided but "))
+		return usageErrorf("snug "+v.example, "%s: %s", v.name, v.problem(err))
 	}
 	if len(c.args) < v.least {
 		return usageErrorf("snug "+v.example, "%s: too few arguments: snug %s %s", v.name, v.name, v.args)
@@ -85,9 +85,23 @@ func (v *verb) call(ctx context.Context, args []string, s streams) error {
 		c.home = home.Value.String()
 	}
 	if timeout := set.Lookup("timeout"); timeout != nil {
-		c.timeout = timeout.Value.(flag.Getter).Get().(time.Duration)
+		if c.timeout = timeout.Value.(flag.Getter).Get().(time.Duration); c.timeout <= 0 {
+			return usageErrorf("snug "+v.example+" --timeout 2m", "%s: nothing is done in %v", v.name, c.timeout)
+		}
 	}
 	return act(ctx, c)
+}
+
+// problem is what is wrong with the verb's flags.
+func (v *verb) problem(err error) string {
+	flag, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: ")
+	switch {
+	case !unknown:
+		return err.Error()
+	case v.most < 0:
+		return "there is no flag " + flag + "; what begins with a dash and is none comes after --"
+	}
+	return "there is no flag " + flag
 }
 
 // parseInterspersed reads flags before, between and after arguments; after "--" there are no more flags.
@@ -130,6 +144,9 @@ func (v *verb) usage(w io.Writer) {
 	fmt.Fprint(w, "\nFlags:\n")
 	set.VisitAll(func(f *flag.Flag) {
 		kind, text := flag.UnquoteUsage(f)
+		if !slices.Contains([]string{"", "false", "0", "0s"}, f.DefValue) {
+			text += " (default " + strings.Replace(strings.Replace(f.DefValue, "m0s", "m", 1), "h0m", "h", 1) + ")"
+		}
 		fmt.Fprintf(w, "  %-26s %s\n", strings.TrimSpace("--"+f.Name+" "+kind), text)
 	})
 	fmt.Fprintf(w, "\nExample: snug %s\n", v.example)
@@ -149,5 +166,7 @@ func (c *call) print(object any, format string, args ...any) error {
 	return err
 }
 
-// say tells a person something on the side.
-func (c *call) say(format string, args ...any) { fmt.Fprintf(c.err, "snug: "+format+"\n", args...) }
+// say tells a person something on the side. What others have said in it cannot touch the terminal.
+func (c *call) say(format string, args ...any) {
+	fmt.Fprintf(c.err, "snug: %s\n", safe(fmt.Sprintf(format, args...)))
+}

@@ -196,4 +196,35 @@ func logVectors(f *vectorFile, p person) {
 
 	f.note("restart: of that room, by that message, in epoch 7, with 3 statements")
 	f.add("restart_signature", ident.SignRestart(p.device, &ident.Restart{Room: room, Message: message, Epoch: 7, Statements: 3}))
+
+	commitVectors(f, p, room, message)
+	knockVectors(f, p, room)
+}
+
+func commitVectors(f *vectorFile, p person, room ident.RoomID, message ident.MessageID) {
+	f.note("commit: of that room, as that message, in epoch 5, of the MLS commit \"hello\"; it adds 32 x 02 and 32 x 01, accounts and devices, and removes 32 x 03; as a reboot it replaces entry 4 with the head 32 x d4")
+	device := func(b byte) ident.Credential {
+		return ident.Credential{Account: ident.AccountID(bytes.Repeat([]byte{b}, 16)), Device: ident.DeviceID(bytes.Repeat([]byte{b}, 16))}
+	}
+	commit := &ident.Commit{Room: room, Message: message, Epoch: 5, Payload: ident.PayloadHash([]byte("hello")),
+		Devices: ident.DevicesHash([]ident.Credential{device(2), device(1)}, []ident.Credential{device(3)})}
+	f.add("commit_devices", commit.Devices)
+	f.add("commit_signature", ident.SignCommit(p.device, commit))
+	commit.Replaces, commit.ReplacedHead = 4, ident.Hash(bytes.Repeat([]byte{0xd4}, 32))
+	f.add("reboot_signature", ident.SignCommit(p.device, commit))
+	f.note("reject: by that message, of entry 4 with the head 32 x d4, for reason 2")
+	f.add("reject_signature", ident.SignReject(p.device, &ident.Reject{Room: room, Message: message, Seq: 4, Head: commit.ReplacedHead, Reason: 2}))
+}
+
+func knockVectors(f *vectorFile, p person, room ident.RoomID) {
+	f.note("invite to that room: secret from 00 on, letter by alice's device with the nonce 16 x 05, answered with verdict 3")
+	invite := must(ident.NewRoomInvite(from(0), room))
+	keys, id := invite.Keys(), invite.Keys().ID()
+	letter := invite.Letter(p.chain.Account(), p.device, [16]byte(bytes.Repeat([]byte{5}, 16)))
+	f.add("room_invite", invite.Secret())
+	f.add("room_invite_letter_key", keys.Letter[:])
+	f.add("room_invite_answer_key", keys.Answer[:])
+	f.add("room_invite_id", id[:])
+	f.add("knock_letter", letter)
+	f.add("knock_answer", must(ident.ParseKnock(room, p.chain.Account(), letter)).Answer(keys, 3))
 }

@@ -29,7 +29,7 @@ func OpenDataDir(path string) (*DataDir, error) {
 		return nil, fmt.Errorf("opening the data directory: %w", err)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
-		return nil, fmt.Errorf("server: the data directory %s has mode %04o and must be 0700", path, mode)
+		return nil, fmt.Errorf("server: the data directory %s has mode %04o and must be 0700: chmod 700 %s", path, mode, path)
 	}
 	f, err := os.OpenFile(filepath.Join(path, "snug.lock"), os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {

@@ -59,8 +59,8 @@ func harden(h http.Header) {
 // foreign says why a request is none of ours, or nothing. A page of another site
 // must not open our socket (WebSockets know no same-origin policy), nor may a name
 // that its owner points at this machine (DNS rebinding) reach a port that is
-// meant for this machine: on plain HTTP we answer to addresses and to localhost,
-// or to whoever a proxy on another machine speaks for.
+// meant for this machine: on plain HTTP we answer to addresses and to localhost.
+// A proxy for browsers passes on to the TLS port, where a name of its own is good.
 func foreign(r *http.Request, secure bool) string {
 	if origin := r.Header.Get("Origin"); origin != "" && r.Header.Get("Upgrade") != "" {
 		u, err := url.Parse(origin)
@@ -79,7 +79,7 @@ func foreign(r *http.Request, secure bool) string {
 		return ""
 	}
 	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err != nil {
-		return "on plain HTTP this server answers to its address and to localhost only"
+		return "on plain HTTP this server answers to its address and to localhost only; a proxy in front of it passes on to the port with TLS"
 	}
 	return ""
 }

@@ -134,6 +134,10 @@ func (c *conn) OnMessage(socket *gws.Conn, m *gws.Message) {
 
 // OnClose is gws.Event's.
 func (c *conn) OnClose(_ *gws.Conn, err error) {
+	var closed *gws.CloseError
+	if errors.As(err, &closed) && len(closed.Reason) > 0 {
+		err = errors.New(string(closed.Reason)) // the server's words, without the library's
+	}
 	c.end(fmt.Errorf("the connection has ended: %w", err))
 }
 
