@@ -42,6 +42,12 @@ func Prefix(proxies []netip.Prefix, peer string, forwarded []string) netip.Prefi
 	return addressPrefix(s.clientAddress(peer, &http.Request{Header: http.Header{"X-Forwarded-For": forwarded}}))
 }
 
+// The largest messages of who is not known yet, in bytes.
+const (
+	MaxGreeting = maxGreeting
+	MaxStranger = maxStranger
+)
+
 // How long a revoked device's connection may take to go.
 const (
 	CloseWithin = closeWithin

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -159,7 +160,8 @@ func deviceKey(state tls.ConnectionState) (ident.PublicKey, error) {
 // native reads the one HTTP request of a native client: the upgrade.
 func (l *listening) native(conn *tls.Conn, key ident.PublicKey) {
 	_ = conn.SetDeadline(time.Now().Add(greetWithin))
-	in := bufio.NewReaderSize(conn, readBuffer)
+	// ReadRequest would read a line without an end for as long as it comes.
+	in := bufio.NewReaderSize(io.LimitReader(conn, maxHeader), readBuffer)
 	r, err := http.ReadRequest(in)
 	if err != nil || r.URL.Path != wire.Path || l.server.draining.Load() {
 		l.server.Log.Debug("no upgrade", "error", err)

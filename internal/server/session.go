@@ -74,7 +74,7 @@ func newUpgrader() *gws.Upgrader {
 func (s *Server) serve(conn net.Conn, buffered *bufio.Reader, r *http.Request, upgrader *gws.Upgrader, key ident.PublicKey) {
 	n := &session{server: s, key: key, gate: &gate{Conn: conn}, prefix: addressPrefix(s.clientAddress(conn.RemoteAddr().String(), r))}
 	n.space.L = &n.mu
-	n.gate.limit.Store(maxGreeting)
+	n.gate.SetLimit(maxGreeting)
 	n.heard.Store(s.now())
 	if _, err := s.Rand.Read(n.nonce[:]); err != nil {
 		conn.Close()
@@ -186,7 +186,7 @@ func (n *session) acting() (*Device, error) {
 
 // become makes the connection a device's.
 func (n *session) become(ctx context.Context, d Device) error {
-	n.gate.limit.Store(0)
+	n.gate.SetLimit(wire.MaxFrame)
 	n.device.Store(&d)
 	if !n.loggedIn.IsZero() {
 		n.server.mailboxes.left(n, true)
@@ -220,6 +220,22 @@ func (*attached) Range(func(string, any) bool) {}
 type silence struct{}
 
 func (silence) Error(...any) {}
+
+// gate is a connection on which nothing passes that its wire.Gate refuses: nobody can ask us for much memory before we
+// know who it is. It stands between TLS and the library.
+type gate struct {
+	net.Conn
+	wire.Gate
+}
+
+// Read reads, and fails on the first header that asks for too much.
+func (g *gate) Read(b []byte) (int, error) {
+	n, err := g.Conn.Read(b)
+	if refused := g.Look(b[:n]); refused != nil {
+		return 0, refused
+	}
+	return n, err
+}
 
 // replay gives bytes that were read too early, once more.
 type replay struct {
