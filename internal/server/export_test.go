@@ -18,6 +18,19 @@ func Waiting(s *Server) (n int) {
 	return n + int(s.hub.tails.size.Load())
 }
 
+// Lagging gives how many cursors wait to be read from, of all sessions.
+func Lagging(s *Server) (n int) {
+	for _, session := range s.registry.sessions() {
+		session.mu.Lock()
+		n += len(session.mu.lagging)
+		session.mu.Unlock()
+	}
+	return n
+}
+
+// Sessions gives how many connections there are.
+func Sessions(s *Server) int { return len(s.registry.sessions()) }
+
 // Handler gives what the plain HTTP port serves.
 func Handler(s *Server) http.Handler { return s.handler(&listening{server: s}, false) }
 
@@ -46,6 +59,12 @@ func Prefix(proxies []netip.Prefix, peer string, forwarded []string) netip.Prefi
 const (
 	MaxGreeting = maxGreeting
 	MaxStranger = maxStranger
+)
+
+// MaxOutgoing is how many bytes wait for a peer before it is hung up on, HighWater before its requests are read no more.
+const (
+	MaxOutgoing = maxOutgoing
+	HighWater   = highWater
 )
 
 // How long a revoked device's connection may take to go.

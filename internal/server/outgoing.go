@@ -38,20 +38,27 @@ func giveBuffer(b []byte) {
 // not read, and so keeps us from reading more.
 func (n *session) answer(f *wire.ServerFrame) {
 	n.mu.Lock()
-	for len(n.mu.out) > highWater && !n.mu.closed {
-		n.space.Wait()
-	}
+	n.waitSpace()
 	n.put(f)
 	start := n.wantFlush()
 	n.mu.Unlock()
 	n.flushIf(start)
 }
 
+// waitSpace wants mu held, by the reader: it waits while a peer has not read what it asked for.
+func (n *session) waitSpace() {
+	for len(n.mu.out) > highWater && !n.mu.closed {
+		n.space.Wait()
+	}
+}
+
 // event queues a frame from any goroutine. A peer that lets them pile up is hung
 // up on: it finds out everything again when it comes back.
 func (n *session) event(f *wire.ServerFrame) {
 	n.mu.Lock()
-	if len(n.mu.out) > maxOutgoing {
+	if len(n.mu.out) > maxOutgoing && !n.mu.closed {
+		n.mu.closed = true // nothing is queued from here on, and nobody hangs up again
+		n.space.Broadcast()
 		n.mu.Unlock()
 		n.hangUp(closeTryLater, "too slow")
 		return
@@ -89,10 +96,12 @@ func (n *session) put(f *wire.ServerFrame) {
 	n.mu.out = appendFrame(n.mu.out, f)
 }
 
-// reserve waits until one more submit may be under way.
+// reserve waits until one more submit may be under way. Its answer will come from the hub, which waits for nobody: so the
+// peer has to have read most of what came before.
 func (n *session) reserve(s *Submission) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.waitSpace()
 	for n.mu.pending >= wire.MaxPending || n.mu.pending > 0 && n.mu.pendingBytes+s.size() > maxPendingBytes {
 		if n.mu.closed {
 			break

@@ -138,6 +138,14 @@ func openAs(t testing.TB, mode wire.RegistrationMode, config sqlite.Config) *hou
 // openBehind opens a house behind proxies, which may say whom they speak for.
 func openBehind(t testing.TB, mode wire.RegistrationMode, config sqlite.Config, proxies []netip.Prefix) *house {
 	t.Helper()
+	h := build(t, mode, config, proxies)
+	h.start()
+	return h
+}
+
+// build makes a house that is not open yet.
+func build(t testing.TB, mode wire.RegistrationMode, config sqlite.Config, proxies []netip.Prefix) *house {
+	t.Helper()
 	config.Rand = ident.Random()
 	store, err := sqlite.Open(t.TempDir(), config)
 	if err != nil {
@@ -155,7 +163,6 @@ func openBehind(t testing.TB, mode wire.RegistrationMode, config sqlite.Config, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.start()
 	return h
 }
 
@@ -167,6 +174,11 @@ func (h *house) start() {
 	}
 	ports := server.Ports{TLS: loopback(h.t), TLSConfig: config, HTTP: loopback(h.t)}
 	h.tls, h.http = ports.TLS.Addr().String(), ports.HTTP.Addr().String()
+	h.run(ports)
+}
+
+// run serves until stop, which the test's end calls.
+func (h *house) run(ports server.Ports) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- h.server.Run(ctx, ports) }()
