@@ -14,6 +14,7 @@ type outgoing struct {
 	out      []byte // nil while there is nothing
 	flushing bool   // a goroutine runs flush
 	closed   bool
+	leaving  bool // what is queued is the last
 
 	busy         bool // the reader carries out a request
 	pending      int  // submits without an answer
@@ -69,6 +70,27 @@ func (n *session) event(f *wire.ServerFrame) {
 	n.flushIf(start)
 }
 
+// silence has the peer ask for nothing more, and hear nothing more of the rooms that it follows.
+func (n *session) silence() {
+	n.revoked.Store(true)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, c := range n.mu.follows {
+		c.stopped = true
+	}
+	n.mu.lagging = nil
+}
+
+// lastWord queues a frame after which no other one is.
+func (n *session) lastWord(f *wire.ServerFrame) {
+	n.mu.Lock()
+	n.put(f)
+	n.mu.leaving = true
+	start := n.wantFlush()
+	n.mu.Unlock()
+	n.flushIf(start)
+}
+
 // answered queues the answer to a submit, from the hub, which flushes afterwards.
 func (n *session) answered(s *Submission) {
 	f := &wire.ServerFrame{Id: s.request}
@@ -87,7 +109,7 @@ func (n *session) answered(s *Submission) {
 
 // put wants mu held.
 func (n *session) put(f *wire.ServerFrame) {
-	if n.mu.closed {
+	if n.mu.closed || n.mu.leaving {
 		return
 	}
 	if n.mu.out == nil {

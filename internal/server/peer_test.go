@@ -48,6 +48,42 @@ type heldStore struct {
 	holding bool
 	waiting []*server.Submission
 	bytes   int
+	// peers and passphrase, where set, are called before the methods that they are named after.
+	peers, passphrase func()
+}
+
+// Peers is server.Store's.
+func (s *heldStore) Peers(ctx context.Context, id ident.AccountID) ([]ident.AccountID, error) {
+	s.call(func() func() { return s.peers })
+	return s.Store.Peers(ctx, id)
+}
+
+// ChangePassphrase is server.Store's.
+func (s *heldStore) ChangePassphrase(ctx context.Context, c server.PassphraseChange) error {
+	s.call(func() func() { return s.passphrase })
+	return s.Store.ChangePassphrase(ctx, c)
+}
+
+func (s *heldStore) call(which func() func()) {
+	s.mu.Lock()
+	f := which()
+	s.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// stopAt has one of these wait: reached is closed when it does, and it goes on with release.
+func (s *heldStore) stopAt(which *func()) (reached chan struct{}, release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reached, going := make(chan struct{}), make(chan struct{})
+	first := sync.OnceFunc(func() { close(reached) })
+	*which = func() {
+		first()
+		<-going
+	}
+	return reached, sync.OnceFunc(func() { close(going) })
 }
 
 // Submit is server.Store's.

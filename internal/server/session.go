@@ -29,14 +29,17 @@ type session struct {
 	nonce  [32]byte
 	heard  atomic.Int64 // when the last frame came, in ms
 
-	// device is who the connection acts for; nil for a stranger.
-	device atomic.Pointer[Device]
+	// device is who the connection acts for; nil for a stranger. Once it is revoked the connection may ask for nothing more.
+	device  atomic.Pointer[Device]
+	revoked atomic.Bool
 
 	// Owned by the reader.
 	greeted bool
-	// loggedIn is the account that the connection may enrol a device of, and loggedInBy the slow hash that let it.
+	// loggedIn is the account that the connection may enrol a device of, loggedInBy the slow hash that was right then, and
+	// letInBy the device that let it, by a link.
 	loggedIn   ident.AccountID
 	loggedInBy []byte
+	letInBy    ident.DeviceID
 	// greetings says that welcomes are to be handed out after the answer; afterAnswer is called there, where not nil.
 	greetings   bool
 	afterAnswer func()
@@ -166,7 +169,7 @@ func (sockets) OnMessage(socket *gws.Conn, m *gws.Message) {
 
 var errText = errors.New("server: text message")
 
-// last closes the connection from its own reader, after what was answered.
+// last closes the connection after what was queued, and waits until it has.
 func (n *session) last(code uint16, reason string) {
 	_ = n.socket.NetConn().SetWriteDeadline(time.Now().Add(closeWithin))
 	n.waitFlushed()
@@ -177,6 +180,9 @@ func (n *session) hear() { n.heard.Store(n.server.now()) }
 
 // acting gives who the connection acts for, UNAUTHENTICATED where for nobody.
 func (n *session) acting() (*Device, error) {
+	if n.revoked.Load() {
+		return nil, ErrRevoked
+	}
 	if d := n.device.Load(); d != nil {
 		return d, nil
 	}
@@ -191,13 +197,14 @@ func (n *session) become(ctx context.Context, d Device) error {
 	if !n.loggedIn.IsZero() {
 		n.server.mailboxes.left(n, true)
 	}
-	n.loggedIn, n.loggedInBy = ident.AccountID{}, nil
+	n.loggedIn, n.loggedInBy, n.letInBy = ident.AccountID{}, nil, ident.DeviceID{}
 	n.server.registry.identify(n, &d)
 	// The device may have been revoked since we read it: whoever revokes looks for
 	// sessions after the store has it, so one of us finds the other.
 	if now, err := n.server.Store.Device(ctx, d.ID); err != nil || now.Revoked {
+		n.revoked.Store(true)
 		n.hangUp(closePolicy, "device revoked")
-		return errors.Join(err, &Refusal{Code: wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED, Message: "this device is revoked"})
+		return errors.Join(err, ErrRevoked)
 	}
 	n.server.presence.came(&d)
 	return nil

@@ -67,6 +67,12 @@ func openPipes(t *testing.T) (*house, *pipes) {
 // join connects a new account's first device.
 func (l *pipes) join(t *testing.T, handle string) *peer {
 	t.Helper()
+	p, _ := l.joinPerson(t, handle)
+	return p
+}
+
+func (l *pipes) joinPerson(t *testing.T, handle string) (*peer, *person) {
+	t.Helper()
 	p := l.connect(t)
 	p.key = newKey(t)
 	who := newPerson(t, handle, p.key.Public())
@@ -75,7 +81,7 @@ func (l *pipes) join(t *testing.T, handle string) *peer {
 	if reply := p.ask(register(who)); reply.GetRegistered() == nil {
 		t.Fatalf("registering %s: %v", handle, reply)
 	}
-	return p
+	return p, who
 }
 
 func (l *pipes) connect(t *testing.T) *peer {

@@ -55,7 +55,7 @@ type AccountStore interface {
 	// AccountByHandle gives an account by handle, NOT_FOUND.
 	AccountByHandle(ctx context.Context, handle string) (Account, error)
 	// ChangePassphrase replaces the account's vault, salt, parameters and slow hash.
-	// CONFLICT: the stored vault is not c.Before.
+	// CONFLICT: the stored vault is not c.Before. ErrRevoked: c.By is.
 	ChangePassphrase(ctx context.Context, c PassphraseChange) error
 	// Accounts gives accounts with handle > after in order of handle, at most limit,
 	// without their chains and keys.
@@ -77,6 +77,8 @@ type DeviceStore interface {
 	Device(ctx context.Context, id ident.DeviceID) (Device, error)
 	// DeviceByKey gives the device that has a key, NOT_FOUND.
 	DeviceByKey(ctx context.Context, key ident.PublicKey) (Device, error)
+	// Enrol, Revoke and ChangeChain give ErrRevoked where c.By is a revoked device.
+
 	// Enrol replaces the account's chain by one that is longer by d's enrolment.
 	// CONFLICT: the stored chain is not c.Before, the stored hash not c.Auth, or the key is another device's.
 	Enrol(ctx context.Context, c ChainChange, d Device, p KeyPackages) error
