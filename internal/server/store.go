@@ -165,7 +165,8 @@ type LogStore interface {
 	// A restart is for a device whose account is the only one that has devices in the
 	// room, and one at least; the device itself need not be in it, nor have been
 	// (NOT_FOUND where none of its account has been in it, FORBIDDEN where other accounts
-	// have devices in it or it is a 1:1 room). It makes the epoch grow by one, lets the
+	// have devices in it, or had until a commit less than ObjectWithin ago that can be replaced and
+	// in whose epoch they have proposed nothing, or it is a 1:1 room). It makes the epoch grow by one, lets the
 	// device in from its seq on, and all others out, who read up to and including it; it
 	// deletes the room's welcomes, and no commit before it can be replaced.
 	//

@@ -64,6 +64,7 @@ func StoreSuite(t *testing.T, open func(t *testing.T) server.Store, reopen func(
 		{"reboots from outside", testRebootFromOutside},
 		{"second reboots", testSecondReboot},
 		{"restarting", testRestarting},
+		{"restarts objected to", testRestartObjected},
 		{"restarts refused", testRestartRefused},
 		{"strangers", testStrangers},
 		{"welcomes", testWelcomes},
