@@ -61,6 +61,12 @@ const (
 	MaxStranger = maxStranger
 )
 
+// MaxHandshakes is how many handshakes go on at once, ShakeWithin how long each may then take.
+const (
+	MaxHandshakes = maxHandshakes
+	ShakeWithin   = shakeWithin
+)
+
 // MaxOutgoing is how many bytes wait for a peer before it is hung up on, HighWater before its requests are read no more.
 const (
 	MaxOutgoing = maxOutgoing

@@ -84,10 +84,16 @@ func (l *pipes) joinPerson(t *testing.T, handle string) (*peer, *person) {
 	return p, who
 }
 
-func (l *pipes) connect(t *testing.T) *peer {
-	t.Helper()
+// dial makes a connection, which the server has accepted.
+func (l *pipes) dial() net.Conn {
 	ours, theirs := net.Pipe()
 	l.conns <- &turns{Conn: theirs, writing: make(chan struct{}, 1)}
+	return ours
+}
+
+func (l *pipes) connect(t *testing.T) *peer {
+	t.Helper()
+	ours := l.dial()
 	p := &peer{t: t, more: make(chan struct{}, 1), closed: make(chan struct{})}
 	var err error
 	p.socket, _, err = gws.NewClientFromConn(peerEvents{p: p}, &gws.ClientOption{Addr: "ws://localhost" + wire.Path}, ours)
