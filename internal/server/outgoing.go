@@ -53,6 +53,13 @@ func (n *session) waitSpace() {
 	}
 }
 
+// ended reports whether what is queued goes nowhere.
+func (n *session) ended() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mu.closed || n.mu.leaving
+}
+
 // event queues a frame from any goroutine. A peer that lets them pile up is hung
 // up on: it finds out everything again when it comes back.
 func (n *session) event(f *wire.ServerFrame) {

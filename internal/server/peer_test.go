@@ -44,12 +44,22 @@ type house struct {
 // heldStore is a store that takes submits, and carries them out when it is let.
 type heldStore struct {
 	server.Store
-	mu      sync.Mutex
-	holding bool
-	waiting []*server.Submission
-	bytes   int
+	mu       sync.Mutex
+	holding  bool
+	waiting  []*server.Submission
+	bytes    int
+	welcomes int // given
 	// peers and passphrase, where set, are called before the methods that they are named after.
 	peers, passphrase func()
+}
+
+// Welcomes is server.Store's.
+func (s *heldStore) Welcomes(ctx context.Context, device ident.DeviceID, after uint64, limit int) ([]server.Welcome, error) {
+	list, err := s.Store.Welcomes(ctx, device, after, limit)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.welcomes += len(list)
+	return list, err
 }
 
 // Peers is server.Store's.
@@ -62,6 +72,13 @@ func (s *heldStore) Peers(ctx context.Context, id ident.AccountID) ([]ident.Acco
 func (s *heldStore) ChangePassphrase(ctx context.Context, c server.PassphraseChange) error {
 	s.call(func() func() { return s.passphrase })
 	return s.Store.ChangePassphrase(ctx, c)
+}
+
+// given is how many welcomes were given.
+func (s *heldStore) given() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.welcomes
 }
 
 func (s *heldStore) call(which func() func()) {

@@ -234,8 +234,14 @@ func TestTooSlow(t *testing.T) {
 		}
 		again := l.connect(t)
 		again.key, again.device = slow.key, slow.device
+		listen := again.deaf(t)
 		again.send(&wire.ClientFrame{Body: &wire.ClientFrame_Authenticate{Authenticate: &wire.Authenticate{
 			Account: slow.device.Account[:], Device: slow.device.ID[:], Signature: again.sign()}}})
+		synctest.Wait()
+		if n := h.held.given(); n > 3 { // on the way, queued, and next
+			t.Errorf("%d welcomes are read from the store for who does not read", n)
+		}
+		listen()
 		for range events {
 			again.event("a welcome", func(f *wire.ServerFrame) bool { return bytes.Equal(f.GetWelcome().GetWelcome(), welcome) })
 		}

@@ -179,8 +179,9 @@ type LogStore interface {
 	// its own to keep; when it returns false the entry does not count as given, and no
 	// more come. NOT_FOUND.
 	Fetch(ctx context.Context, f Fetch, yield func(*wire.Entry) bool) (Fetched, error)
-	// Welcomes gives the device's welcomes, in order of their commits.
-	Welcomes(ctx context.Context, device ident.DeviceID) ([]Welcome, error)
+	// Welcomes gives the device's welcomes with a Place > after, at most limit, in order of their places: by rooms, and those of
+	// a room in order of their commits.
+	Welcomes(ctx context.Context, device ident.DeviceID, after uint64, limit int) ([]Welcome, error)
 	// TakeWelcome deletes a welcome; no error where there is none.
 	TakeWelcome(ctx context.Context, device ident.DeviceID, room ident.RoomID, seq uint64) error
 }

@@ -47,7 +47,7 @@ func testRestarting(f *fixture) {
 			f.Errorf("%v has access from %d to %d, want %d to %d", device.ID, a.Since, a.Until, want.Since, want.Until)
 		}
 	}
-	if w, err := f.Welcomes(ctx, waiting.ID); err != nil || len(w) != 0 {
+	if w, err := f.welcomes(waiting); err != nil || len(w) != 0 {
 		f.Errorf("a device has %d welcomes of before, %v, want none", len(w), err)
 	}
 	if seen, err := f.Room(ctx, room, laptop.ID); err != nil || seen.Epoch != 4 || seen.Members != 1 || !seen.Joined {

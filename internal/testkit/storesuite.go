@@ -68,6 +68,7 @@ func StoreSuite(t *testing.T, open func(t *testing.T) server.Store, reopen func(
 		{"restarts refused", testRestartRefused},
 		{"strangers", testStrangers},
 		{"welcomes", testWelcomes},
+		{"many welcomes", testManyWelcomes},
 		{"fetch", testFetch},
 		{"order of one submitter", testOrder},
 		{"peers", testPeers},
