@@ -157,6 +157,9 @@ func (sockets) OnMessage(socket *gws.Conn, m *gws.Message) {
 	frame := &wire.ClientFrame{}
 	err := errText
 	if m.Opcode == gws.OpcodeBinary {
+		err = wire.CheckClientFrame(m.Bytes())
+	}
+	if err == nil {
 		err = frame.UnmarshalVT(m.Bytes())
 	}
 	_ = m.Close()

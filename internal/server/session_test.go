@@ -76,7 +76,10 @@ func TestGarbage(t *testing.T) {
 	h := open(t)
 	for name, send := range map[string]func(*peer) error{
 		"garbage": func(p *peer) error { return p.socket.WriteMessage(gws.OpcodeBinary, []byte{0xff, 0xff, 0xff}) },
-		"text":    func(p *peer) error { return p.socket.WriteMessage(gws.OpcodeText, []byte("{}")) },
+		"crowd": func(p *peer) error {
+			return p.socket.WriteMessage(gws.OpcodeBinary, append([]byte{0x08, 1, 0xd2, 2, 0x80, 0x80, 0x10}, bytes.Repeat([]byte{0x0a, 0}, 128<<10)...))
+		},
+		"text": func(p *peer) error { return p.socket.WriteMessage(gws.OpcodeText, []byte("{}")) },
 	} {
 		p := h.connect(t, newKey(t))
 		if err := send(p); err != nil {
