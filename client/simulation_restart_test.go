@@ -18,6 +18,7 @@ func (s *sim) checkLastDevices() {
 		}
 	}
 	s.devices = nil
+	s.settle(24 * time.Hour) // in which who was taken out of a room by somebody may object
 	fresh := make(map[ident.AccountID]*device)
 	for _, d := range all {
 		if fresh[d.me] == nil {

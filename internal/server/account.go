@@ -170,13 +170,19 @@ func registrationDigest(m *wire.Register) (ident.Hash, error) {
 	return ident.PayloadHash(b), nil
 }
 
-// registeredBefore answers a registration that was carried out before.
+// registeredBefore answers a registration that was carried out before. It takes the auth key, and so is limited as a login.
 func (n *session) registeredBefore(ctx context.Context, a *NewAccount, key ident.AuthKey) (*wire.ServerFrame, error) {
 	before, err := n.server.Store.Account(ctx, a.ID)
 	if errors.Is(err, ErrAccountNotFound) {
 		return nil, nil
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := n.server.limits.loginsFrom.take(n.prefix); err != nil {
+		return nil, err
+	}
+	if err := n.server.limits.login(before.Handle, n.prefix); err != nil {
 		return nil, err
 	}
 	var same bool

@@ -69,6 +69,9 @@ func TestInvites(t *testing.T) {
 	create := &wire.ClientFrame{Body: &wire.ClientFrame_CreateInvite{CreateInvite: &wire.CreateInvite{ValidHours: 2}}}
 	code := p.ask(create).GetInvite().GetCode()
 	late := p.ask(create).GetInvite().GetCode()
+	for _, hours := range []uint32{30*24 + 1, 2_562_048, 1<<32 - 1} { // the second is a negative time.Duration
+		p.refused(bad, &wire.ClientFrame{Body: &wire.ClientFrame_CreateInvite{CreateInvite: &wire.CreateInvite{ValidHours: hours}}})
+	}
 	bob, hers := h.newcomer(t, "bob", code)
 	if reply := bob.ask(register(hers)); reply.GetRegistered() == nil || reply.GetRegistered().Owner {
 		t.Fatalf("registering by invite: %v", reply)

@@ -1,9 +1,16 @@
 package server
 
 import (
+	"time"
+
 	"snug/internal/ident"
 	"snug/internal/wire"
 )
+
+// ObjectWithin is how long other accounts have to replace the commit that took them out of a room, before the one that is left
+// may begin it anew, which nobody can replace: a day, in which some device of theirs comes online. The server tells who
+// went from who was thrown out, maybe by a false envelope, by a proposal of theirs before it.
+const ObjectWithin = 24 * time.Hour
 
 // errUnsigned refuses what the log may not hold: by these signatures the members tell what a device has sent from what a
 // server makes of it.

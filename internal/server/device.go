@@ -31,6 +31,9 @@ type ChainChange struct {
 	// Auth, where not nil, is what the account's slow hash must still be: who has logged in with a passphrase that was
 	// changed since is too late.
 	Auth []byte
+	// By is the device that makes the change, or that has let in who makes it; zero for neither. A revoked one changes
+	// nothing, even where it was none when it asked.
+	By ident.DeviceID
 	// At is now, in ms.
 	At int64
 }
@@ -102,7 +105,11 @@ func (n *session) tellRevoked(ctx context.Context, d Device) {
 	if err != nil {
 		return
 	}
-	n.event(&wire.ServerFrame{Body: &wire.ServerFrame_Chain{Chain: &wire.ChainEvent{Account: a.ID[:], Chain: a.Chain}}})
+	n.event(chainEvent(a.ID, a.Chain))
+}
+
+func chainEvent(account ident.AccountID, chain []byte) *wire.ServerFrame {
+	return &wire.ServerFrame{Body: &wire.ServerFrame_Chain{Chain: &wire.ChainEvent{Account: account[:], Chain: chain}}}
 }
 
 var errIsDevice = &Refusal{Code: wire.ErrorCode_ERROR_CODE_BAD_REQUEST, Message: "this connection acts for a device already",
@@ -159,7 +166,7 @@ func (n *session) enrol(ctx context.Context, m *wire.EnrolDevice) (*wire.ServerF
 	if err != nil {
 		return nil, err
 	}
-	c.Auth = n.loggedInBy
+	c.Auth, c.By = n.loggedInBy, n.letInBy
 	enrolled := Device{ID: d.ID, Key: d.Key, Account: after.Account(), Handle: after.Handle().String()}
 	if err := n.server.Store.Enrol(ctx, c, enrolled, p); err != nil {
 		return nil, err
@@ -227,12 +234,13 @@ func (n *session) revoke(ctx context.Context, m *wire.RevokeDevice) (*wire.Serve
 	if len(revoked) != 1 {
 		return nil, badRequest("the new statement is no revocation")
 	}
+	c.By = d.ID
 	if err := n.server.Store.Revoke(ctx, c, revoked[0]); err != nil {
 		return nil, err
 	}
 	n.server.Log.Info("device revoked", "account", d.Account, "device", revoked[0])
+	n.server.dismiss(c, revoked[0], n)
 	n.server.announceChain(c)
-	n.server.hangUpDevice(d.Account, revoked[0], n)
 	return done(0), nil
 }
 
@@ -253,6 +261,7 @@ func (n *session) rename(ctx context.Context, m *wire.RenameDevice) (*wire.Serve
 	if _, ok := after.Last().(ident.Rename); !ok {
 		return nil, badRequest("the new statement is no rename")
 	}
+	c.By = d.ID
 	if err := n.server.Store.ChangeChain(ctx, c); err != nil {
 		return nil, err
 	}
@@ -260,18 +269,23 @@ func (n *session) rename(ctx context.Context, m *wire.RenameDevice) (*wire.Serve
 	return done(0), nil
 }
 
-// hangUpDevice closes a revoked device's connections. The one that asked for it has a moment to read its answer and go
-// by itself.
-func (s *Server) hangUpDevice(account ident.AccountID, device ident.DeviceID, asker *session) {
-	for _, n := range s.registry.of(account) {
+// dismiss closes a revoked device's connections. It waits for no other news: whoever has the device may be quick. The one
+// that asked for it has a moment to read its answer and go by itself.
+func (s *Server) dismiss(c ChainChange, device ident.DeviceID, asker *session) {
+	for _, n := range s.registry.of(c.Account) {
 		if d := n.device.Load(); d == nil || d.ID != device {
 			continue
 		}
+		n.silence()
 		if n == asker {
 			time.AfterFunc(farewell, func() { _ = n.socket.NetConn().Close() })
 			continue
 		}
-		s.crier.tell(func(context.Context) { n.hangUp(closePolicy, "device revoked") })
+		n.lastWord(chainEvent(c.Account, c.After))
+		s.sessions.Go(func() {
+			n.last(closePolicy, "device revoked")
+			_ = n.socket.NetConn().Close()
+		})
 	}
 }
 
@@ -283,7 +297,7 @@ func (s *Server) announceChain(c ChainChange) {
 			s.Log.Error("finding who shares a room", "error", err)
 			return
 		}
-		f := &wire.ServerFrame{Body: &wire.ServerFrame_Chain{Chain: &wire.ChainEvent{Account: c.Account[:], Chain: c.After}}}
+		f := chainEvent(c.Account, c.After)
 		for _, peer := range peers {
 			s.registry.tell(peer, f)
 		}

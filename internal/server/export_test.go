@@ -18,6 +18,19 @@ func Waiting(s *Server) (n int) {
 	return n + int(s.hub.tails.size.Load())
 }
 
+// Lagging gives how many cursors wait to be read from, of all sessions.
+func Lagging(s *Server) (n int) {
+	for _, session := range s.registry.sessions() {
+		session.mu.Lock()
+		n += len(session.mu.lagging)
+		session.mu.Unlock()
+	}
+	return n
+}
+
+// Sessions gives how many connections there are.
+func Sessions(s *Server) int { return len(s.registry.sessions()) }
+
 // Handler gives what the plain HTTP port serves.
 func Handler(s *Server) http.Handler { return s.handler(&listening{server: s}, false) }
 
@@ -41,6 +54,24 @@ func Prefix(proxies []netip.Prefix, peer string, forwarded []string) netip.Prefi
 	s := &Server{Config: Config{Proxies: proxies}}
 	return addressPrefix(s.clientAddress(peer, &http.Request{Header: http.Header{"X-Forwarded-For": forwarded}}))
 }
+
+// The largest messages of who is not known yet, in bytes.
+const (
+	MaxGreeting = maxGreeting
+	MaxStranger = maxStranger
+)
+
+// MaxHandshakes is how many handshakes go on at once, ShakeWithin how long each may then take.
+const (
+	MaxHandshakes = maxHandshakes
+	ShakeWithin   = shakeWithin
+)
+
+// MaxOutgoing is how many bytes wait for a peer before it is hung up on, HighWater before its requests are read no more.
+const (
+	MaxOutgoing = maxOutgoing
+	HighWater   = highWater
+)
 
 // How long a revoked device's connection may take to go.
 const (

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"snug/internal/ident"
 	"snug/internal/wire"
@@ -89,10 +90,11 @@ func (n *session) replace(id uint64, fresh []*cursor) (old []*cursor, err error)
 		n.mu.Unlock()
 		n.flushIf(start)
 	}()
+	n.waitSpace()
 	if n.mu.follows == nil {
 		n.mu.follows = make(map[ident.RoomID]*cursor)
 	}
-	if len(n.mu.follows)+len(fresh) > maxFollows || n.mu.closed {
+	if n.followedWith(fresh) > maxFollows || n.mu.closed {
 		for _, c := range fresh {
 			c.stopped = true
 		}
@@ -111,8 +113,21 @@ func (n *session) replace(id uint64, fresh []*cursor) (old []*cursor, err error)
 		c.ready, c.lagging = true, true
 		n.mu.lagging = append(n.mu.lagging, c)
 	}
+	// A peer that reads nothing must not fill it with those that it has replaced.
+	n.mu.lagging = slices.DeleteFunc(n.mu.lagging, func(c *cursor) bool { return c.stopped })
 	n.put(done(id))
 	return old, nil
+}
+
+// followedWith wants mu held; it gives how many rooms are followed with those that come.
+func (n *session) followedWith(fresh []*cursor) int {
+	count := len(n.mu.follows)
+	for _, c := range fresh {
+		if !c.stopped && n.mu.follows[c.room] == nil {
+			count++
+		}
+	}
+	return count
 }
 
 // abandon takes cursors out of their topics.

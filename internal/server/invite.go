@@ -29,11 +29,11 @@ func (n *session) createInvite(ctx context.Context, m *wire.CreateInvite) (*wire
 		return nil, Refuse(wire.ErrorCode_ERROR_CODE_FORBIDDEN, "only the server's owner makes invites")
 	}
 	valid := inviteFor
+	if m.ValidHours > uint32(maxInviteFor/time.Hour) {
+		return nil, badRequest("an invite is valid for at most 30 days")
+	}
 	if m.ValidHours > 0 {
 		valid = time.Duration(m.ValidHours) * time.Hour
-	}
-	if valid > maxInviteFor {
-		return nil, badRequest("an invite is valid for at most 30 days")
 	}
 	if err := n.server.limits.invites.take(d.Account); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package server
 import (
 	"bytes"
 	"context"
+	"errors"
 	"sync"
 	"time"
 
@@ -37,9 +38,9 @@ type mailboxes struct {
 type mailbox struct {
 	id       mailboxID
 	account  ident.AccountID
-	ends     [2]*session // the old device's and the new one's; nil while away
-	messages [2][][]byte // by who posted them
-	granted  bool
+	ends     [2]*session    // the old device's and the new one's; nil while away
+	messages [2][][]byte    // by who posted them
+	granter  ident.DeviceID // the old device, once it has let the new one in
 	until    time.Time
 }
 
@@ -170,7 +171,9 @@ func (n *session) postLink(m *wire.PostLink) (*wire.ServerFrame, error) {
 			other.event(linkEvent(box.id, index, m.Message))
 		}
 	}
-	box.granted = box.granted || m.Grant && end == oldEnd
+	if d := n.device.Load(); m.Grant && end == oldEnd && d != nil {
+		box.granter = d.ID
+	}
 	return done(0), nil
 }
 
@@ -190,19 +193,24 @@ func (n *session) loginLink(ctx context.Context, m *wire.LoginLink) (*wire.Serve
 	b := n.server.mailboxes
 	b.mu.Lock()
 	box, end, err := b.end(m.Mailbox, n)
-	granted := err == nil && end == newEnd && box.granted
+	var granter ident.DeviceID
+	if err == nil && end == newEnd {
+		granter = box.granter
+	}
 	b.mu.Unlock()
 	if err != nil {
 		return nil, err
 	}
-	if !granted {
+	if d, err := n.server.Store.Device(ctx, granter); errors.Is(err, ErrDeviceNotFound) || err == nil && d.Revoked {
 		return nil, Refuse(wire.ErrorCode_ERROR_CODE_FORBIDDEN, "the old device has not let this one in")
+	} else if err != nil {
+		return nil, err
 	}
 	account, err := n.server.Store.Account(ctx, box.account)
 	if err != nil {
 		return nil, err
 	}
-	return n.loggedInTo(&account), nil
+	return n.loggedInTo(&account, granter), nil
 }
 
 // live gives a mailbox that has not expired, or nil. It wants mu held, as do those below.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -19,8 +20,11 @@ import (
 )
 
 const (
-	// maxHandshakes is how many TLS handshakes run at once; more wait in the kernel.
-	maxHandshakes = 256
+	// maxHandshakes is how many TLS handshakes run at once, with some 20 KiB each; more wait in the kernel.
+	maxHandshakes = 1024
+	// shakeWithin is how long a handshake may take where others wait for its place, rather than greetWithin: whoever holds
+	// connections open without a word must open a thousand each second to keep others out.
+	shakeWithin = time.Second
 	// maxHeader bounds an HTTP request's header, in bytes: a browser's has under 4 KiB.
 	maxHeader = 16 << 10
 	// acceptPause is how long we wait when the system has no more connections to give.
@@ -37,12 +41,14 @@ type listening struct {
 
 	plain, secure *http.Server
 	browsers      *handover // TLS connections that turn out to be browsers'
+	shaking       *handshakes
 	stopping      chan struct{}
 }
 
 func (s *Server) listen(ports Ports) *listening {
 	l := &listening{
 		server: s, ports: ports, upgrader: newUpgrader(), failed: make(chan error, 4), stopping: make(chan struct{}),
+		shaking: newHandshakes(),
 	}
 	if ports.HTTP != nil {
 		l.plain = l.browse(false)
@@ -98,7 +104,6 @@ func (l *listening) stop() {
 // accept takes TLS connections. A handshake has a goroutine of its own that ends
 // with it: its stack is large, and sessions last.
 func (l *listening) accept() error {
-	slots := make(chan struct{}, maxHandshakes)
 	for {
 		raw, err := l.ports.TLS.Accept()
 		if err != nil {
@@ -114,9 +119,12 @@ func (l *listening) accept() error {
 				return nil
 			}
 		}
-		slots <- struct{}{}
+		if !l.shaking.begin(raw, l.stopping) {
+			raw.Close()
+			return nil
+		}
 		l.server.sessions.Go(func() {
-			defer func() { <-slots }()
+			defer l.shaking.end(raw)
 			l.handshake(raw)
 		})
 	}
@@ -159,7 +167,8 @@ func deviceKey(state tls.ConnectionState) (ident.PublicKey, error) {
 // native reads the one HTTP request of a native client: the upgrade.
 func (l *listening) native(conn *tls.Conn, key ident.PublicKey) {
 	_ = conn.SetDeadline(time.Now().Add(greetWithin))
-	in := bufio.NewReaderSize(conn, readBuffer)
+	// ReadRequest would read a line without an end for as long as it comes.
+	in := bufio.NewReaderSize(io.LimitReader(conn, maxHeader), readBuffer)
 	r, err := http.ReadRequest(in)
 	if err != nil || r.URL.Path != wire.Path || l.server.draining.Load() {
 		l.server.Log.Debug("no upgrade", "error", err)

@@ -80,12 +80,12 @@ func (n *session) login(ctx context.Context, m *wire.Login) (*wire.ServerFrame, 
 	if d := n.device.Load(); d != nil && d.Account != account.ID {
 		return nil, errIsDevice
 	}
-	return n.loggedInTo(&account), nil
+	return n.loggedInTo(&account, ident.DeviceID{}), nil
 }
 
-// loggedInTo lets the connection enrol a device of the account.
-func (n *session) loggedInTo(a *Account) *wire.ServerFrame {
-	n.loggedIn, n.loggedInBy = a.ID, a.Auth
+// loggedInTo lets the connection enrol a device of the account; by is the device that has let it, where one has.
+func (n *session) loggedInTo(a *Account, by ident.DeviceID) *wire.ServerFrame {
+	n.loggedIn, n.loggedInBy, n.letInBy = a.ID, a.Auth, by
 	return &wire.ServerFrame{Body: &wire.ServerFrame_LoggedIn{LoggedIn: &wire.LoggedIn{
 		Account: a.ID[:], Chain: a.Chain, Vault: a.Vault,
 	}}}

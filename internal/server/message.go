@@ -156,7 +156,7 @@ func envelope(m *wire.CommitEnvelope) (*Commit, error) {
 }
 
 func deviceRefs(list []*wire.DeviceRef) ([]DeviceRef, error) {
-	if len(list) > maxClaim {
+	if len(list) > maxMoved {
 		return nil, Refuse(wire.ErrorCode_ERROR_CODE_TOO_LARGE, "too many devices in one commit")
 	}
 	refs := make([]DeviceRef, 0, len(list))

@@ -14,6 +14,7 @@ type outgoing struct {
 	out      []byte // nil while there is nothing
 	flushing bool   // a goroutine runs flush
 	closed   bool
+	leaving  bool // what is queued is the last
 
 	busy         bool // the reader carries out a request
 	pending      int  // submits without an answer
@@ -38,8 +39,37 @@ func giveBuffer(b []byte) {
 // not read, and so keeps us from reading more.
 func (n *session) answer(f *wire.ServerFrame) {
 	n.mu.Lock()
+	n.waitSpace()
+	n.put(f)
+	start := n.wantFlush()
+	n.mu.Unlock()
+	n.flushIf(start)
+}
+
+// waitSpace wants mu held, by the reader: it waits while a peer has not read what it asked for.
+func (n *session) waitSpace() {
 	for len(n.mu.out) > highWater && !n.mu.closed {
 		n.space.Wait()
+	}
+}
+
+// ended reports whether what is queued goes nowhere.
+func (n *session) ended() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.mu.closed || n.mu.leaving
+}
+
+// event queues a frame from any goroutine. A peer that lets them pile up is hung
+// up on: it finds out everything again when it comes back.
+func (n *session) event(f *wire.ServerFrame) {
+	n.mu.Lock()
+	if len(n.mu.out) > maxOutgoing && !n.mu.closed {
+		n.mu.closed = true // nothing is queued from here on, and nobody hangs up again
+		n.space.Broadcast()
+		n.mu.Unlock()
+		n.hangUp(closeTryLater, "too slow")
+		return
 	}
 	n.put(f)
 	start := n.wantFlush()
@@ -47,16 +77,22 @@ func (n *session) answer(f *wire.ServerFrame) {
 	n.flushIf(start)
 }
 
-// event queues a frame from any goroutine. A peer that lets them pile up is hung
-// up on: it finds out everything again when it comes back.
-func (n *session) event(f *wire.ServerFrame) {
+// silence has the peer ask for nothing more, and hear nothing more of the rooms that it follows.
+func (n *session) silence() {
+	n.revoked.Store(true)
 	n.mu.Lock()
-	if len(n.mu.out) > maxOutgoing {
-		n.mu.Unlock()
-		n.hangUp(closeTryLater, "too slow")
-		return
+	defer n.mu.Unlock()
+	for _, c := range n.mu.follows {
+		c.stopped = true
 	}
+	n.mu.lagging = nil
+}
+
+// lastWord queues a frame after which no other one is.
+func (n *session) lastWord(f *wire.ServerFrame) {
+	n.mu.Lock()
 	n.put(f)
+	n.mu.leaving = true
 	start := n.wantFlush()
 	n.mu.Unlock()
 	n.flushIf(start)
@@ -80,7 +116,7 @@ func (n *session) answered(s *Submission) {
 
 // put wants mu held.
 func (n *session) put(f *wire.ServerFrame) {
-	if n.mu.closed {
+	if n.mu.closed || n.mu.leaving {
 		return
 	}
 	if n.mu.out == nil {
@@ -89,10 +125,12 @@ func (n *session) put(f *wire.ServerFrame) {
 	n.mu.out = appendFrame(n.mu.out, f)
 }
 
-// reserve waits until one more submit may be under way.
+// reserve waits until one more submit may be under way. Its answer will come from the hub, which waits for nobody: so the
+// peer has to have read most of what came before.
 func (n *session) reserve(s *Submission) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	n.waitSpace()
 	for n.mu.pending >= wire.MaxPending || n.mu.pending > 0 && n.mu.pendingBytes+s.size() > maxPendingBytes {
 		if n.mu.closed {
 			break

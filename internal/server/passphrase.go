@@ -13,6 +13,8 @@ import (
 // still the one that the change was judged against.
 type PassphraseChange struct {
 	Account ident.AccountID
+	// By is the device that makes the change; a revoked one changes nothing.
+	By ident.DeviceID
 	// Before is the vault that is replaced.
 	Before []byte
 	Vault  []byte
@@ -69,7 +71,7 @@ func (n *session) changePassphrase(ctx context.Context, m *wire.ChangePassphrase
 	if vault.Revision() != revision(stored.Vault)+1 {
 		return nil, ErrVaultChanged
 	}
-	c := PassphraseChange{Account: d.Account, Before: stored.Vault, Vault: m.Vault, Salt: m.Salt,
+	c := PassphraseChange{Account: d.Account, By: d.ID, Before: stored.Vault, Vault: m.Vault, Salt: m.Salt,
 		Argon2: Argon2{m.Argon2.MemoryKib, m.Argon2.Passes, m.Argon2.Lanes}}
 	if waiting := n.server.hash(ctx, func() { c.Auth, err = ident.HashAuthKey(n.server.Rand, key) }); waiting != nil {
 		return nil, waiting

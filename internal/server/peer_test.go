@@ -44,10 +44,63 @@ type house struct {
 // heldStore is a store that takes submits, and carries them out when it is let.
 type heldStore struct {
 	server.Store
-	mu      sync.Mutex
-	holding bool
-	waiting []*server.Submission
-	bytes   int
+	mu       sync.Mutex
+	holding  bool
+	waiting  []*server.Submission
+	bytes    int
+	welcomes int // given
+	// peers and passphrase, where set, are called before the methods that they are named after.
+	peers, passphrase func()
+}
+
+// Welcomes is server.Store's.
+func (s *heldStore) Welcomes(ctx context.Context, device ident.DeviceID, after uint64, limit int) ([]server.Welcome, error) {
+	list, err := s.Store.Welcomes(ctx, device, after, limit)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.welcomes += len(list)
+	return list, err
+}
+
+// Peers is server.Store's.
+func (s *heldStore) Peers(ctx context.Context, id ident.AccountID) ([]ident.AccountID, error) {
+	s.call(func() func() { return s.peers })
+	return s.Store.Peers(ctx, id)
+}
+
+// ChangePassphrase is server.Store's.
+func (s *heldStore) ChangePassphrase(ctx context.Context, c server.PassphraseChange) error {
+	s.call(func() func() { return s.passphrase })
+	return s.Store.ChangePassphrase(ctx, c)
+}
+
+// given is how many welcomes were given.
+func (s *heldStore) given() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.welcomes
+}
+
+func (s *heldStore) call(which func() func()) {
+	s.mu.Lock()
+	f := which()
+	s.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// stopAt has one of these wait: reached is closed when it does, and it goes on with release.
+func (s *heldStore) stopAt(which *func()) (reached chan struct{}, release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	reached, going := make(chan struct{}), make(chan struct{})
+	first := sync.OnceFunc(func() { close(reached) })
+	*which = func() {
+		first()
+		<-going
+	}
+	return reached, sync.OnceFunc(func() { close(going) })
 }
 
 // Submit is server.Store's.
@@ -138,6 +191,14 @@ func openAs(t testing.TB, mode wire.RegistrationMode, config sqlite.Config) *hou
 // openBehind opens a house behind proxies, which may say whom they speak for.
 func openBehind(t testing.TB, mode wire.RegistrationMode, config sqlite.Config, proxies []netip.Prefix) *house {
 	t.Helper()
+	h := build(t, mode, config, proxies)
+	h.start()
+	return h
+}
+
+// build makes a house that is not open yet.
+func build(t testing.TB, mode wire.RegistrationMode, config sqlite.Config, proxies []netip.Prefix) *house {
+	t.Helper()
 	config.Rand = ident.Random()
 	store, err := sqlite.Open(t.TempDir(), config)
 	if err != nil {
@@ -155,7 +216,6 @@ func openBehind(t testing.TB, mode wire.RegistrationMode, config sqlite.Config, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	h.start()
 	return h
 }
 
@@ -167,6 +227,11 @@ func (h *house) start() {
 	}
 	ports := server.Ports{TLS: loopback(h.t), TLSConfig: config, HTTP: loopback(h.t)}
 	h.tls, h.http = ports.TLS.Addr().String(), ports.HTTP.Addr().String()
+	h.run(ports)
+}
+
+// run serves until stop, which the test's end calls.
+func (h *house) run(ports server.Ports) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- h.server.Run(ctx, ports) }()

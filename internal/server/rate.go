@@ -77,7 +77,7 @@ func newLimits(now func() time.Time) *limits {
 		archives:      newRate[ident.AccountID](now, 200, time.Second),
 		knocks:        newRate[ident.AccountID](now, 60, 10*time.Second),
 		invites:       newRate[ident.AccountID](now, 50, time.Minute),
-		claims:        newRate[ident.AccountID](now, 2*maxClaim, 100*time.Millisecond),
+		claims:        newRate[ident.AccountID](now, 2000, 100*time.Millisecond),
 		openRooms:     newRate[ident.AccountID](now, 10, time.Hour),
 	}
 }

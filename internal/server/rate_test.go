@@ -205,3 +205,37 @@ func TestLimitsMemory(t *testing.T) {
 		t.Errorf("of %d tries %d are remembered, want at most %d", tried, kept, 1<<16)
 	}
 }
+
+// TestRegisterAgainLimits: to register again what is registered is to try a passphrase, and is limited as that: by account
+// whatever the address, and by address. Who was first in is not asked again.
+func TestRegisterAgainLimits(t *testing.T) {
+	h := openToAll(t)
+	key := newKey(t)
+	first := h.connect(t, key)
+	who := newPerson(t, "alice", key.Public())
+	for range 2 {
+		if reply := first.ask(register(who)); reply.GetRegistered() == nil {
+			t.Fatalf("registering: %v", reply)
+		}
+	}
+	right := who.register.AuthKey
+	for _, address := range []string{"127.0.0.1", "192.0.2.1", "192.0.2.2"} {
+		p := h.connectFrom(t, key, forwarded(address))
+		before, tries := server.Hashed(h.server), 0
+		for who.register.AuthKey = make([]byte, 32); tries < 50; tries++ {
+			reply := p.ask(register(who))
+			if reply.GetError().GetCode() != conflict {
+				limited(t, reply)
+				break
+			}
+		}
+		if hashed := server.Hashed(h.server) - before; tries > 10 || int(hashed) != tries {
+			t.Errorf("from %s %d tries and %d slow hashes, want at most 10 and as many", address, tries, hashed)
+		}
+	}
+	h.clock.turn(time.Hour)
+	who.register.AuthKey = right
+	if reply := h.connectFrom(t, key, forwarded("192.0.2.1")).ask(register(who)); reply.GetRegistered() == nil {
+		t.Errorf("an hour later: %v", reply)
+	}
+}

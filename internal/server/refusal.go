@@ -45,6 +45,7 @@ var (
 		Hint: "list your rooms to see which there are"}
 	ErrAccountNotFound = Refuse(wire.ErrorCode_ERROR_CODE_NOT_FOUND, "no such account")
 	ErrDeviceNotFound  = Refuse(wire.ErrorCode_ERROR_CODE_NOT_FOUND, "no such device")
+	ErrRevoked         = Refuse(wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED, "this device is revoked")
 	ErrStorageFull     = &Refusal{Code: wire.ErrorCode_ERROR_CODE_STORAGE_FULL, Message: "the server's disk is full",
 		Hint: "nothing was lost; try again when its operator has made room"}
 	ErrHandleTaken = &Refusal{Code: wire.ErrorCode_ERROR_CODE_HANDLE_TAKEN, Message: "that handle is taken", Hint: "choose another"}

@@ -77,7 +77,7 @@ func (n *session) greet(ctx context.Context, f *wire.ClientFrame) {
 		return
 	}
 	n.greeted = true
-	n.gate.limit.Store(maxStranger)
+	n.gate.SetLimit(maxStranger)
 	_ = n.socket.NetConn().SetDeadline(time.Time{})
 	reply := &wire.HelloReply{
 		Version: wire.Version, ServerId: n.server.ID[:], Nonce: n.nonce[:], Registration: n.server.Registration, Time: n.server.now(),

@@ -79,8 +79,10 @@ const (
 
 	// maxKeyPackages is how many one-time key packages one device keeps here.
 	maxKeyPackages = 500
-	// maxClaim is how many key packages one request takes: a commit adds no more.
-	maxClaim = 1000
+	// maxClaim is how many key packages one request takes: so many of the largest fit a frame. A client's commit adds 100.
+	maxClaim = 300
+	// maxMoved is how many devices one commit adds, and removes: a full room.
+	maxMoved = 1000
 	// maxAgent bounds Hello.agent, maxVersions Hello.versions.
 	maxAgent    = 64
 	maxVersions = 16

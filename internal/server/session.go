@@ -29,14 +29,17 @@ type session struct {
 	nonce  [32]byte
 	heard  atomic.Int64 // when the last frame came, in ms
 
-	// device is who the connection acts for; nil for a stranger.
-	device atomic.Pointer[Device]
+	// device is who the connection acts for; nil for a stranger. Once it is revoked the connection may ask for nothing more.
+	device  atomic.Pointer[Device]
+	revoked atomic.Bool
 
 	// Owned by the reader.
 	greeted bool
-	// loggedIn is the account that the connection may enrol a device of, and loggedInBy the slow hash that let it.
+	// loggedIn is the account that the connection may enrol a device of, loggedInBy the slow hash that was right then, and
+	// letInBy the device that let it, by a link.
 	loggedIn   ident.AccountID
 	loggedInBy []byte
+	letInBy    ident.DeviceID
 	// greetings says that welcomes are to be handed out after the answer; afterAnswer is called there, where not nil.
 	greetings   bool
 	afterAnswer func()
@@ -74,7 +77,7 @@ func newUpgrader() *gws.Upgrader {
 func (s *Server) serve(conn net.Conn, buffered *bufio.Reader, r *http.Request, upgrader *gws.Upgrader, key ident.PublicKey) {
 	n := &session{server: s, key: key, gate: &gate{Conn: conn}, prefix: addressPrefix(s.clientAddress(conn.RemoteAddr().String(), r))}
 	n.space.L = &n.mu
-	n.gate.limit.Store(maxGreeting)
+	n.gate.SetLimit(maxGreeting)
 	n.heard.Store(s.now())
 	if _, err := s.Rand.Read(n.nonce[:]); err != nil {
 		conn.Close()
@@ -154,6 +157,9 @@ func (sockets) OnMessage(socket *gws.Conn, m *gws.Message) {
 	frame := &wire.ClientFrame{}
 	err := errText
 	if m.Opcode == gws.OpcodeBinary {
+		err = wire.CheckClientFrame(m.Bytes())
+	}
+	if err == nil {
 		err = frame.UnmarshalVT(m.Bytes())
 	}
 	_ = m.Close()
@@ -166,7 +172,7 @@ func (sockets) OnMessage(socket *gws.Conn, m *gws.Message) {
 
 var errText = errors.New("server: text message")
 
-// last closes the connection from its own reader, after what was answered.
+// last closes the connection after what was queued, and waits until it has.
 func (n *session) last(code uint16, reason string) {
 	_ = n.socket.NetConn().SetWriteDeadline(time.Now().Add(closeWithin))
 	n.waitFlushed()
@@ -177,6 +183,9 @@ func (n *session) hear() { n.heard.Store(n.server.now()) }
 
 // acting gives who the connection acts for, UNAUTHENTICATED where for nobody.
 func (n *session) acting() (*Device, error) {
+	if n.revoked.Load() {
+		return nil, ErrRevoked
+	}
 	if d := n.device.Load(); d != nil {
 		return d, nil
 	}
@@ -186,18 +195,19 @@ func (n *session) acting() (*Device, error) {
 
 // become makes the connection a device's.
 func (n *session) become(ctx context.Context, d Device) error {
-	n.gate.limit.Store(0)
+	n.gate.SetLimit(wire.MaxFrame)
 	n.device.Store(&d)
 	if !n.loggedIn.IsZero() {
 		n.server.mailboxes.left(n, true)
 	}
-	n.loggedIn, n.loggedInBy = ident.AccountID{}, nil
+	n.loggedIn, n.loggedInBy, n.letInBy = ident.AccountID{}, nil, ident.DeviceID{}
 	n.server.registry.identify(n, &d)
 	// The device may have been revoked since we read it: whoever revokes looks for
 	// sessions after the store has it, so one of us finds the other.
 	if now, err := n.server.Store.Device(ctx, d.ID); err != nil || now.Revoked {
+		n.revoked.Store(true)
 		n.hangUp(closePolicy, "device revoked")
-		return errors.Join(err, &Refusal{Code: wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED, Message: "this device is revoked"})
+		return errors.Join(err, ErrRevoked)
 	}
 	n.server.presence.came(&d)
 	return nil
@@ -220,6 +230,22 @@ func (*attached) Range(func(string, any) bool) {}
 type silence struct{}
 
 func (silence) Error(...any) {}
+
+// gate is a connection on which nothing passes that its wire.Gate refuses: nobody can ask us for much memory before we
+// know who it is. It stands between TLS and the library.
+type gate struct {
+	net.Conn
+	wire.Gate
+}
+
+// Read reads, and fails on the first header that asks for too much.
+func (g *gate) Read(b []byte) (int, error) {
+	n, err := g.Conn.Read(b)
+	if refused := g.Look(b[:n]); refused != nil {
+		return 0, refused
+	}
+	return n, err
+}
 
 // replay gives bytes that were read too early, once more.
 type replay struct {

@@ -3,9 +3,11 @@ package server_test
 import (
 	"bytes"
 	"crypto/tls"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"snug/internal/ident"
 	"snug/internal/server"
 	"snug/internal/wire"
+	"snug/mtls"
 
 	"github.com/lxzan/gws"
 )
@@ -73,7 +76,10 @@ func TestGarbage(t *testing.T) {
 	h := open(t)
 	for name, send := range map[string]func(*peer) error{
 		"garbage": func(p *peer) error { return p.socket.WriteMessage(gws.OpcodeBinary, []byte{0xff, 0xff, 0xff}) },
-		"text":    func(p *peer) error { return p.socket.WriteMessage(gws.OpcodeText, []byte("{}")) },
+		"crowd": func(p *peer) error {
+			return p.socket.WriteMessage(gws.OpcodeBinary, append([]byte{0x08, 1, 0xd2, 2, 0x80, 0x80, 0x10}, bytes.Repeat([]byte{0x0a, 0}, 128<<10)...))
+		},
+		"text": func(p *peer) error { return p.socket.WriteMessage(gws.OpcodeText, []byte("{}")) },
 	} {
 		p := h.connect(t, newKey(t))
 		if err := send(p); err != nil {
@@ -99,16 +105,83 @@ func TestGarbage(t *testing.T) {
 	}
 }
 
-// TestOversize: a stranger may ask for little memory, a device for a frame.
+// padded is a request of so many bytes: it has a field that nobody knows.
+func (p *peer) padded(f *wire.ClientFrame, size int) (id uint64, b []byte) {
+	p.next++
+	f.Id = p.next
+	b = append(marshal(f), 0xc2, 0x3e)
+	rest := size - len(b)
+	rest -= len(binary.AppendUvarint(nil, uint64(rest-3))) // at the bounds of a length's length it is off by one
+	b = append(binary.AppendUvarint(b, uint64(rest)), make([]byte, rest)...)
+	if len(b) != size {
+		p.t.Fatalf("a request of %d bytes has %d", size, len(b))
+	}
+	return p.next, b
+}
+
+// TestFrameLimits: each message may be as large as who sends it is known, and not by a byte larger, in however many
+// fragments; other lengths end the connection and nothing else.
+func TestFrameLimits(t *testing.T) {
+	h := open(t)
+	alice := h.join(t, "alice")
+	for _, who := range []struct {
+		name    string
+		connect func() *peer
+		f       func() *wire.ClientFrame
+		limit   int
+	}{
+		{"before Hello", func() *peer { return h.raw(t) }, func() *wire.ClientFrame { return hello(1) }, server.MaxGreeting},
+		{"a stranger", func() *peer { return h.connect(t, newKey(t)) }, ping, server.MaxStranger},
+		{"a device", func() *peer { return h.connect(t, alice.key) }, ping, wire.MaxFrame},
+	} {
+		t.Run(who.name, func(t *testing.T) {
+			p := who.connect()
+			id, b := p.padded(who.f(), who.limit)
+			p.write(clientFrame(0x82, b))
+			if e := p.answer(id).GetError(); e != nil {
+				t.Errorf("the largest is refused: %v", e)
+			}
+			for name, cut := range map[string]func([]byte) []byte{
+				"in one": func(b []byte) []byte { return clientFrame(0x82, b) },
+				"in two": func(b []byte) []byte { return append(clientFrame(0x02, b[:500]), clientFrame(0x80, b[500:])...) },
+				"around a ping": func(b []byte) []byte {
+					return slices.Concat(clientFrame(0x02, b[:500]), clientFrame(0x89, nil), clientFrame(0x80, b[500:]))
+				},
+			} {
+				p := who.connect()
+				id, b := p.padded(who.f(), who.limit+1)
+				p.write(cut(b))
+				p.end()
+				if f := p.take(func(f *wire.ServerFrame) bool { return f.Id == id }); f != nil {
+					t.Errorf("a byte more, %s, is answered with %v", name, f)
+				}
+			}
+			p = who.connect()
+			p.write(append([]byte{0x82, 0xff}, bytes.Repeat([]byte{0xff}, 12)...)) // -1, to who takes it for a signed length
+			p.end()
+		})
+	}
+	if alice.ask(ping()).GetPong() == nil {
+		t.Error("somebody else's connection is harmed")
+	}
+}
+
+// clientFrame is a WebSocket frame as clients mask it, by a mask of zeros.
+func clientFrame(first byte, b []byte) []byte {
+	h := []byte{first, 0x80 | 127}
+	h = append(binary.BigEndian.AppendUint64(h, uint64(len(b))), 0, 0, 0, 0)
+	if len(b) < 126 {
+		h = []byte{first, 0x80 | byte(len(b)), 0, 0, 0, 0}
+	}
+	return append(h, b...)
+}
+
+// write sends bytes as they are; the server may hang up meanwhile.
+func (p *peer) write(b []byte) { _, _ = p.socket.NetConn().Write(b) }
+
+// TestOversize: what a device may send at most, by what it is.
 func TestOversize(t *testing.T) {
 	h := open(t)
-	big := func(p *peer, n int) error { return p.socket.WriteMessage(gws.OpcodeBinary, make([]byte, n)) }
-	p := h.raw(t)
-	_ = big(p, 2<<10) // before Hello
-	p.end()
-	p = h.connect(t, newKey(t))
-	_ = big(p, 600<<10) // before signing in
-	p.end()
 	alice := h.join(t, "alice")
 	room := alice.room()
 	refusedWith(t, tooLarge, alice.ask(sealed(room, 0, strings.Repeat("x", wire.MaxPayload+1))))
@@ -118,8 +191,6 @@ func TestOversize(t *testing.T) {
 	alice.acked(largest)
 	message = append(message, make([]byte, wire.MaxCommit+1-len(largest.GetSubmit().Payload))...)
 	alice.refused(tooLarge, alice.committing(room, 1, message, new(wire.CommitEnvelope), nil))
-	_ = big(alice, wire.MaxFrame+1)
-	alice.end()
 }
 
 // TestPending: a client that sends without listening is made to wait, and every
@@ -352,6 +423,36 @@ func TestTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	wrong.ask(hello(1))
+}
+
+// TestEndlessRequest: who never comes to the end of its request for a socket is not listened to for long.
+func TestEndlessRequest(t *testing.T) {
+	const most = 4 << 20 // what the system may hold for a reader that is gone, and more
+	h := open(t)
+	id, err := mtls.FromKey(newKey(t).Signer())
+	if err != nil {
+		t.Fatal(err)
+	}
+	config, err := mtls.ClientTLS(id, h.id.Fingerprint(), wire.ALPN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for begin, more := range map[string]string{"GET /": "a", "GET " + wire.Path + " HTTP/1.1\r\n": "x: y\r\n"} {
+		conn, err := tls.Dial("tcp", h.tls, config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		said, err := conn.Write([]byte(begin))
+		for line := bytes.Repeat([]byte(more), 2<<10); err == nil && said < 10*most; {
+			var n int
+			n, err = conn.Write(line)
+			said += n
+		}
+		if said > most {
+			t.Errorf("after %q the server has read %d bytes", begin, said)
+		}
+	}
 }
 
 // TestBrowser signs up and in without a key in TLS, over plain HTTP.

@@ -55,7 +55,7 @@ type AccountStore interface {
 	// AccountByHandle gives an account by handle, NOT_FOUND.
 	AccountByHandle(ctx context.Context, handle string) (Account, error)
 	// ChangePassphrase replaces the account's vault, salt, parameters and slow hash.
-	// CONFLICT: the stored vault is not c.Before.
+	// CONFLICT: the stored vault is not c.Before. ErrRevoked: c.By is.
 	ChangePassphrase(ctx context.Context, c PassphraseChange) error
 	// Accounts gives accounts with handle > after in order of handle, at most limit,
 	// without their chains and keys.
@@ -77,6 +77,8 @@ type DeviceStore interface {
 	Device(ctx context.Context, id ident.DeviceID) (Device, error)
 	// DeviceByKey gives the device that has a key, NOT_FOUND.
 	DeviceByKey(ctx context.Context, key ident.PublicKey) (Device, error)
+	// Enrol, Revoke and ChangeChain give ErrRevoked where c.By is a revoked device.
+
 	// Enrol replaces the account's chain by one that is longer by d's enrolment.
 	// CONFLICT: the stored chain is not c.Before, the stored hash not c.Auth, or the key is another device's.
 	Enrol(ctx context.Context, c ChainChange, d Device, p KeyPackages) error
@@ -163,7 +165,8 @@ type LogStore interface {
 	// A restart is for a device whose account is the only one that has devices in the
 	// room, and one at least; the device itself need not be in it, nor have been
 	// (NOT_FOUND where none of its account has been in it, FORBIDDEN where other accounts
-	// have devices in it or it is a 1:1 room). It makes the epoch grow by one, lets the
+	// have devices in it, or had until a commit less than ObjectWithin ago that can be replaced and
+	// in whose epoch they have proposed nothing, or it is a 1:1 room). It makes the epoch grow by one, lets the
 	// device in from its seq on, and all others out, who read up to and including it; it
 	// deletes the room's welcomes, and no commit before it can be replaced.
 	//
@@ -176,8 +179,9 @@ type LogStore interface {
 	// its own to keep; when it returns false the entry does not count as given, and no
 	// more come. NOT_FOUND.
 	Fetch(ctx context.Context, f Fetch, yield func(*wire.Entry) bool) (Fetched, error)
-	// Welcomes gives the device's welcomes, in order of their commits.
-	Welcomes(ctx context.Context, device ident.DeviceID) ([]Welcome, error)
+	// Welcomes gives the device's welcomes with a Place > after, at most limit, in order of their places: by rooms, and those of
+	// a room in order of their commits.
+	Welcomes(ctx context.Context, device ident.DeviceID, after uint64, limit int) ([]Welcome, error)
 	// TakeWelcome deletes a welcome; no error where there is none.
 	TakeWelcome(ctx context.Context, device ident.DeviceID, room ident.RoomID, seq uint64) error
 }

@@ -10,7 +10,9 @@ import (
 
 // Welcome is an MLS Welcome that waits for a device.
 type Welcome struct {
-	Room ident.RoomID
+	// Place orders a device's welcomes; 0 is before the first.
+	Place uint64
+	Room  ident.RoomID
 	// Seq is that of the commit which added the device, Head the head after it.
 	Seq  uint64
 	Head ident.Hash
@@ -21,14 +23,19 @@ type Welcome struct {
 
 // sendWelcomes hands out the welcomes that wait for a device.
 func (n *session) sendWelcomes(ctx context.Context, d *Device) {
-	welcomes, err := n.server.Store.Welcomes(ctx, d.ID)
-	if err != nil {
-		n.server.Log.Error("reading welcomes", "error", err)
-		return
-	}
-	for _, w := range welcomes {
-		// From the reader's goroutine, so that a slow peer gets them one by one.
-		n.answer(w.event())
+	// One by one, and from the reader's goroutine, which waits for a slow peer: anybody can have many wait for anybody, of 5 MiB
+	// each.
+	for place := uint64(0); ; {
+		welcomes, err := n.server.Store.Welcomes(ctx, d.ID, place, 1)
+		if err != nil {
+			n.server.Log.Error("reading welcomes", "error", err)
+			return
+		}
+		if len(welcomes) == 0 || n.ended() {
+			return
+		}
+		place = welcomes[0].Place
+		n.answer(welcomes[0].event())
 	}
 }
 

@@ -90,7 +90,8 @@ func (m *Model) Settle(chain *ident.Chain, packages map[ident.DeviceID][]byte) {
 	}
 }
 
-// PutOut takes an account's devices off the server's list of a room, of which the room's log says nothing.
+// PutOut takes an account's devices off the server's list of a room, of which the room's log says nothing, and hears no
+// objection.
 func (m *Model) PutOut(room ident.RoomID, handle string) {
 	r, a := m.room(room[:]), m.accountOf(handle)
 	for _, member := range r.members {
@@ -98,4 +99,5 @@ func (m *Model) PutOut(room ident.RoomID, handle string) {
 			member.until = r.seq()
 		}
 	}
+	r.turns = nil
 }

@@ -1,7 +1,10 @@
 package testkit
 
 import (
+	"slices"
+
 	"snug/internal/ident"
+	"snug/internal/server"
 	"snug/internal/wire"
 )
 
@@ -27,10 +30,20 @@ func (s *Session) judgeRestart(r *modelRoom, m *wire.Submit) *wire.ServerFrame {
 	for _, member := range r.members {
 		others = others || member.account != s.account && member.until == 0
 	}
-	if others || !r.has(s.account) {
+	if others || !r.has(s.account) || s.othersObject(r) {
 		return fault(wire.ErrorCode_ERROR_CODE_FORBIDDEN, "others are in this room")
 	}
 	return nil
+}
+
+// othersObject reports whether other accounts could still replace what took them out of the room a short time ago. It takes
+// nobody for having gone by themselves.
+func (s *Session) othersObject(r *modelRoom) bool {
+	since := s.model.Now().Add(-server.ObjectWithin).UnixMilli()
+	return slices.ContainsFunc(r.turns, func(t *modelTurn) bool {
+		return r.entries[t.seq-1].At > since &&
+			slices.ContainsFunc(t.members, func(m modelMember) bool { return m.account != s.account && m.until == 0 })
+	})
 }
 
 // restarted has the session's device alone in a room that it has begun anew.

@@ -163,6 +163,28 @@ func testDevices(f *fixture) {
 	f.refused(notFound, err)
 }
 
+// testRevokedChanges: a revoked device changes nothing of its account, nor does one that it has let in.
+func testRevokedChanges(f *fixture) {
+	ctx := f.Context()
+	first := f.account()
+	lost := f.device(first.Account)
+	f.revoke(lost)
+	before, err := f.Account(ctx, first.Account)
+	f.must(err)
+	c := server.ChainChange{Account: before.ID, Before: before.Chain, After: append(slices.Clone(before.Chain), 'z'), By: lost.ID}
+	f.refused(noAuth, f.ChangeChain(ctx, c))
+	f.refused(noAuth, f.Revoke(ctx, c, first.ID))
+	f.refused(noAuth, f.Enrol(ctx, c, server.Device{ID: ident.DeviceID{4}, Key: ident.PublicKey{4}, Account: before.ID}, server.KeyPackages{}))
+	f.refused(noAuth, f.ChangePassphrase(ctx, server.PassphraseChange{Account: before.ID, By: lost.ID, Before: before.Vault, Vault: []byte("v"),
+		Salt: before.Salt, Argon2: before.Argon2, Auth: []byte("a")}))
+	f.again()
+	if after, err := f.Account(ctx, first.Account); err != nil || !reflect.DeepEqual(after, before) {
+		f.Errorf("got  %+v, %v\nwant %+v", after, err, before)
+	}
+	c.By = first.ID
+	f.must(f.ChangeChain(ctx, c))
+}
+
 func testKeyPackages(f *fixture) {
 	ctx := f.Context()
 	bob := f.account()

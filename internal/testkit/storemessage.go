@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -194,13 +196,58 @@ func testRemoved(f *fixture) {
 	f.refused(notFound, err)
 }
 
+// welcomes gives a device's welcomes, fetched one by one.
+func (f *fixture) welcomes(d server.Device) (list []server.Welcome, err error) {
+	for place := uint64(0); ; place = list[len(list)-1].Place {
+		next, err := f.Welcomes(f.Context(), d.ID, place, 1)
+		if err != nil || len(next) == 0 {
+			return list, err
+		}
+		if len(next) > 1 || next[0].Place <= place {
+			return list, fmt.Errorf("%d welcomes after place %d, the first at %d", len(next), place, next[0].Place)
+		}
+		list = append(list, next[0])
+	}
+}
+
+// testManyWelcomes: however they are fetched, a device gets all of its welcomes, and those of a room in their order.
+func testManyWelcomes(f *fixture) {
+	alice, bob := f.account(), f.account()
+	wanted := 0
+	for range 3 {
+		room := f.room(alice, bob)
+		f.appended(f.commit(room, alice, 1, nil, []server.Device{bob}))
+		f.appended(f.commit(room, alice, 2, []server.Device{bob}, nil))
+		wanted += 2
+	}
+	one, err := f.welcomes(bob)
+	f.must(err)
+	all, err := f.Welcomes(f.Context(), bob.ID, 0, 100)
+	f.must(err)
+	if len(all) != wanted || !reflect.DeepEqual(one, all) {
+		f.Errorf("%d welcomes at once, %d one by one, want %d and the same", len(all), len(one), wanted)
+	}
+	seqs := make(map[ident.RoomID][]uint64)
+	for _, w := range all {
+		seqs[w.Room] = append(seqs[w.Room], w.Seq)
+	}
+	for room, got := range seqs {
+		if !slices.Equal(got, []uint64{1, 3}) {
+			f.Errorf("those of %v are of the entries %v, want 1 and 3", room, got)
+		}
+	}
+	if none, err := f.Welcomes(f.Context(), bob.ID, math.MaxUint64, 100); err != nil || len(none) != 0 {
+		f.Errorf("after all there are %d, %v", len(none), err)
+	}
+}
+
 func testWelcomes(f *fixture) {
 	ctx := f.Context()
 	alice, bob, eve := f.account(), f.account(), f.account()
 	room := f.room(alice, bob, eve)
 	f.again()
 	for _, d := range []server.Device{bob, eve} {
-		w, err := f.Welcomes(ctx, d.ID)
+		w, err := f.welcomes(d)
 		f.must(err)
 		if len(w) != 1 || w[0].Room != room || w[0].Seq != 1 || string(w[0].Bytes) != "welcome" || w[0].By.Device != alice.ID || w[0].By.Account != alice.Account {
 			f.Fatalf("welcomes are %+v", w)
@@ -214,12 +261,12 @@ func testWelcomes(f *fixture) {
 	f.must(f.TakeWelcome(ctx, bob.ID, room, math.MaxUint64))
 	f.again()
 	for d, want := range map[server.Device]int{bob: 0, eve: 1, alice: 0} {
-		if w, err := f.Welcomes(ctx, d.ID); err != nil || len(w) != want {
+		if w, err := f.welcomes(d); err != nil || len(w) != want {
 			f.Errorf("%d welcomes, %v, want %d", len(w), err, want)
 		}
 	}
 	f.revoke(eve)
-	if w, err := f.Welcomes(ctx, eve.ID); err != nil || len(w) != 0 {
+	if w, err := f.welcomes(eve); err != nil || len(w) != 0 {
 		f.Errorf("a revoked device has %d welcomes, %v", len(w), err)
 	}
 }

@@ -57,7 +57,7 @@ func testReplacing(f *fixture) {
 			f.Errorf("%s has access from %d to %d, want %d to %d", device.Handle, a.Since, a.Until, want.Since, want.Until)
 		}
 	}
-	if w, err := f.Welcomes(ctx, eve.ID); err != nil || len(w) != 0 {
+	if w, err := f.welcomes(eve); err != nil || len(w) != 0 {
 		f.Errorf("eve has %d welcomes, %v, want none", len(w), err)
 	}
 	if seen, err := f.Room(ctx, room, bob.ID); err != nil || seen.Epoch != 2 || seen.Members != 2 {

@@ -29,7 +29,9 @@ func testRestarting(f *fixture) {
 	f.revoke(lost)
 	laptop := f.device(lost.Account)
 	f.refused(epochMismatch, f.submit(f.restart(room, laptop, 0)).Err)
-	s := f.appended(f.restart(room, laptop, 3))
+	later := f.restart(room, laptop, 3)
+	later.At = made.At + server.ObjectWithin.Milliseconds() // bob was taken out before
+	s := f.appended(later)
 	f.again()
 	if repeated := f.appended(again(s)); repeated.Seq != s.Seq || !repeated.Repeated {
 		f.Errorf("again it is %+v, want the outcome of %+v", repeated, s)
@@ -45,7 +47,7 @@ func testRestarting(f *fixture) {
 			f.Errorf("%v has access from %d to %d, want %d to %d", device.ID, a.Since, a.Until, want.Since, want.Until)
 		}
 	}
-	if w, err := f.Welcomes(ctx, waiting.ID); err != nil || len(w) != 0 {
+	if w, err := f.welcomes(waiting); err != nil || len(w) != 0 {
 		f.Errorf("a device has %d welcomes of before, %v, want none", len(w), err)
 	}
 	if seen, err := f.Room(ctx, room, laptop.ID); err != nil || seen.Epoch != 4 || seen.Members != 1 || !seen.Joined {
@@ -56,6 +58,38 @@ func testRestarting(f *fixture) {
 	f.appended(f.entry(room, laptop, sealedEntry, 4, "on we go"))
 	f.appended(f.commit(room, laptop, 4, []server.Device{tablet}, nil))
 	f.appended(f.entry(room, tablet, sealedEntry, 5, "back again"))
+}
+
+// testRestartObjected: who has thrown all others out of a room, by an envelope that may be false, begins it anew only when they
+// have had the time to go on without it; and at once, where they went by themselves.
+func testRestartObjected(f *fixture) {
+	alice, bob, mallory := f.account(), f.account(), f.account()
+	room := f.room(alice, bob, mallory)
+	broken := f.appended(f.commit(room, mallory, 1, nil, []server.Device{alice, bob}))
+	f.refused(forbidden, f.submit(f.restart(room, mallory, 2)).Err)
+	soon := f.restart(room, mallory, 2)
+	soon.At = broken.At + server.ObjectWithin.Milliseconds() - 1
+	f.refused(forbidden, f.submit(soon).Err)
+	f.again()
+	f.appended(f.reject(room, bob, broken))
+	f.refused(forbidden, f.submit(f.restart(room, mallory, 2)).Err)
+	f.appended(f.reboot(room, bob, broken, mallory))
+	f.appended(f.entry(room, alice, sealedEntry, 2, "on we go"))
+
+	left := f.room(alice, bob, mallory)
+	f.appended(f.entry(left, bob, proposalEntry, 1, "bob goes"))
+	f.appended(f.commit(left, alice, 1, nil, []server.Device{bob}))
+	f.appended(f.entry(left, mallory, proposalEntry, 2, "mallory goes"))
+	f.appended(f.entry(left, alice, sealedEntry, 2, "bye"))
+	f.appended(f.commit(left, alice, 2, nil, []server.Device{mallory}))
+	f.appended(f.restart(left, f.device(alice.Account), 3))
+
+	// A proposal of another epoch is none of who goes.
+	again := f.room(alice, bob)
+	f.appended(f.entry(again, bob, proposalEntry, 1, "to be let in anew"))
+	f.appended(f.commit(again, alice, 1, nil, nil))
+	f.appended(f.commit(again, alice, 2, nil, []server.Device{bob}))
+	f.refused(forbidden, f.submit(f.restart(again, alice, 3)).Err)
 }
 
 // testRestartRefused: who may not begin a room anew changes nothing.

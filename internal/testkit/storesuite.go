@@ -22,6 +22,7 @@ const (
 	handleTaken   = wire.ErrorCode_ERROR_CODE_HANDLE_TAKEN
 	inviteInvalid = wire.ErrorCode_ERROR_CODE_INVITE_INVALID
 	tooLarge      = wire.ErrorCode_ERROR_CODE_TOO_LARGE
+	noAuth        = wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED
 	notFound      = wire.ErrorCode_ERROR_CODE_NOT_FOUND
 
 	sealedRoom = wire.RoomKind_ROOM_KIND_SEALED
@@ -46,6 +47,7 @@ func StoreSuite(t *testing.T, open func(t *testing.T) server.Store, reopen func(
 		{"invites", testInvites},
 		{"change of passphrase", testChangePassphrase},
 		{"devices", testDevices},
+		{"revoked devices", testRevokedChanges},
 		{"key packages", testKeyPackages},
 		{"rooms", testRooms},
 		{"open rooms", testOpenRooms},
@@ -62,9 +64,11 @@ func StoreSuite(t *testing.T, open func(t *testing.T) server.Store, reopen func(
 		{"reboots from outside", testRebootFromOutside},
 		{"second reboots", testSecondReboot},
 		{"restarting", testRestarting},
+		{"restarts objected to", testRestartObjected},
 		{"restarts refused", testRestartRefused},
 		{"strangers", testStrangers},
 		{"welcomes", testWelcomes},
+		{"many welcomes", testManyWelcomes},
 		{"fetch", testFetch},
 		{"order of one submitter", testOrder},
 		{"peers", testPeers},

@@ -86,7 +86,7 @@ func (n *Native) upgrade(secured *tls.Conn) (client.Conn, error) {
 		HandshakeTimeout:   dialTimeout,
 		ReadMaxPayloadSize: wire.MaxFrame, WriteMaxPayloadSize: wire.MaxFrame,
 		Logger: silent{},
-	}, secured)
+	}, newGuarded(secured))
 	if err != nil {
 		status := ""
 		if response != nil {

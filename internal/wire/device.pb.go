@@ -212,8 +212,8 @@ func (x *PutKeyPackages) GetReplace() bool {
 	return false
 }
 
-// ClaimKeyPackages takes one key package of every enrolled device of the accounts, or of the devices named. A device
-// that has none is left out of the answer.
+// ClaimKeyPackages takes one key package of every enrolled device of the accounts, or of the devices named: of 300 at most,
+// which is also the most that may be named. A device that has none is left out of the answer.
 type ClaimKeyPackages struct {
 	unknownFields []byte
 	Accounts      [][]byte `protobuf:"bytes,1,rep,name=accounts,proto3" json:"accounts,omitempty"`

@@ -114,6 +114,9 @@ func (s *Store) ChangePassphrase(ctx context.Context, c server.PassphraseChange)
 	const update = `UPDATE account SET vault = ?, salt = ?, memory_kib = ?, passes = ?, lanes = ?, auth = ?
 		WHERE id = ? AND vault = ?`
 	return s.update(ctx, func(w *writer) error {
+		if err := w.stillEnrolled(c.By); err != nil {
+			return err
+		}
 		err := run(w.conn, update, nil, c.Vault, c.Salt, c.Argon2.MemoryKiB, c.Argon2.Passes, c.Argon2.Lanes, c.Auth, c.Account[:], c.Before)
 		if err == nil && w.conn.Changes() == 0 {
 			err = server.ErrVaultChanged

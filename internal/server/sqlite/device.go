@@ -100,6 +100,9 @@ func (w *writer) insertDevice(account int64, d server.Device, p server.KeyPackag
 
 // changeChain replaces an account's chain and gives the account's row.
 func (w *writer) changeChain(c server.ChainChange) (account int64, err error) {
+	if err := w.stillEnrolled(c.By); err != nil {
+		return 0, err
+	}
 	var chain, auth []byte
 	found, err := one(w.conn, "SELECT row, chain, auth FROM account WHERE id = ?", func(row *sqlite.Stmt) {
 		account, chain, auth = row.ColumnInt64(0), blob(row, 1), blob(row, 2)
@@ -113,6 +116,18 @@ func (w *writer) changeChain(c server.ChainChange) (account int64, err error) {
 		return 0, server.ErrChainGrown
 	}
 	return account, run(w.conn, "UPDATE account SET chain = ? WHERE row = ?", nil, c.After, account)
+}
+
+// stillEnrolled refuses a device that is revoked by now; the zero id stands for none.
+func (w *writer) stillEnrolled(id ident.DeviceID) error {
+	if id.IsZero() {
+		return nil
+	}
+	d, err := w.device(id)
+	if err == nil && (d == nil || d.revoked) {
+		err = server.ErrRevoked
+	}
+	return err
 }
 
 // ChangeChain is server.DeviceStore's.

@@ -61,6 +61,8 @@ func (w *writer) judge(r *room, d *device, s *server.Submission) (*server.Refusa
 			Hint: "catch up and seal again", Epoch: r.epoch, Seq: r.seq}, nil
 	case s.Commit != nil:
 		return w.judgeCommit(r, d, s.Commit)
+	case s.Restart:
+		return w.judgeRestart(r, d, s)
 	}
 	return nil, nil
 }

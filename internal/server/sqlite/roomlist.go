@@ -10,10 +10,10 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// selectRooms gives rooms as device ?1 sees them: open ones (kind 2), those that
-// its account has a device in, its pairs, and those that it was removed from. ?2
-// is one room's id, or null for all.
-const selectRooms = `WITH me AS (SELECT row AS device, account FROM device WHERE id = ?1 AND revoked_at IS NULL)
+// seenRooms and seenBy give rooms as device ?1 sees them: open ones (kind 2), those that its account has a device in, its pairs,
+// and those that it was removed from. Between the two stands where to look for them, so that nobody who asks has all rooms of
+// the server looked at.
+const seenRooms = `WITH me AS (SELECT row AS device, account FROM device WHERE id = ?1 AND revoked_at IS NULL)
 	SELECT r.row, r.id, r.kind, r.name, r.epoch, r.created_at, low.id, high.id, coalesce(m.since, j.since), m.until, j.account IS NOT NULL,
 		CASE r.kind WHEN 2 THEN (SELECT count(*) FROM joined WHERE room = r.row)
 			ELSE (SELECT count(DISTINCT account) FROM member WHERE room = r.row AND until IS NULL) END
@@ -22,10 +22,20 @@ const selectRooms = `WITH me AS (SELECT row AS device, account FROM device WHERE
 		LEFT JOIN account high ON high.row = r.direct_high
 		LEFT JOIN member m ON m.room = r.row AND m.device = me.device
 		LEFT JOIN joined j ON j.room = r.row AND j.account = me.account
-	WHERE (?2 IS NULL OR r.id = ?2) AND (r.kind = 2 OR m.since IS NOT NULL
-		OR r.direct_low = me.account OR r.direct_high = me.account
-		OR r.row IN (SELECT room FROM member WHERE account = me.account AND until IS NULL))
+	WHERE `
+
+const seenBy = ` AND (r.kind = 2 OR m.since IS NOT NULL OR r.direct_low = me.account OR r.direct_high = me.account
+		OR EXISTS (SELECT 1 FROM member WHERE room = r.row AND account = me.account AND until IS NULL))
 	ORDER BY r.row`
+
+// selectRoom is for the one with the id ?2, selectRooms for all. Open rooms are those that have a name.
+const (
+	selectRoom  = seenRooms + "r.id = ?2" + seenBy
+	selectRooms = seenRooms + `r.row IN (SELECT row FROM room WHERE name > ''
+			UNION ALL SELECT room FROM member WHERE account = (SELECT account FROM me)
+			UNION ALL SELECT row FROM room WHERE direct_low = (SELECT account FROM me)
+			UNION ALL SELECT row FROM room WHERE direct_high = (SELECT account FROM me))` + seenBy
+)
 
 // lastSeq is the last seq of the log of room r, 0 for an empty one.
 const lastSeq = `coalesce((SELECT place & 0xffffffff FROM entry
@@ -42,7 +52,7 @@ type seen struct {
 // Rooms is server.RoomStore's.
 func (s *Store) Rooms(ctx context.Context, device ident.DeviceID) (rooms []server.Room, err error) {
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
-		rooms, err = roomsSeenBy(conn, nil, device)
+		rooms, err = roomsSeenBy(conn, selectRooms, device[:])
 		return err
 	})
 	return rooms, err
@@ -58,7 +68,7 @@ func (s *Store) Room(ctx context.Context, id ident.RoomID, device ident.DeviceID
 }
 
 func roomSeenBy(conn *sqlite.Conn, id ident.RoomID, device ident.DeviceID) (server.Room, error) {
-	rooms, err := roomsSeenBy(conn, id[:], device)
+	rooms, err := roomsSeenBy(conn, selectRoom, device[:], id[:])
 	if err != nil {
 		return server.Room{}, err
 	}
@@ -68,16 +78,12 @@ func roomSeenBy(conn *sqlite.Conn, id ident.RoomID, device ident.DeviceID) (serv
 	return rooms[0], nil
 }
 
-func roomsSeenBy(conn *sqlite.Conn, only []byte, device ident.DeviceID) ([]server.Room, error) {
-	var which any // null, and not an empty blob, for all
-	if only != nil {
-		which = only
-	}
+func roomsSeenBy(conn *sqlite.Conn, query string, args ...any) ([]server.Room, error) {
 	var found []seen
-	err := run(conn, selectRooms, func(row *sqlite.Stmt) error {
+	err := run(conn, query, func(row *sqlite.Stmt) error {
 		found = append(found, seenOf(row))
 		return nil
-	}, device[:], which)
+	}, args...)
 	rooms := make([]server.Room, 0, len(found))
 	for _, s := range found {
 		s.Head = ident.EmptyHead(s.ID)

@@ -2,6 +2,7 @@ package sqlite
 
 import (
 	"context"
+	"math"
 
 	"snug/internal/ident"
 	"snug/internal/server"
@@ -10,22 +11,23 @@ import (
 )
 
 // Welcomes is server.LogStore's.
-func (s *Store) Welcomes(ctx context.Context, device ident.DeviceID) (welcomes []server.Welcome, err error) {
+func (s *Store) Welcomes(ctx context.Context, device ident.DeviceID, after uint64, limit int) (welcomes []server.Welcome, err error) {
 	const query = `SELECT r.id, e.place, e.head, a.id, by.id, b.body
 		FROM device d JOIN welcome w ON w.device = d.row JOIN welcome_body b ON b.row = w.body
 			JOIN entry e ON e.place = w.place JOIN room r ON r.row = e.place >> 32
 			JOIN device by ON by.row = e.device JOIN account a ON a.row = by.account
-		WHERE d.id = ? AND d.revoked_at IS NULL ORDER BY w.row`
+		WHERE d.id = ? AND d.revoked_at IS NULL AND w.place > ? ORDER BY w.place LIMIT ?`
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
 		return run(conn, query, func(row *sqlite.Stmt) error {
-			w := server.Welcome{Seq: uint64(row.ColumnInt64(1)) & maxSeq, Bytes: blob(row, 5)}
+			place := uint64(row.ColumnInt64(1))
+			w := server.Welcome{Place: place, Seq: place & maxSeq, Bytes: blob(row, 5)}
 			fill(row, 0, w.Room[:])
 			fill(row, 2, w.Head[:])
 			fill(row, 3, w.By.Account[:])
 			fill(row, 4, w.By.Device[:])
 			welcomes = append(welcomes, w)
 			return nil
-		}, device[:])
+		}, device[:], int64(min(after, math.MaxInt64)), limit)
 	})
 	return welcomes, err
 }
