@@ -2,6 +2,7 @@ package client
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"snug/internal/ident"
@@ -167,6 +168,9 @@ func (c *Core) advanceCommit(r *room) bool {
 	if !p.needed(c.roster(r)) {
 		delete(c.vol.commitAt, r.id)
 		r.replan = false
+		if strings.HasPrefix(r.problem, problemChange) {
+			r.setProblem("")
+		}
 		return false
 	}
 	if !set {

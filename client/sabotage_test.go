@@ -36,9 +36,77 @@ func TestSabotage(t *testing.T) {
 		{"a server accused", `
 			Mallory's messages say that she has been shown another history. She hopes that the others stop trusting their honest
 			server, and the room stands still.`, serverAccused},
+		{"a chain that nobody has", `
+			Carol has signed out everywhere and stays a member. Mallory commits that the room goes by a thousand statements of carol's chain, of which
+			there are four. She hopes that no device of carol's can ever be added again, and that everybody who tries says nothing more.`, chainThatNobodyHas},
+		{"a key package that no room takes", `
+			Mallory signs in a second device, whose key packages are rightly signed and do not say that it knows rosters. Every member's
+			client adds the device before it says anything. She hopes that none of them ever says anything again.`, packageThatNoRoomTakes},
 		{"an envelope that lies", `
 			Mallory tells the server that her commit removes carol, which it does not. She hopes that carol is cut off.`, falseEnvelope},
 	})
+}
+
+func chainThatNobodyHas(t *testing.T, s *evil.Service) {
+	alice, bob, carol, m := settle(t, s, "alice"), settle(t, s, "bob"), settle(t, s, "carol"), settle(t, s, "mallory")
+	room := club(t, "garden", alice, bob, carol, m)
+	mallory, account := hack(t, m), carol.me().Account
+	if err := carol.Logout(carol.ctx()); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(10 * time.Second)
+	equal(t, alice.members(room), []string{"alice owner 1", "bob member 1", "carol member 0", "mallory member 1"})
+	g := mallory.group(room)
+	long := roster(g, client.Ranked(account, "member", ident.MaxStatements))
+	mallory.enforce(room, g, mallory.commit(g, mls.CommitOptions{ByValue: []mls.Proposal{long}}), new(wire.CommitEnvelope))
+	time.Sleep(time.Minute)
+	carol = signIn(t, s, "carol", "phone")
+	time.Sleep(10 * time.Second)
+	talks(t, room, alice, bob, carol)
+	equal(t, alice.members(room), []string{"alice owner 1", "bob member 1", "carol member 1"})
+}
+
+func packageThatNoRoomTakes(t *testing.T, s *evil.Service) {
+	alice, bob, m := settle(t, s, "alice"), settle(t, s, "bob"), settle(t, s, "mallory")
+	room := club(t, "garden", alice, bob, m)
+	phone := arrive(t, s)
+	phone.line.Ask(func(f *wire.ClientFrame) (*wire.ClientFrame, []*wire.ServerFrame) {
+		if enrol := f.GetEnrolDevice(); enrol != nil {
+			enrol.KeyPackages, enrol.LastResortKeyPackage = [][]byte{ignorant(t, phone, enrol.KeyPackages[0])}, nil
+		}
+		return f, nil
+	})
+	if _, err := phone.Login(phone.ctx(), client.LoginOptions{Handle: "mallory", Passphrase: passphrase, DeviceName: "phone"}); err != nil {
+		t.Fatal(err)
+	}
+	phone.stop()
+	time.Sleep(time.Minute)
+	talks(t, room, alice, bob)
+	// A device that is added in the same commit comes in all the same.
+	laptop := signIn(t, s, "bob", "bob's second laptop")
+	time.Sleep(10 * time.Second)
+	talks(t, room, alice, bob, laptop)
+	equal(t, alice.members(room), []string{"alice owner 1", "bob member 2", "mallory member 1"})
+}
+
+// ignorant gives a key package like another one of the same device, which does not say that the device knows rosters.
+func ignorant(t *testing.T, p *target, like []byte) []byte {
+	t.Helper()
+	parsed, err := mls.ParseKeyPackage(like)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ident.DeviceKeyFromSecret(p.disk.Snapshot()["device"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := parsed.Member()
+	public, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Credential: known.Credential, Signer: key.Signer(), Lifetime: known.Lifetime,
+		LeafExtensions: known.Extensions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public.Marshal()
 }
 
 // breakPathBeside spoils the key that a group's next commit seals the path secret to, for the member beside the
