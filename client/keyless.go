@@ -46,6 +46,8 @@ func (c *Core) remedy(r *room) string {
 		return ""
 	case r.status == refused:
 		return "ask those who are in the room, by another way, who has added this account"
+	case c.lacksOther(r):
+		return c.waysToOther(r)
 	case strings.HasPrefix(r.problem, problemLetIn):
 		return "ask those who are in the room, by another way, whether they have let this device in anew; if so, " + anew
 	}

@@ -154,6 +154,9 @@ func (c *Core) unreachableWants(r *room, p *plan) bool {
 		}
 		if !found {
 			w.problem, r.dirty, gaveUp = "@"+c.handle(w.account)+" has no device that can be added", true, true
+			if w.account == r.direct {
+				c.unreachableOther(r, w.problem)
+			}
 		}
 	}
 	return gaveUp

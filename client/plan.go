@@ -158,6 +158,9 @@ func (c *Core) revokedNow(l leaf) bool {
 
 // advanceCommit makes the commit that the room needs, if it is due. True: the outbox has to wait for it.
 func (c *Core) advanceCommit(r *room) bool {
+	if c.awaitsOther(r) {
+		return true
+	}
 	queued := r.hasRows(rowQueued)
 	at, set := c.vol.commitAt[r.id]
 	c.planRenewal(r)
