@@ -12,7 +12,7 @@ import (
 // receivedWelcome keeps a Welcome until the room can be joined by it.
 func (c *Core) receivedWelcome(event *wire.WelcomeEvent) {
 	id, err := ident.RoomIDFromBytes(event.Room)
-	if err != nil {
+	if err != nil || !isPlace(event.Seq) {
 		return
 	}
 	if known := c.vol.welcomes[id]; known == nil || known.Seq < event.Seq {
