@@ -44,6 +44,8 @@ func (c *Core) remedy(r *room) string {
 		return "remove somebody, or have devices that are not used any more revoked"
 	case r.problem == "":
 		return ""
+	case r.status == refused && strings.HasPrefix(r.problem, problemRestart):
+		return LetIn + "; and this is tried again every few minutes"
 	case r.status == refused:
 		return "ask those who are in the room, by another way, who has added this account"
 	case c.lacksOther(r):
