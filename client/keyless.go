@@ -47,7 +47,7 @@ func (c *Core) remedy(r *room) string {
 	case r.status == refused && strings.HasPrefix(r.problem, problemRestart):
 		return LetIn + "; and this is tried again every few minutes"
 	case r.status == refused:
-		return "ask those who are in the room, by another way, who has added this account"
+		return "ask those who are in the room, by another way, who has added this account; or leave it, and it is not shown any more"
 	case c.lacksOther(r):
 		return c.waysToOther(r)
 	case strings.HasPrefix(r.problem, problemLetIn):

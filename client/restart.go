@@ -181,6 +181,7 @@ func (c *Core) restarted(room ident.RoomID, id ident.MessageID, ack *wire.Ack) {
 	s, me := r.restart, c.mem.account.me
 	r.restart = nil
 	c.delete(keyRestart(room))
+	c.acceptRoom(r)
 	c.noteAbsence(r, ack.Seq)
 	c.cameIn(r, ack.Seq)
 	r.status, r.seq, r.since, r.head, r.problem = joined, ack.Seq, ack.Seq, head, ""

@@ -42,6 +42,9 @@ func TestSabotage(t *testing.T) {
 		{"a key package that no room takes", `
 			Mallory signs in a second device, whose key packages are rightly signed and do not say that it knows rosters. Every member's
 			client adds the device before it says anything. She hopes that none of them ever says anything again.`, packageThatNoRoomTakes},
+		{"a Welcome of noise", `
+			Mallory makes rooms, one after the other, and lets bob into each by a Welcome that nobody can open. She hopes that his list
+			is full of them, and that he gets rid of none.`, welcomeOfNoise},
 		{"an envelope that lies", `
 			Mallory tells the server that her commit removes carol, which it does not. She hopes that carol is cut off.`, falseEnvelope},
 	})
@@ -87,6 +90,43 @@ func packageThatNoRoomTakes(t *testing.T, s *evil.Service) {
 	time.Sleep(10 * time.Second)
 	talks(t, room, alice, bob, laptop)
 	equal(t, alice.members(room), []string{"alice owner 1", "bob member 2", "mallory member 1"})
+}
+
+func welcomeOfNoise(t *testing.T, s *evil.Service) {
+	bob, m := settle(t, s, "bob"), settle(t, s, "mallory")
+	mallory := hack(t, m)
+	before := bob.dump()
+	var rooms []ident.RoomID
+	for range 3 {
+		room := club(t, "junk", m)
+		rooms = append(rooms, room)
+		g := mallory.group(room)
+		parsed, err := mls.ParseKeyPackage(bob.keyPackage().KeyPackage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		staged := mallory.commit(g, mls.CommitOptions{ByValue: []mls.Proposal{&mls.Add{KeyPackage: parsed}, roster(g, client.Ranked(bob.me().Account, "member", 2))}})
+		mallory.accepted(mallory.submit(room, &wire.Submit{Kind: wire.EntryKind_ENTRY_KIND_COMMIT, Epoch: g.Epoch(), Payload: staged.Message(),
+			Commit: &wire.CommitEnvelope{Added: []*wire.DeviceRef{bob.ref()}, Welcome: []byte("noise")}}))
+		wait()
+		bob.told(room, "does not stand up to the checks")
+		if err := bob.LeaveRoom(bob.ctx(), room); err != nil {
+			t.Errorf("getting rid of a room: %v", err)
+		}
+		bob.unchanged(before)
+	}
+	bob.stop()
+	bob = arriveOn(t, s, bob.disk)
+	wait()
+	bob.unchanged(before)
+	// Who lets him in by one that he can open is believed.
+	welcome := mallory.found(rooms[0], []*wire.KeyPackage{bob.keyPackage()}, mallory.group(rooms[1]), client.Named("junk"),
+		client.Ranked(m.me().Account, "owner", 2), client.Ranked(bob.me().Account, "member", 2))
+	bob.welcome(rooms[0], 100, m.me(), welcome)
+	equal(t, bob.members(rooms[0]), []string{"bob member 1", "mallory owner 1"})
+	if r, err := bob.Room(bob.ctx(), rooms[0]); err != nil || !r.Request || r.Inviter != "mallory" || r.Gone {
+		t.Errorf("the room is %+v, %v, want a request of mallory's", r, err)
+	}
 }
 
 // ignorant gives a key package like another one of the same device, which does not say that the device knows rosters.
