@@ -30,7 +30,7 @@ const (
 	// packageLifetime is how long a key package may be used.
 	packageLifetime = 90 * 24 * time.Hour
 	// longestLifetime is the most that a leaf may have; all clients must agree on it. A day more than packageLifetime, which
-	// begins an hour early.
+	// begins a day early.
 	longestLifetime = packageLifetime + 24*time.Hour
 )
 

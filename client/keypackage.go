@@ -16,8 +16,8 @@ type claimed struct {
 }
 
 func (c *Core) packageLifetime() mls.Lifetime {
-	// An hour back, for clocks that disagree.
-	return mls.Lifetime{NotBefore: uint64(c.now.Add(-time.Hour).Unix()), NotAfter: uint64(c.now.Add(packageLifetime).Unix())}
+	// A day back, for clocks that disagree, were it by a time zone.
+	return mls.Lifetime{NotBefore: uint64(c.now.Add(packageLifetime - longestLifetime).Unix()), NotAfter: uint64(c.now.Add(packageLifetime).Unix())}
 }
 
 // packagesAge is how old the key packages on the server become before others replace them: as long as that a device can be

@@ -3,10 +3,13 @@ package client_test
 import (
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"snug/client"
 	"snug/internal/testkit"
+	"snug/internal/testkit/evil"
+	"snug/internal/wire"
 )
 
 // quarter is longer than a key package lasts.
@@ -61,6 +64,27 @@ func TestKeyPackagesGrowOld(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestClocksDisagree: a device whose clock is in another time zone's hour can be let in by others.
+func TestClocksDisagree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := evil.Start(t)
+		alice, bob := settle(t, s, "alice"), settle(t, s, "bob")
+		for _, by := range []time.Duration{-14 * time.Hour, 0, 14 * time.Hour} {
+			b, err := bob.KeyPackageAt(bob.ctx(), time.Now().Add(by))
+			if err != nil {
+				t.Fatal(err)
+			}
+			alice.claims(func(claimed *wire.KeyPackages) { claimed.KeyPackages[0].KeyPackage = b })
+			made, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "garden", Handles: []string{"bob"}})
+			if err != nil {
+				t.Fatalf("by a clock that is %v ahead: %v", by, err)
+			}
+			wait()
+			equal(t, bob.members(made.ID), []string{"alice owner 1", "bob member 1"})
+		}
+	})
 }
 
 // TestDeviceInADrawer: a device that was off for longer than its key packages last keeps nobody from letting its account
