@@ -69,8 +69,9 @@ func (c *Core) countKeyPackages() {
 	c.ask(request{name: "packages", needs: ready, refused: func(*Core, *wire.Error) {},
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_PutKeyPackages{PutKeyPackages: new(wire.PutKeyPackages)}},
 		then: func(c *Core, reply *wire.ServerFrame) {
-			answer := reply.GetKeyPackages()
-			if answer != nil && (answer.Remaining < packagesLow || c.now.Sub(c.suppliedAt()) >= packagesAge) {
+			answer, age := reply.GetKeyPackages(), c.now.Sub(c.suppliedAt())
+			// Those that were made by a clock far ahead have not begun.
+			if answer != nil && (answer.Remaining < packagesLow || age >= packagesAge || age < packageLifetime-longestLifetime) {
 				c.supplyKeyPackages()
 			}
 		}})

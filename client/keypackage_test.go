@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"crypto/rand"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -84,6 +85,29 @@ func TestClocksDisagree(t *testing.T) {
 			wait()
 			equal(t, bob.members(made.ID), []string{"alice owner 1", "bob member 1"})
 		}
+	})
+}
+
+// TestClockSetBack: a device that signed in while its clock was a year ahead can be let in by others as soon as the clock is
+// right and it is online.
+func TestClockSetBack(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		bob := register(t, net, "bob", true)
+		ahead := startConfig(t, testkit.NewDisk(), client.Config{Transport: net.Transport(true), Rand: rand.Reader,
+			Now: func() time.Time { return time.Now().Add(365 * 24 * time.Hour) }})
+		if _, err := ahead.Register(ahead.ctx(), client.RegisterOptions{Handle: "alice", Passphrase: passphrase, DeviceName: "laptop"}); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		ahead.stop()
+		alice := start(t, net, ahead.disk, true)
+		wait()
+		sent, err := bob.SendDirect(bob.ctx(), "alice", "hello")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		equal(t, alice.texts(sent.Room), []string{"bob: hello"})
 	})
 }
 
