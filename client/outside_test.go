@@ -76,7 +76,7 @@ func TestOutside(t *testing.T) {
 			t.Errorf("@bob is %v, %v, want %v", id, err, direct)
 		}
 
-		bob = start(t, net, bobs, true)
+		start(t, net, bobs, true)
 		wait()
 		if names, others := phone.outside(); len(names) != 0 || others != 2 {
 			t.Errorf("waits for %q and has %d, want none and 2", names, others)
