@@ -46,6 +46,8 @@ func (c *Core) remedy(r *room) string {
 		return ""
 	case r.status == refused && strings.HasPrefix(r.problem, problemRestart):
 		return LetIn + "; and this is tried again every few minutes"
+	case r.status == refused && c.archiveOf(r.id).before:
+		return "this account is in the room, and somebody has let this device in wrongly: " + anew
 	case r.status == refused:
 		return "ask those who are in the room, by another way, who has added this account; or leave it, and it is not shown any more"
 	case c.lacksOther(r):

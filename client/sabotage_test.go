@@ -45,6 +45,9 @@ func TestSabotage(t *testing.T) {
 		{"a Welcome of noise", `
 			Mallory makes rooms, one after the other, and lets bob into each by a Welcome that nobody can open. She hopes that his list
 			is full of them, and that he gets rid of none.`, welcomeOfNoise},
+		{"a new device let in wrongly", `
+			Alice signs in on a phone. Mallory, a member, is quicker than all others to add it, by a Welcome of noise. She hopes that it
+			is out of the room for good, as the others take it for in, and that alice is not told what to do.`, newDeviceShutOut},
 		{"an envelope that lies", `
 			Mallory tells the server that her commit removes carol, which it does not. She hopes that carol is cut off.`, falseEnvelope},
 	})
@@ -127,6 +130,45 @@ func welcomeOfNoise(t *testing.T, s *evil.Service) {
 	if r, err := bob.Room(bob.ctx(), rooms[0]); err != nil || !r.Request || r.Inviter != "mallory" || r.Gone {
 		t.Errorf("the room is %+v, %v, want a request of mallory's", r, err)
 	}
+}
+
+func newDeviceShutOut(t *testing.T, s *evil.Service) {
+	alice, bob, m := settle(t, s, "alice"), settle(t, s, "bob"), settle(t, s, "mallory")
+	room := club(t, "garden", alice, bob, m)
+	mallory := hack(t, m)
+	g := mallory.group(room)
+	alice.stop()
+	bob.stop()
+	phone := arrive(t, s)
+	m.line.Tell(func(f *wire.ServerFrame) []*wire.ServerFrame { // her own client is not to be quicker
+		if f.GetChain() != nil {
+			return nil
+		}
+		return []*wire.ServerFrame{f}
+	})
+	if _, err := phone.Login(phone.ctx(), client.LoginOptions{Handle: "alice", Passphrase: passphrase, DeviceName: "phone"}); err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := mls.ParseKeyPackage(phone.keyPackage().KeyPackage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	longer := roster(g, client.Ranked(phone.me().Account, "owner", 3))
+	staged := mallory.commit(g, mls.CommitOptions{ByValue: []mls.Proposal{&mls.Add{KeyPackage: parsed}, longer}})
+	mallory.accepted(mallory.submit(room, &wire.Submit{Kind: wire.EntryKind_ENTRY_KIND_COMMIT, Epoch: g.Epoch(), Payload: staged.Message(),
+		Commit: &wire.CommitEnvelope{Added: []*wire.DeviceRef{phone.ref()}, Welcome: []byte("noise")}}))
+	wait()
+	alice, bob = arriveOn(t, s, alice.disk), arriveOn(t, s, bob.disk)
+	wait()
+	if r, err := phone.Room(phone.ctx(), room); err != nil || r.Joined || r.Problem == "" || !strings.Contains(r.Try, "sign out on this device and in again") {
+		t.Errorf("the room is %+v, %v, want a problem and what to do", r, err)
+	}
+	if err := phone.Logout(phone.ctx()); err != nil {
+		t.Fatal(err)
+	}
+	phone.signInOn("alice", "phone")
+	time.Sleep(time.Minute)
+	talks(t, room, alice, bob, phone)
 }
 
 // ignorant gives a key package like another one of the same device, which does not say that the device knows rosters.
