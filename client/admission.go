@@ -91,6 +91,9 @@ func (c *Core) decline(r *room) {
 	}
 }
 
+// dismiss takes a room out of sight of which this device has refused the Welcome.
+func (c *Core) dismiss(r *room) { c.setAdmission(r, admission{declined: true}) }
+
 func (c *Core) setAdmission(r *room, a admission) {
 	c.mem.admissions[r.id] = a
 	c.put(keyAdmission(r.id), a.encode())

@@ -78,7 +78,7 @@ func Authorize(before roomState, commit change) error {
 			return err
 		}
 	}
-	if err := authorizeLeaves(before, commit); err != nil {
+	if err := firstError(authorizeLeaves(before, commit), authorizeLengths(before, commit)); err != nil {
 		return err
 	}
 	return checkRoom(commit.after, j.added, commit.enrolled)
@@ -113,6 +113,26 @@ func authorizeLeaves(before roomState, commit change) error {
 	}
 	if len(stay) > 0 || len(come) > 0 {
 		return errors.New("client: a device is not in the room that stays there or has come")
+	}
+	return nil
+}
+
+// authorizeLengths sees that a room goes by more of an account's chain only where a device of the account shows that there is
+// so much: one that is in the room afterwards, or that is removed for what the chain says. Otherwise any member could name a
+// length that the chain of an account without devices never comes to, and no device of it could be added again.
+func authorizeLengths(before roomState, commit change) error {
+	shown := make(map[ident.AccountID]bool)
+	for _, l := range commit.after.leaves {
+		shown[l.account] = true
+	}
+	for _, r := range commit.removals {
+		shown[r.target.account] = true
+	}
+	for _, m := range commit.after.roster.members {
+		old, stays := before.roster.member(m.account)
+		if stays && m.statements > old.statements && !shown[m.account] {
+			return errors.New("client: an account's chain would be longer than any device of it shows")
+		}
 	}
 	return nil
 }

@@ -44,9 +44,15 @@ func startOver(t *testing.T, transport client.Transport, disk *testkit.Disk, ran
 	if random == nil {
 		random = rand.Reader
 	}
+	return startConfig(t, disk, client.Config{Transport: transport, Now: time.Now, Rand: random})
+}
+
+// startConfig is startOver with a clock of the test's too.
+func startConfig(t *testing.T, disk *testkit.Disk, config client.Config) *person {
+	t.Helper()
 	store := disk.Open()
-	c, err := client.Open(t.Context(), client.Config{Store: store, Transport: transport, Now: time.Now,
-		Rand: random, Agent: "test", Log: testLog()})
+	config.Store, config.Agent, config.Log = store, "test", testLog()
+	c, err := client.Open(t.Context(), config)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -63,11 +63,38 @@ func (c *Core) dropPending(r *room) {
 	}
 }
 
+// problemChange begins the problem of a room in which this device says nothing, as it cannot make a commit that has to come first.
+const problemChange = "the room has to be changed before anything is said in it, which cannot be done: "
+
 // startCommit makes the planned commit and stores it. It is sent once it is durable.
 func (c *Core) startCommit(r *room, p *plan) {
+	group, id := c.group(r), c.messageID()
+	options := c.commitOptions(r, p, p.add, p.after)
+	options.AuthenticatedData = id.Bytes()
+	staged, err := group.Commit(options)
+	if err != nil && c.dropUnaddable(r, p) {
+		return
+	}
+	if err != nil {
+		c.ignoreRequests(r)
+		if !c.changes(r) { // nobody has asked for it who could be told
+			r.setProblem(problemChange + err.Error())
+		}
+		c.retryCommit(r, "it cannot be done: "+err.Error())
+		return
+	}
+	envelope := &wire.CommitEnvelope{Added: refsOf(staged.Added()), Removed: refsOf(staged.Removed()), Welcome: staged.Welcome()}
+	for _, l := range p.add {
+		delete(c.vol.packages, l.device)
+	}
+	c.savePending(r, group, id, staged, envelope, place{})
+}
+
+// commitOptions puts what a plan does into mls's terms, with these devices added and this roster.
+func (c *Core) commitOptions(r *room, p *plan, add []leaf, after roster) mls.CommitOptions {
 	group := c.group(r)
 	options := mls.CommitOptions{Now: c.now, Pending: c.chosen(group, p)}
-	for _, l := range p.add {
+	for _, l := range add {
 		keyPackage, err := mls.ParseKeyPackage(c.vol.packages[l.device].keyPackage)
 		if err != nil {
 			continue
@@ -77,23 +104,11 @@ func (c *Core) startCommit(r *room, p *plan) {
 	for _, l := range p.remove {
 		options.ByValue = append(options.ByValue, &mls.Remove{Removed: l.index})
 	}
-	if !p.after.equal(c.roster(r)) {
+	if !after.equal(c.roster(r)) {
 		options.ByValue = append(options.ByValue,
-			&mls.GroupContextExtensions{Extensions: group.Extensions().Set(extensionRoster, p.after.encode())})
+			&mls.GroupContextExtensions{Extensions: group.Extensions().Set(extensionRoster, after.encode())})
 	}
-	id := c.messageID()
-	options.AuthenticatedData = id.Bytes()
-	staged, err := group.Commit(options)
-	if err != nil {
-		c.ignoreRequests(r)
-		c.retryCommit(r, "it cannot be done: "+err.Error())
-		return
-	}
-	envelope := &wire.CommitEnvelope{Added: refsOf(staged.Added()), Removed: refsOf(staged.Removed()), Welcome: staged.Welcome()}
-	for _, l := range p.add {
-		delete(c.vol.packages, l.device)
-	}
-	c.savePending(r, group, id, staged, envelope, place{})
+	return options
 }
 
 func refsOf(members []mls.Member) (refs []*wire.DeviceRef) {

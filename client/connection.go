@@ -30,7 +30,7 @@ const (
 	// packageLifetime is how long a key package may be used.
 	packageLifetime = 90 * 24 * time.Hour
 	// longestLifetime is the most that a leaf may have; all clients must agree on it. A day more than packageLifetime, which
-	// begins an hour early.
+	// begins a day early.
 	longestLifetime = packageLifetime + 24*time.Hour
 )
 
@@ -63,6 +63,8 @@ type connection struct {
 	// listed says that the server's list of rooms has come, settleBy until when promised Welcomes are waited for.
 	listed   bool
 	settleBy time.Time
+	// countAt is when this device looks after its key packages next.
+	countAt time.Time
 }
 
 func (c *Core) online() bool { return c.vol.connection.phase == ready && !c.vol.connection.draining }
@@ -104,6 +106,9 @@ func (c *Core) advanceConnection() {
 			c.hangUp("the server does not answer", c.now)
 			return
 		}
+	}
+	if k.phase == ready && !c.now.Before(k.countAt) {
+		c.countKeyPackages()
 	}
 	if k.phase >= greeted && c.now.Sub(k.spoke) >= wire.PingEvery {
 		c.ask(request{name: "ping", needs: greeted, frame: &wire.ClientFrame{Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{}}},
@@ -309,6 +314,9 @@ func (c *Core) nextWake() time.Time {
 		if len(c.vol.waits) > 0 {
 			sooner(k.settleBy)
 		}
+	}
+	if k.phase == ready {
+		sooner(k.countAt)
 	}
 	for _, r := range c.vol.requests {
 		if r.sent {

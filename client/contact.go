@@ -194,7 +194,8 @@ func (c *Core) askFirst(r *room) *Error {
 	return nil
 }
 
-// refuseStranger gives up what was written before a stranger came: it was not meant for that one. Retry says it again.
+// refuseStranger gives up what was written, a name and a topic too, before a stranger came: it was not meant for that one.
+// Retry says a message again.
 func (c *Core) refuseStranger(r *room) {
 	err := c.askFirst(r)
 	if err == nil {
@@ -203,6 +204,11 @@ func (c *Core) refuseStranger(r *room) {
 	for _, w := range r.rows {
 		if w.state == rowQueued && w.kind == rowText {
 			c.failRow(r, w, err.Error())
+		}
+	}
+	for i, w := range r.wanted {
+		if w.says() && w.problem == "" {
+			r.wanted[i].problem, r.dirty, r.replan = err.Error(), true, true
 		}
 	}
 }

@@ -201,3 +201,52 @@ func TestStrangerComesLater(t *testing.T) {
 		equal(t, carol.texts(garden.ID), []string{"alice: for carol alone"})
 	})
 }
+
+// TestNoTopicForAStranger: a name and a topic are words like others, and wait until somebody has looked; who may do what is
+// none, and the stranger can be put out.
+func TestNoTopicForAStranger(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob, carol := register(t, net, "alice", true), register(t, net, "bob", true), register(t, net, "carol", true)
+		made, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "garden", Handles: []string{"carol"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := alice.SetRole(alice.ctx(), made.ID, "carol", "admin"); err != nil {
+			t.Fatal(err)
+		}
+		known := alice.find("bob")
+		if _, err := alice.Verify(alice.ctx(), known.Account, bob.find("alice").SafetyNumber); err != nil {
+			t.Fatal(err)
+		}
+		alice.stop()
+		net.Do(func(m *testkit.Model) { m.Expel("bob") })
+		mallory := register(t, net, "bob", true)
+		if err := carol.AddMembers(carol.ctx(), made.ID, "bob"); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		net.Cut(errors.New("no network"))
+		alice = start(t, net, alice.disk, true)
+		secret, said := "bob's surprise party", make(chan error, 1)
+		go func() { said <- alice.ChangeRoom(alice.ctx(), made.ID, client.RoomSettings{Topic: &secret}) }()
+		wait()
+		net.Cut(nil)
+		refusedAs(t, <-said, client.Refused)
+		for _, settings := range []client.RoomSettings{{Topic: &secret}, {Name: &secret}} {
+			refusedAs(t, alice.ChangeRoom(alice.ctx(), made.ID, settings), client.Refused)
+		}
+		if err := alice.ChangeRoom(alice.ctx(), made.ID, client.RoomSettings{Edits: "owner"}); err != nil {
+			t.Errorf("changing who may do what: %v", err)
+		}
+		wait()
+		if v := mallory.room(made.ID); v.Topic != "" || v.Name != "garden" || v.Edits != "owner" {
+			t.Errorf("the stranger sees %+v", v)
+		}
+		if err := alice.RemoveMembers(alice.ctx(), made.ID, "bob"); err != nil {
+			t.Fatal(err)
+		}
+		if err := alice.ChangeRoom(alice.ctx(), made.ID, client.RoomSettings{Topic: &secret}); err != nil {
+			t.Errorf("the topic, when the stranger is out: %v", err)
+		}
+	})
+}

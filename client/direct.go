@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"slices"
 
 	"snug/internal/ident"
 )
@@ -117,4 +118,38 @@ func (c *Core) redirect(r *room) bool {
 	c.removeRoom(r)
 	c.emit(RoomChanged{Room{ID: r.id, Kind: Sealed, Gone: true}})
 	return true
+}
+
+// lacksOther reports whether the other one of a pair has not come into their room.
+func (c *Core) lacksOther(r *room) bool {
+	return r.kind == Sealed && !r.direct.IsZero() && r.status == joined && !c.keyless(r) && !c.roster(r).has(r.direct)
+}
+
+// awaitsOther reports whether nothing can be done in a pair's room for now, as the other one could not be added: what was
+// said there would be for nobody, ever. It is tried again after a while, whether anybody waits for it or not, as there is no
+// other room for the two.
+func (c *Core) awaitsOther(r *room) bool {
+	if !c.lacksOther(r) {
+		return false
+	}
+	if c.now.Before(c.vol.submitAt[r.id]) {
+		return true
+	}
+	other := want{kind: wantAdd, account: r.direct}
+	if !slices.ContainsFunc(r.wanted, func(w want) bool { return other.replaces(w) && w.problem == "" }) {
+		r.wanted = append(slices.DeleteFunc(slices.Clone(r.wanted), other.replaces), other)
+		r.dirty, r.replan = true, true
+	}
+	return false
+}
+
+// unreachableOther says that the other one of a pair cannot be added for now, and puts the next try off.
+func (c *Core) unreachableOther(r *room, problem string) {
+	c.vol.submitAt[r.id] = c.now.Add(packageRetry)
+	r.setProblem(problem)
+}
+
+// waysToOther says what comes of what is written to somebody who is not in the pair's room yet.
+func (c *Core) waysToOther(r *room) string {
+	return "what you write is kept, and sent when a device of @" + c.handle(r.direct) + "'s has been online"
 }

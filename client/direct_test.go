@@ -2,7 +2,9 @@ package client_test
 
 import (
 	"context"
+	"strings"
 	"testing"
+	"time"
 
 	"snug/client"
 	"snug/internal/testkit"
@@ -60,4 +62,44 @@ func pending(t *testing.T, p *person) {
 	if r, err := p.Room(p.ctx(), id); err != nil || !r.Waiting || r.Joined || r.Direct != "pete" {
 		t.Errorf("got the room %+v (%v), want one with pete that waits", r, err)
 	}
+}
+
+// TestDirectToNobodyYet: who is written to has no device that can be added. The message does not count as sent, is said to
+// nobody, and arrives when there is one; also where the other one writes first.
+func TestDirectToNobodyYet(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob := register(t, net, "alice", true), register(t, net, "bob", true)
+		alice.stop()
+		bob.stop()
+		time.Sleep(quarter)
+		bob = start(t, net, bob.disk, true)
+		_, err := bob.SendDirect(bob.ctx(), "alice", "hello")
+		wantCode(t, "writing to who cannot be added", err, client.Refused)
+		if err != nil && !strings.Contains(err.Error(), "not sent yet: @alice has no device that can be added") {
+			t.Errorf("got %q", err)
+		}
+		room, err := bob.Resolve(bob.ctx(), "@alice")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v := bob.room(room); v.Problem == "" || !strings.Contains(v.Try, "what you write is kept") {
+			t.Errorf("the room is %+v, want the problem and what comes of it", v)
+		}
+		if log := logOf(net, room); len(log) != 0 {
+			t.Errorf("the log has %d entries of which nobody can read one", len(log))
+		}
+		bob.stop()
+		bob = start(t, net, bob.disk, true)
+		time.Sleep(10 * time.Minute)
+		alice = start(t, net, alice.disk, true)
+		if _, err := alice.SendDirect(alice.ctx(), "bob", "are you there?"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		equal(t, alice.texts(room), []string{"bob: hello", "alice: are you there?"})
+		equal(t, bob.texts(room), []string{"bob: hello", "alice: are you there?"})
+		if v := bob.room(room); v.Problem != "" || v.Members != 2 {
+			t.Errorf("the room is %+v", v)
+		}
+	})
 }

@@ -86,7 +86,7 @@ func (c *Core) receivedEntries(entries *wire.Entries) {
 func (c *Core) processEntry(r *room, entry *wire.Entry) bool {
 	head, err := entryHead(r.id, r.head, entry)
 	switch {
-	case entry.Seq > r.seq+1 && r.rejoin != nil:
+	case err == nil && entry.Seq > r.seq+1 && r.rejoin != nil:
 		// Since a Welcome that this device did not believe, or has not got yet, it is not handed what came before that.
 		head, err = ident.HashFromBytes(entry.Head)
 		c.passStretch(r, entry.Seq)
@@ -142,7 +142,7 @@ func entryHead(room ident.RoomID, prev ident.Hash, entry *wire.Entry) (ident.Has
 	if err != nil {
 		return ident.Hash{}, err
 	}
-	if entry.At < 0 || entry.Kind < 0 || entry.Kind > 255 {
+	if !isPlace(entry.Seq) || !isTime(entry.At) || entry.Kind < 0 || entry.Kind > 255 {
 		return ident.Hash{}, errRecord
 	}
 	return ident.NextHead(prev, ident.LogEntry{

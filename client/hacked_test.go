@@ -96,7 +96,8 @@ func (h *hacked) found(room ident.RoomID, packages []*wire.KeyPackage, like *mls
 	now := uint64(time.Now().Unix())
 	group, err := mls.NewGroup(h.config(), mls.CreateOptions{GroupID: room.Bytes(), Credential: own.Credential,
 		LeafExtensions: mls.Extensions{{Type: client.CertificateType, Data: certificate}},
-		Lifetime:       mls.Lifetime{NotBefore: now - 60, NotAfter: now + 86400}, Extensions: client.EditRoster(nil, roster...)})
+		Lifetime:       mls.Lifetime{NotBefore: now - 60, NotAfter: now + 86400}, Extensions: client.EditRoster(nil, roster...),
+		Epoch: 1000}) // later than any room in a test has come to
 	if err != nil {
 		h.t.Fatal(err)
 	}

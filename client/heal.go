@@ -75,6 +75,9 @@ func (c *Core) healOwed(r *room) bool {
 
 // planRenewal draws the time of the next renewal, unless that is done.
 func (c *Core) planRenewal(r *room) {
+	if r.heal.at.After(c.now) { // the clock was ahead then; what it says now is what is known
+		r.heal.at, r.dirty = c.now, true
+	}
 	if planned, ok := c.vol.renewals[r.id]; ok && planned.healed.Equal(r.heal.at) {
 		return
 	}

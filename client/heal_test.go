@@ -1,6 +1,7 @@
 package client_test
 
 import (
+	"crypto/rand"
 	"fmt"
 	"testing"
 	"time"
@@ -261,4 +262,23 @@ func TestHealSpread(t *testing.T) {
 			s.checkPromises()
 		})
 	}
+}
+
+// TestHealingAfterAClockAhead: a device whose clock was a year ahead, and was set right, goes on renewing its keys once a day.
+func TestHealingAfterAClockAhead(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob, room := pair(t, net)
+		bob.stop()
+		alice.stop()
+		ahead := startConfig(t, alice.disk, client.Config{Transport: net.Transport(true), Rand: rand.Reader,
+			Now: func() time.Time { return time.Now().Add(365 * 24 * time.Hour) }})
+		time.Sleep(26 * time.Hour)
+		ahead.stop()
+		before := len(logOf(net, room))
+		start(t, net, alice.disk, true)
+		time.Sleep(50 * time.Hour)
+		if n := len(logOf(net, room)) - before; n != 2 {
+			t.Errorf("the device has renewed its keys %d times in two days, want 2", n)
+		}
+	})
 }

@@ -44,8 +44,14 @@ func (c *Core) remedy(r *room) string {
 		return "remove somebody, or have devices that are not used any more revoked"
 	case r.problem == "":
 		return ""
+	case r.status == refused && strings.HasPrefix(r.problem, problemRestart):
+		return LetIn + "; and this is tried again every few minutes"
+	case r.status == refused && c.archiveOf(r.id).before:
+		return "this account is in the room, and somebody has let this device in wrongly: " + anew
 	case r.status == refused:
-		return "ask those who are in the room, by another way, who has added this account"
+		return "ask those who are in the room, by another way, who has added this account; or leave it, and it is not shown any more"
+	case c.lacksOther(r):
+		return c.waysToOther(r)
 	case strings.HasPrefix(r.problem, problemLetIn):
 		return "ask those who are in the room, by another way, whether they have let this device in anew; if so, " + anew
 	}

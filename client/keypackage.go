@@ -16,9 +16,13 @@ type claimed struct {
 }
 
 func (c *Core) packageLifetime() mls.Lifetime {
-	// An hour back, for clocks that disagree.
-	return mls.Lifetime{NotBefore: uint64(c.now.Add(-time.Hour).Unix()), NotAfter: uint64(c.now.Add(packageLifetime).Unix())}
+	// A day back, for clocks that disagree, were it by a time zone.
+	return mls.Lifetime{NotBefore: uint64(c.now.Add(packageLifetime - longestLifetime).Unix()), NotAfter: uint64(c.now.Add(packageLifetime).Unix())}
 }
+
+// packagesAge is how old the key packages on the server become before others replace them: as long as that a device can be
+// away, and still be added to rooms.
+const packagesAge = packageLifetime / 2
 
 // newKeyPackages makes key packages for a device of the account and stores their private halves, which are durable
 // before the server has the public ones.
@@ -55,23 +59,65 @@ func (c *Core) newKeyPackage(chain *ident.Chain, device ident.DeviceID, lastReso
 	return public
 }
 
-// countKeyPackages asks how many key packages the server has left, and brings more when they run low.
+// packagesEvery is how often a device that stays online looks after its key packages.
+const packagesEvery = 24 * time.Hour
+
+// countKeyPackages asks how many key packages the server has left, and puts others in their place when they run low or
+// grow old.
 func (c *Core) countKeyPackages() {
-	c.putKeyPackages(new(wire.PutKeyPackages))
+	c.vol.connection.countAt = c.now.Add(packagesEvery)
+	c.ask(request{name: "packages", needs: ready, refused: func(*Core, *wire.Error) {},
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_PutKeyPackages{PutKeyPackages: new(wire.PutKeyPackages)}},
+		then: func(c *Core, reply *wire.ServerFrame) {
+			answer, age := reply.GetKeyPackages(), c.now.Sub(c.suppliedAt())
+			// Those that were made by a clock far ahead have not begun.
+			if answer != nil && (answer.Remaining < packagesLow || age >= packagesAge || age < packageLifetime-longestLifetime) {
+				c.supplyKeyPackages()
+			}
+		}})
 }
 
-func (c *Core) putKeyPackages(body *wire.PutKeyPackages) {
+// supplyKeyPackages has the server keep new key packages instead of those that it has.
+func (c *Core) supplyKeyPackages() {
+	me := c.mem.account.me
+	c.forgetKeyPackages()
+	made := c.now
+	packages, lastResort := c.newKeyPackages(c.chain(me.Account), me.Device, packagesWanted)
+	body := &wire.PutKeyPackages{KeyPackages: packages, LastResortKeyPackage: lastResort, Replace: true}
 	c.ask(request{name: "packages", needs: ready, refused: func(*Core, *wire.Error) {},
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_PutKeyPackages{PutKeyPackages: body}},
-		then: func(c *Core, reply *wire.ServerFrame) {
-			answer := reply.GetKeyPackages()
-			if answer == nil || answer.Remaining >= packagesLow || len(body.KeyPackages) > 0 {
-				return
-			}
-			me := c.mem.account.me
-			packages, lastResort := c.newKeyPackages(c.chain(me.Account), me.Device, packagesWanted-int(answer.Remaining))
-			c.putKeyPackages(&wire.PutKeyPackages{KeyPackages: packages, LastResortKeyPackage: lastResort})
-		}})
+		then:  func(c *Core, _ *wire.ServerFrame) { c.supplied(made) }})
+}
+
+const suppliedVersion = 1
+
+// supplied notes when the key packages were made that the server has.
+func (c *Core) supplied(at time.Time) {
+	e := newEncoder(suppliedVersion)
+	e.time(at)
+	c.put(keySupplied, e.b)
+}
+
+// suppliedAt is when they were made; zero where that is not known.
+func (c *Core) suppliedAt() time.Time {
+	d := newDecoder(c.get(keySupplied), suppliedVersion)
+	at := d.time()
+	if d.end() != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// forgetKeyPackages deletes the private halves of those that could not be used any more for as long as they could be. A
+// Welcome to one may have waited until then.
+func (c *Core) forgetKeyPackages() {
+	past := uint64(c.now.Add(-packageLifetime).Unix())
+	for _, record := range c.scan(ScanOptions{Prefix: keyPackages}) {
+		private, err := mls.LoadKeyPackagePrivate(record.Value)
+		if err != nil || private.KeyPackage().Member().Lifetime.NotAfter < past {
+			c.delete(record.Key)
+		}
+	}
 }
 
 // packageless reports whether a device is known to have no usable key package.
@@ -109,6 +155,9 @@ func (c *Core) unreachableWants(r *room, p *plan) bool {
 		}
 		if !found {
 			w.problem, r.dirty, gaveUp = "@"+c.handle(w.account)+" has no device that can be added", true, true
+			if w.account == r.direct {
+				c.unreachableOther(r, w.problem)
+			}
 		}
 	}
 	return gaveUp
@@ -161,11 +210,14 @@ func (c *Core) checkPackage(kp *wire.KeyPackage, suite mls.CipherSuite) (ident.D
 	}
 	chain := c.chain(credential.Account)
 	certificate, _ := m.Extensions.Get(extensionCertificate)
+	now := uint64(c.now.Unix())
 	switch {
 	case chain == nil:
 		return ident.DeviceID{}, errors.New("client: the key package of an unknown account")
 	case parsed.Suite != suite:
 		return ident.DeviceID{}, errors.New("client: the key package is of another suite")
+	case now < m.Lifetime.NotBefore || now > m.Lifetime.NotAfter:
+		return ident.DeviceID{}, errors.New("client: the key package is not within its lifetime")
 	}
 	return credential.Device, ident.VerifyMember(chain, m.Credential.Identity, m.SignatureKey, certificate)
 }

@@ -69,6 +69,11 @@ func (c *Core) wantChecked(call uint64, room ident.RoomID, wants []want) {
 		if err == nil && !(w.kind > wantRole && w.fulfilled(c.roster(r))) {
 			err = c.mayChange(c.roster(r), w)
 		}
+		if err == nil && w.says() {
+			if strange := c.askFirst(r); strange != nil {
+				err = strange
+			}
+		}
 	}
 	if err != nil {
 		c.reply(call, nil, err)

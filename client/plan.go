@@ -2,6 +2,7 @@ package client
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"snug/internal/ident"
@@ -157,6 +158,9 @@ func (c *Core) revokedNow(l leaf) bool {
 
 // advanceCommit makes the commit that the room needs, if it is due. True: the outbox has to wait for it.
 func (c *Core) advanceCommit(r *room) bool {
+	if c.awaitsOther(r) {
+		return true
+	}
 	queued := r.hasRows(rowQueued)
 	at, set := c.vol.commitAt[r.id]
 	c.planRenewal(r)
@@ -167,6 +171,9 @@ func (c *Core) advanceCommit(r *room) bool {
 	if !p.needed(c.roster(r)) {
 		delete(c.vol.commitAt, r.id)
 		r.replan = false
+		if strings.HasPrefix(r.problem, problemChange) {
+			r.setProblem("")
+		}
 		return false
 	}
 	if !set {

@@ -41,6 +41,7 @@ import (
 //	fault/<room>            the commit that this device cannot take
 //	restart/<room>          how this device begins the room anew
 //	key/<ref>               the private half of a key package
+//	supplied                when the key packages were made that the server has
 const (
 	keyAccount    = "account"
 	keyDevice     = "device"
@@ -71,6 +72,7 @@ const (
 	keyAdmissions = "admission/"
 	keyBlocks     = "block/"
 	keyPackages   = "key/"
+	keySupplied   = "supplied"
 	keyArchive    = "archive"
 	keyCaughtUp   = "caughtup"
 	keyArchives   = "archive/"

@@ -122,6 +122,7 @@ func (c *Core) signIn(call uint64, n newcomer, authenticated *wire.Authenticated
 	c.put(keyIdentity, n.identity.Secret())
 	c.put(keyVault, n.vault)
 	c.put(keyVaultKey, n.vaultKey.Secret())
+	c.supplied(c.now)
 	c.setChain(n.chain)
 	c.authenticated(authenticated)
 	c.reply(call, c.mem.account.me, nil)

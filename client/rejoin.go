@@ -247,10 +247,8 @@ func (c *Core) checkAnswer(r *room, group *mls.Group, event *wire.WelcomeEvent, 
 	case now.direct != last.direct || last.direct && otherMember(now, me) != otherMember(last, me):
 		return errors.New("client: let in anew into a 1:1 room that is none, or with somebody else")
 	}
-	for _, m := range last.members {
-		if there, stays := now.member(m.account); stays && there.statements < m.statements {
-			return errors.New("client: an account's chain would be shorter than the room knows it")
-		}
+	if err := checkLengths(last, now); err != nil {
+		return err
 	}
 	switch {
 	case !mayLetIn(last, by.account, me):

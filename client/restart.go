@@ -125,7 +125,7 @@ func (c *Core) startRestart(id ident.RoomID, v *recovery) {
 	if err != nil {
 		c.cfg.log.Warn("a room is not begun anew", "room", id, "error", err)
 		c.vol.commitAt[id] = c.now.Add(archiveRest)
-		r.setProblem("this device could begin the room anew, but for this: " + err.Error())
+		r.setProblem(problemRestart + err.Error())
 		return
 	}
 	first.members[0].statements = statements
@@ -135,6 +135,9 @@ func (c *Core) startRestart(id ident.RoomID, v *recovery) {
 	c.put(keyRestart(id), r.restart.encode())
 	c.makeGroup(r, first, epoch+1)
 }
+
+// problemRestart begins the problem of a room that this device would begin anew.
+const problemRestart = "this device could begin the room anew, but for this: "
 
 // maxEpoch keeps what a server says of a room's epoch from running over.
 const maxEpoch = 1 << 62
@@ -168,12 +171,17 @@ func (c *Core) submitRestart(r *room) {
 func (c *Core) restarted(room ident.RoomID, id ident.MessageID, ack *wire.Ack) {
 	r := c.mem.rooms[room]
 	head, err := ident.HashFromBytes(ack.GetHead())
-	if r == nil || r.restart == nil || r.restart.id != id || err != nil {
+	switch {
+	case r == nil || r.restart == nil || r.restart.id != id:
+		return
+	case err != nil || !isPlace(ack.GetSeq()) || !isTime(ack.GetAt()):
+		c.restartRefused(room, id, &wire.Error{Code: wire.ErrorCode_ERROR_CODE_BAD_REQUEST, Message: errProtocol.Message})
 		return
 	}
 	s, me := r.restart, c.mem.account.me
 	r.restart = nil
 	c.delete(keyRestart(room))
+	c.acceptRoom(r)
 	c.noteAbsence(r, ack.Seq)
 	c.cameIn(r, ack.Seq)
 	r.status, r.seq, r.since, r.head, r.problem = joined, ack.Seq, ack.Seq, head, ""
@@ -204,9 +212,9 @@ func (c *Core) restartRefused(room ident.RoomID, id ident.MessageID, e *wire.Err
 	}
 	at := c.now.Add(archiveRest)
 	if e.Code == wire.ErrorCode_ERROR_CODE_EPOCH {
-		at = c.now
-		if r.restart.epoch > 0 { // no guess: another device may have been quicker, and lets this one in
-			at = c.now.Add(c.jitter(restartTime))
+		at = c.now.Add(c.jitter(restartTime)) // another device may have been quicker, and lets this one in
+		if r.restart.epoch == 0 && e.Epoch > 0 {
+			at = c.now // it was a guess
 		}
 		log := c.vol.logs[room]
 		log.epoch = e.Epoch
@@ -242,13 +250,13 @@ func (c *Core) restartEntry(r *room, entry *wire.Entry, m *Message) error {
 	if err := authorizeRestart(c.roster(r), leaf{account: m.Account, device: m.Device}, payload.Statements, c.enrolledAt); err != nil {
 		return fmt.Errorf("the server lets @%s's device begin the room anew: %w", m.From, err)
 	}
+	if group := c.group(r); group != nil && group.Epoch() != entry.Epoch {
+		return errors.New("the server shows that the room was begun anew in another state of it")
+	}
 	if c.own(m) { // and the store was put back since
 		c.startRejoin(r, causeLost)
 		c.passEntry(r, entry, m)
 		return nil
-	}
-	if group := c.group(r); group != nil && group.Epoch() != entry.Epoch {
-		return errors.New("the server shows that the room was begun anew in another state of it")
 	}
 	m.Kind, m.Text = Notice, "@"+m.From+"'s device "+m.DeviceName+" began the room anew"
 	c.removedFrom(r)

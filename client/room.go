@@ -289,7 +289,8 @@ func (c *Client) JoinRoom(ctx context.Context, room ident.RoomID) error {
 
 // LeaveRoom takes this account out of a room. From a sealed room with others in it the account is gone when another
 // member's device has carried it out; LeaveRoom returns when the server has the request. Where this device only waits to be
-// let in, it stops to ask.
+// let in, it stops to ask; a room that did not stand up to the checks is not shown any more, unless somebody lets this device
+// in that can be checked.
 func (c *Client) LeaveRoom(ctx context.Context, room ident.RoomID) error {
 	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) { c.leave(call, room) })
 	return err
@@ -303,6 +304,10 @@ func (c *Core) leave(call uint64, room ident.RoomID) {
 		return
 	}
 	switch {
+	case r != nil && r.status == refused:
+		c.dismiss(r)
+		c.reply(call, struct{}{}, nil)
+		return
 	case r != nil && r.status == left:
 		c.reply(call, nil, refuse(Refused, "what was said there stays readable", "this device is not in that room any more").run("snug history "+room.String()))
 		return

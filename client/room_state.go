@@ -266,7 +266,7 @@ func (c *Core) checkEnd(listed *wire.Room, ends map[ident.RoomID]logEnd) {
 // listedRoom takes what the server says of a room. It is trusted for open rooms' names and for what exists, no further.
 func (c *Core) listedRoom(listed *wire.Room) {
 	id, err := ident.RoomIDFromBytes(listed.GetRoom())
-	if err != nil {
+	if err != nil || listed.Seq > 0 && !isPlace(listed.Seq) {
 		return
 	}
 	log := c.vol.logs[id]

@@ -36,9 +36,159 @@ func TestSabotage(t *testing.T) {
 		{"a server accused", `
 			Mallory's messages say that she has been shown another history. She hopes that the others stop trusting their honest
 			server, and the room stands still.`, serverAccused},
+		{"a chain that nobody has", `
+			Carol has signed out everywhere and stays a member. Mallory commits that the room goes by a thousand statements of carol's chain, of which
+			there are four. She hopes that no device of carol's can ever be added again, and that everybody who tries says nothing more.`, chainThatNobodyHas},
+		{"a key package that no room takes", `
+			Mallory signs in a second device, whose key packages are rightly signed and do not say that it knows rosters. Every member's
+			client adds the device before it says anything. She hopes that none of them ever says anything again.`, packageThatNoRoomTakes},
+		{"a Welcome of noise", `
+			Mallory makes rooms, one after the other, and lets bob into each by a Welcome that nobody can open. She hopes that his list
+			is full of them, and that he gets rid of none.`, welcomeOfNoise},
+		{"a new device let in wrongly", `
+			Alice signs in on a phone. Mallory, a member, is quicker than all others to add it, by a Welcome of noise. She hopes that it
+			is out of the room for good, as the others take it for in, and that alice is not told what to do.`, newDeviceShutOut},
 		{"an envelope that lies", `
 			Mallory tells the server that her commit removes carol, which it does not. She hopes that carol is cut off.`, falseEnvelope},
 	})
+}
+
+func chainThatNobodyHas(t *testing.T, s *evil.Service) {
+	alice, bob, carol, m := settle(t, s, "alice"), settle(t, s, "bob"), settle(t, s, "carol"), settle(t, s, "mallory")
+	room := club(t, "garden", alice, bob, carol, m)
+	mallory, account := hack(t, m), carol.me().Account
+	if err := carol.Logout(carol.ctx()); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(10 * time.Second)
+	equal(t, alice.members(room), []string{"alice owner 1", "bob member 1", "carol member 0", "mallory member 1"})
+	g := mallory.group(room)
+	long := roster(g, client.Ranked(account, "member", ident.MaxStatements))
+	mallory.enforce(room, g, mallory.commit(g, mls.CommitOptions{ByValue: []mls.Proposal{long}}), new(wire.CommitEnvelope))
+	time.Sleep(time.Minute)
+	carol = signIn(t, s, "carol", "phone")
+	time.Sleep(10 * time.Second)
+	talks(t, room, alice, bob, carol)
+	equal(t, alice.members(room), []string{"alice owner 1", "bob member 1", "carol member 1"})
+}
+
+func packageThatNoRoomTakes(t *testing.T, s *evil.Service) {
+	alice, bob, m := settle(t, s, "alice"), settle(t, s, "bob"), settle(t, s, "mallory")
+	room := club(t, "garden", alice, bob, m)
+	phone := arrive(t, s)
+	phone.line.Ask(func(f *wire.ClientFrame) (*wire.ClientFrame, []*wire.ServerFrame) {
+		if enrol := f.GetEnrolDevice(); enrol != nil {
+			enrol.KeyPackages, enrol.LastResortKeyPackage = [][]byte{ignorant(t, phone, enrol.KeyPackages[0])}, nil
+		}
+		return f, nil
+	})
+	if _, err := phone.Login(phone.ctx(), client.LoginOptions{Handle: "mallory", Passphrase: passphrase, DeviceName: "phone"}); err != nil {
+		t.Fatal(err)
+	}
+	phone.stop()
+	time.Sleep(time.Minute)
+	talks(t, room, alice, bob)
+	// A device that is added in the same commit comes in all the same.
+	laptop := signIn(t, s, "bob", "bob's second laptop")
+	time.Sleep(10 * time.Second)
+	talks(t, room, alice, bob, laptop)
+	equal(t, alice.members(room), []string{"alice owner 1", "bob member 2", "mallory member 1"})
+}
+
+func welcomeOfNoise(t *testing.T, s *evil.Service) {
+	bob, m := settle(t, s, "bob"), settle(t, s, "mallory")
+	mallory := hack(t, m)
+	before := bob.dump()
+	var rooms []ident.RoomID
+	for range 3 {
+		room := club(t, "junk", m)
+		rooms = append(rooms, room)
+		g := mallory.group(room)
+		parsed, err := mls.ParseKeyPackage(bob.keyPackage().KeyPackage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		staged := mallory.commit(g, mls.CommitOptions{ByValue: []mls.Proposal{&mls.Add{KeyPackage: parsed}, roster(g, client.Ranked(bob.me().Account, "member", 2))}})
+		mallory.accepted(mallory.submit(room, &wire.Submit{Kind: wire.EntryKind_ENTRY_KIND_COMMIT, Epoch: g.Epoch(), Payload: staged.Message(),
+			Commit: &wire.CommitEnvelope{Added: []*wire.DeviceRef{bob.ref()}, Welcome: []byte("noise")}}))
+		wait()
+		bob.told(room, "does not stand up to the checks")
+		if err := bob.LeaveRoom(bob.ctx(), room); err != nil {
+			t.Errorf("getting rid of a room: %v", err)
+		}
+		bob.unchanged(before)
+	}
+	bob.stop()
+	bob = arriveOn(t, s, bob.disk)
+	wait()
+	bob.unchanged(before)
+	// Who lets him in by one that he can open is believed.
+	welcome := mallory.found(rooms[0], []*wire.KeyPackage{bob.keyPackage()}, mallory.group(rooms[1]), client.Named("junk"),
+		client.Ranked(m.me().Account, "owner", 2), client.Ranked(bob.me().Account, "member", 2))
+	bob.welcome(rooms[0], 100, m.me(), welcome)
+	equal(t, bob.members(rooms[0]), []string{"bob member 1", "mallory owner 1"})
+	if r, err := bob.Room(bob.ctx(), rooms[0]); err != nil || !r.Request || r.Inviter != "mallory" || r.Gone {
+		t.Errorf("the room is %+v, %v, want a request of mallory's", r, err)
+	}
+}
+
+func newDeviceShutOut(t *testing.T, s *evil.Service) {
+	alice, bob, m := settle(t, s, "alice"), settle(t, s, "bob"), settle(t, s, "mallory")
+	room := club(t, "garden", alice, bob, m)
+	mallory := hack(t, m)
+	g := mallory.group(room)
+	alice.stop()
+	bob.stop()
+	phone := arrive(t, s)
+	m.line.Tell(func(f *wire.ServerFrame) []*wire.ServerFrame { // her own client is not to be quicker
+		if f.GetChain() != nil {
+			return nil
+		}
+		return []*wire.ServerFrame{f}
+	})
+	if _, err := phone.Login(phone.ctx(), client.LoginOptions{Handle: "alice", Passphrase: passphrase, DeviceName: "phone"}); err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := mls.ParseKeyPackage(phone.keyPackage().KeyPackage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	longer := roster(g, client.Ranked(phone.me().Account, "owner", 3))
+	staged := mallory.commit(g, mls.CommitOptions{ByValue: []mls.Proposal{&mls.Add{KeyPackage: parsed}, longer}})
+	mallory.accepted(mallory.submit(room, &wire.Submit{Kind: wire.EntryKind_ENTRY_KIND_COMMIT, Epoch: g.Epoch(), Payload: staged.Message(),
+		Commit: &wire.CommitEnvelope{Added: []*wire.DeviceRef{phone.ref()}, Welcome: []byte("noise")}}))
+	wait()
+	alice, bob = arriveOn(t, s, alice.disk), arriveOn(t, s, bob.disk)
+	wait()
+	if r, err := phone.Room(phone.ctx(), room); err != nil || r.Joined || r.Problem == "" || !strings.Contains(r.Try, "sign out on this device and in again") {
+		t.Errorf("the room is %+v, %v, want a problem and what to do", r, err)
+	}
+	if err := phone.Logout(phone.ctx()); err != nil {
+		t.Fatal(err)
+	}
+	phone.signInOn("alice", "phone")
+	time.Sleep(time.Minute)
+	talks(t, room, alice, bob, phone)
+}
+
+// ignorant gives a key package like another one of the same device, which does not say that the device knows rosters.
+func ignorant(t *testing.T, p *target, like []byte) []byte {
+	t.Helper()
+	parsed, err := mls.ParseKeyPackage(like)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ident.DeviceKeyFromSecret(p.disk.Snapshot()["device"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := parsed.Member()
+	public, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Credential: known.Credential, Signer: key.Signer(), Lifetime: known.Lifetime,
+		LeafExtensions: known.Extensions})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return public.Marshal()
 }
 
 // breakPathBeside spoils the key that a group's next commit seals the path secret to, for the member beside the

@@ -44,6 +44,8 @@ func (c *Core) sent(room ident.RoomID, id ident.MessageID) (bool, any, error) {
 			return true, nil, refuse(Refused, "", "not sent: %s", w.problem)
 		case c.vol.logs[room].follow == halted && r.problem != "":
 			return true, nil, refuse(Refused, "the message stays in the outbox", "not sent: %s", r.problem)
+		case r.problem != "" && c.lacksOther(r):
+			return true, nil, refuse(Refused, c.waysToOther(r), "not sent yet: %s", r.problem)
 		}
 		return false, nil, nil
 	}

@@ -42,6 +42,10 @@ func TestSiegeOfTheRooms(t *testing.T) {
 		{"a removed member kept on", `
 			Alice removes mallory, and the server keeps mallory on its list and hands over everything that comes. It hopes that mallory
 			reads on.`, keptOn},
+		{"a place that no log comes to", `
+			Bob has turned the archive of one room off. The server lets him into another at a place beyond all numbers that his client reads
+			again, and then shows the archive of before. It hopes that he has stored what makes him forget how new his archive
+			was, and that the room is archived again.`, beyondAllPlaces},
 		{"the wrong bob", `
 			Alice has verified bob. The server deletes his account, lets mallory register by his handle, and tells alice that this is bob. It
 			hopes that she writes to mallory.`, wrongBob},
@@ -341,4 +345,48 @@ func wrongBob(t *testing.T, s *evil.Service) {
 	refusal(t, "letting the new bob in", err, "")
 	alice.unchanged(before)
 	imposter.inNoRoom("trap")
+}
+
+func beyondAllPlaces(t *testing.T, s *evil.Service) {
+	alice, bob := settle(t, s, "alice"), settle(t, s, "bob")
+	room := club(t, "garden", alice, bob)
+	time.Sleep(5 * time.Minute)
+	bob.line.Cut()
+	wait()
+	heads := frames(bob.line, (*wire.ServerFrame).GetArchive)
+	if err := bob.SetRoomArchive(bob.ctx(), room, false); err != nil {
+		t.Fatal(err)
+	}
+	bob.line.Tell(func(f *wire.ServerFrame) []*wire.ServerFrame {
+		if welcome := f.GetWelcome(); welcome != nil {
+			welcome.Seq = 1 << 63
+		}
+		return []*wire.ServerFrame{f}
+	})
+	made, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "shed", Handles: []string{"bob"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(5 * time.Minute)
+	bob.inNoRoom("shed")
+	bob.stop()
+	bob.line.Tell(func(f *wire.ServerFrame) []*wire.ServerFrame {
+		if f.GetArchive() != nil {
+			f.Body = &wire.ServerFrame_Archive{Archive: heads[len(heads)-1]}
+		}
+		return []*wire.ServerFrame{f}
+	})
+	disk := bob.disk
+	bob = &target{startOver(t, bob.line, disk, nil), bob.line}
+	wait()
+	if a := bob.archive(); !strings.Contains(a.Problem, "an old state of the archive") {
+		t.Errorf("bob's archive is %+v, want it found to be old", a)
+	}
+	bob.line.Tell(nil)
+	bob.line.Cut()
+	wait()
+	if a := bob.archive(); a.Problem != "" || !slices.Contains(a.Off, room) {
+		t.Errorf("bob's archive is %+v, want the room off", a)
+	}
+	talks(t, made.ID, alice, bob)
 }

@@ -106,3 +106,10 @@ func decodeSpans(d *decoder, most int) (s spans) {
 
 // maxArchivedSeq keeps sums of places within their type.
 const maxArchivedSeq = 1 << 62
+
+// isPlace reports whether a log can have this place, whatever a server says: an honest one's end long before. What is stored
+// of any other would not be read again.
+func isPlace(seq uint64) bool { return 0 < seq && seq <= maxArchivedSeq }
+
+// isTime reports whether an entry can be of this time, in milliseconds since 1970.
+func isTime(at int64) bool { return 0 <= at && at <= maxArchivedAt }

@@ -91,6 +91,9 @@ func (w want) applied(r roster) roster {
 	return r
 }
 
+// says reports whether the wish brings words of this person's to the members.
+func (w want) says() bool { return w.kind == wantName || w.kind == wantTopic }
+
 // invite gives the invite that the wish names.
 func (w want) invite() (id ident.RoomInviteID) {
 	copy(id[:], w.text)

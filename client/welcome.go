@@ -12,7 +12,7 @@ import (
 // receivedWelcome keeps a Welcome until the room can be joined by it.
 func (c *Core) receivedWelcome(event *wire.WelcomeEvent) {
 	id, err := ident.RoomIDFromBytes(event.Room)
-	if err != nil {
+	if err != nil || !isPlace(event.Seq) {
 		return
 	}
 	if known := c.vol.welcomes[id]; known == nil || known.Seq < event.Seq {
@@ -130,15 +130,28 @@ func (c *Core) checkReturn(r *room, group *mls.Group, event *wire.WelcomeEvent, 
 	if c.keyless(r) {
 		return c.checkAnswer(r, group, event, used)
 	}
+	last := c.roster(r)
 	inviter, known := group.Inviter()
-	rank, member := c.roster(r).role(leafOf(inviter).account)
+	rank, member := last.role(leafOf(inviter).account)
 	switch {
 	case group.Epoch() <= c.group(r).Epoch():
 		return errors.New("client: the room was further already")
-	case c.roster(r).direct:
+	case last.direct:
 		return errors.New("client: nobody is let into a 1:1 room again")
-	case !known || !member || rank > roleAdmin:
+	case !known || !member || rank > roleAdmin || c.revokedNow(leafOf(inviter)):
 		return errors.New("client: let into a known room by somebody who could not have done so")
+	}
+	now, err := rosterOf(group.Extensions())
+	return firstError(err, checkLengths(last, now))
+}
+
+// checkLengths refuses a roster by which an account's chain is shorter than by the last one that was known: a device that was
+// revoked since could be in the room.
+func checkLengths(last, now roster) error {
+	for _, m := range last.members {
+		if there, stays := now.member(m.account); stays && there.statements < m.statements {
+			return errors.New("client: an account's chain would be shorter than the room knows it")
+		}
 	}
 	return nil
 }

@@ -225,6 +225,9 @@ func (s *Session) invite() *wire.ServerFrame {
 
 func (s *Session) putPackages(r *wire.PutKeyPackages) *wire.ServerFrame {
 	p := s.model.packages[s.device]
+	if r.Replace {
+		p.oneTime = nil
+	}
 	p.oneTime = append(p.oneTime, r.KeyPackages...)
 	if len(r.LastResortKeyPackage) > 0 {
 		p.lastResort = r.LastResortKeyPackage
