@@ -115,6 +115,7 @@ func (l Line) Flush() error                     { return l.l.flush() }
 func (l Line) Hold()                            { l.l.hold() }
 func (l Line) Fill() error                      { return l.l.fill() }
 func (l Line) Release() error                   { return l.l.release() }
+func (l Line) Drop()                            { l.l.discard() }
 
 var TakeBuffer, GiveBuffer = takeBuffer, giveBuffer
 
