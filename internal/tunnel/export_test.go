@@ -125,6 +125,13 @@ func SetMaxLarge(n int64) int64 { return maxLarge.Swap(n) }
 // LargeTaken counts the large buffers in use.
 func LargeTaken() int64 { return largeTaken.Load() }
 
+// Waiting accepts a connection of TLS that waits for its next stream: read does, end ends it.
+func Waiting(conn net.Conn, config *tls.Config) (read func() error, end func()) {
+	l := &link{line: newLine(conn)}
+	l.tls = tls.Server(l.line, config)
+	return l.fill, l.close
+}
+
 // Receive accepts a connection of TLS and reads it as a link does, with large buffers from the beginning, until its end.
 func Receive(conn net.Conn, config *tls.Config, take func([]byte)) error {
 	l := &link{line: newLine(conn)}

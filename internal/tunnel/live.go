@@ -377,7 +377,7 @@ func (r *route) expire(now int64) {
 		if r.accept {
 			r.streams.Go(l.close) // whoever waits for its next stream hears of it
 		} else if r.idle.drop(l) {
-			r.streams.Go(func() { r.discard(l) })
+			r.discard(l)
 		}
 	}
 }
@@ -388,7 +388,7 @@ func (r *route) close() {
 		r.place.Close()
 	}
 	for _, l := range r.shut() {
-		l.close()
+		r.streams.Go(l.close)
 	}
 }
 
@@ -409,10 +409,10 @@ func (r *route) shut() (idle []*link) {
 	return idle
 }
 
-// discard ends a link that carries nothing.
+// discard ends a link that carries nothing. It does not wait for a far end that takes no farewell.
 func (r *route) discard(l *link) {
 	r.leave(l)
-	l.close()
+	r.streams.Go(l.close)
 }
 
 // closed reports whether the route ends.
