@@ -24,7 +24,7 @@ const (
 	KindOpen, KindAccept, KindRefuse, KindData, KindEnd, KindReset = kindOpen, kindAccept, kindRefuse, kindData, kindEnd, kindReset
 	MaxData, HeaderSize                                            = maxData, headerSize
 	MaxPerAddress, MaxHandshakes                                   = maxPerAddress, maxHandshakes
-	SweepEvery                                                     = sweepEvery
+	SweepEvery, RereadEvery                                        = sweepEvery, rereadEvery
 )
 
 var (

@@ -31,6 +31,7 @@ type route struct {
 	// standing is what the route goes by at the moment.
 	standing atomic.Pointer[standing]
 	watch    watch     // guarded by the tunnel's sweeping
+	rereadAt time.Time // likewise; where the files could not be used
 	renewAt  time.Time // likewise
 	// unrenewed is why the certificate could not be renewed, as the log has it. Guarded likewise.
 	unrenewed string
@@ -331,15 +332,18 @@ func (r *route) sweep(now time.Time) {
 	r.expire(now.UnixNano())
 	r.renew(now)
 	s := r.standing.Load()
-	if !r.watch.changed(s.Files.paths()) {
+	changed := r.watch.changed(s.Files.paths())
+	if !changed && (s.broken == nil || !r.watch.settled() || now.Before(r.rereadAt)) {
 		return
 	}
+	r.rereadAt = now.Add(rereadEvery)
 	cut, err := r.reread()
-	if err != nil {
+	switch {
+	case err == nil:
+		r.log.Info("the files have changed", "cut", cut)
+	case changed || s.broken == nil || err.Error() != s.broken.Error():
 		r.log.Error("the files have changed and cannot be used: nobody new is let in", "reason", err)
-		return
 	}
-	r.log.Info("the files have changed", "cut", cut)
 }
 
 // reread reads the files of the present standing.
