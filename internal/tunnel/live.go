@@ -249,24 +249,32 @@ func (r *route) release(conn net.Conn) {
 	delete(r.live.plain, conn)
 }
 
-// knock counts an address in for the time of its handshake.
-func (r *route) knock(a netip.Addr) bool {
+// fronted reports whether balancers are in front. Their addresses say nothing of who comes: their headers do.
+func (r *route) fronted() bool { return len(r.standing.Load().ProxyFrom) > 0 }
+
+// knock counts a neighbourhood in for the time of a handshake, until passed is called; nil says that it has too many.
+func (r *route) knock(from netip.AddrPort) (passed func()) {
+	a := neighbourhood(from)
 	r.live.Lock()
 	defer r.live.Unlock()
 	if r.live.addresses[a] >= maxPerAddress {
-		r.live.handshakes[outcome{"", "crowded"}]++
-		return false
+		return nil
 	}
 	r.live.addresses[a]++
-	return true
+	return func() {
+		r.live.Lock()
+		defer r.live.Unlock()
+		if r.live.addresses[a]--; r.live.addresses[a] == 0 {
+			delete(r.live.addresses, a)
+		}
+	}
 }
 
-func (r *route) passed(a netip.Addr) {
+// crowded counts somebody who was turned away unheard.
+func (r *route) crowded() {
 	r.live.Lock()
 	defer r.live.Unlock()
-	if r.live.addresses[a]--; r.live.addresses[a] == 0 {
-		delete(r.live.addresses, a)
-	}
+	r.live.handshakes[outcome{"", "crowded"}]++
 }
 
 // neighbourhood gives what a machine has of addresses: one of IPv4, 2^64 of IPv6. Who comes by a Unix socket is one.

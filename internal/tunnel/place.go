@@ -62,18 +62,21 @@ func (r *route) take(ctx context.Context, conn net.Conn) bool {
 			return true
 		}
 	}
-	address := neighbourhood(addrPort(conn.RemoteAddr()))
-	if !r.knock(address) {
-		<-r.handshaking
-		conn.Close()
-		return true
+	passed := func() {}
+	if !r.fronted() {
+		if passed = r.knock(addrPort(conn.RemoteAddr())); passed == nil {
+			r.crowded()
+			<-r.handshaking
+			conn.Close()
+			return true
+		}
 	}
 	if !r.hold(conn) {
-		r.passed(address)
+		passed()
 		<-r.handshaking
 		return false
 	}
-	r.streams.Go(func() { r.admit(ctx, conn, address) })
+	r.streams.Go(func() { r.admit(ctx, conn, passed) })
 	return true
 }
 
