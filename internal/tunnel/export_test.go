@@ -117,7 +117,10 @@ func (l Line) Fill() error                      { return l.l.fill() }
 func (l Line) Release() error                   { return l.l.release() }
 func (l Line) Drop()                            { l.l.discard() }
 
-var TakeBuffer, GiveBuffer = takeBuffer, giveBuffer
+var (
+	TakeBuffer, GiveBuffer = takeBuffer, giveBuffer
+	Accept                 = accept
+)
 
 // SetMaxLarge sets how many large buffers there may be, and gives what was set before.
 func SetMaxLarge(n int64) int64 { return maxLarge.Swap(n) }

@@ -31,6 +31,8 @@ func (p *place) run(ctx context.Context) {
 				return
 			}
 		}
+	}, func(err error) {
+		p.owner.Load().log.Error("nobody can come in at the moment", "reason", err)
 	})
 }
 
