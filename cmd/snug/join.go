@@ -102,6 +102,7 @@ func (c *call) showProgress(j *joint, size int64) (end func()) {
 	return progress.Show(c.err, progress.Stream{
 		Moved: func() (received, sent int64) { return j.received.Load(), j.sent.Load() },
 		Size:  size,
+		Width: func() int { return width(c.err) },
 		// What the peer says stands there.
 		Quiet: func() bool { return j.received.Load() > 0 && isTerminal(c.out) },
 	})
