@@ -106,6 +106,8 @@ func TestParseConfigRefuses(t *testing.T) {
 		{"an address without a port", with("within 10.0.0.0/8", "proxy-to v2", "allow spiffe:x"), 8, "is no name"},
 		{"PROXY version 1", with("proxy-to v1"), 6, "only v2"},
 		{"a prefix with more", with("within 10.0.0.1/8"), 6, "10.0.0.0/8 is meant"},
+		{"IPv4 as IPv6", with("within ::ffff:10.0.0.0/104"), 6, "written as such"},
+		{"an address of IPv4 as IPv6", with("proxy-from ::ffff:10.0.0.1"), 6, "written as such"},
 		{"a negative number", with("streams -1"), 6, "is no number"},
 		{"no streams", with("streams 0"), 6, "is no number"},
 		{"a time without a unit", with("idle 10"), 6, "is no time"},
