@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -270,5 +271,74 @@ func TestDecideUnderChange(t *testing.T) {
 			dialed.Close()
 			accepted.Close()
 		})
+	}
+}
+
+// TestDecideFlood: peers who say nothing while they are decided about do not keep out who does, and one about whom a
+// person is being asked does not have to go for them.
+func TestDecideFlood(t *testing.T) {
+	const most = 32
+	bob := identity(t, "bob")
+	begun, asked := make(chan struct{}, 2*most), make(chan struct{})
+	ended := make(chan error, 4*most)
+	var first atomic.Bool
+	l, err := mtls.Listen(t.Context(), "tcp", "127.0.0.1:0", &mtls.ListenerOptions{
+		Identity: bob, Patience: time.Hour, Refused: func(_ net.Addr, err error) { ended <- err },
+		DecideUnverified: func(ctx context.Context, peer *mtls.Unverified) (mtls.Fingerprint, error) {
+			person := first.CompareAndSwap(false, true)
+			begun <- struct{}{}
+			if person {
+				<-asked
+				return peer.Peer().Fingerprint, nil
+			}
+			_, err := io.ReadFull(peer, make([]byte, 4))
+			return peer.Peer().Fingerprint, err
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	came := make(chan error, 4*most)
+	come := func(says string) {
+		conn, err := mtls.Dial(t.Context(), "tcp", l.Addr().String(), &mtls.ClientOptions{
+			Identity: identity(t, "alice"), Patience: patience,
+			DecideUnverified: func(_ context.Context, peer *mtls.Unverified) (mtls.Fingerprint, error) {
+				_, err := io.WriteString(peer, says)
+				return peer.Peer().Fingerprint, err
+			},
+		})
+		if err == nil {
+			conn.Close()
+		}
+		came <- err
+	}
+	go come("")
+	<-begun
+	for range 2 * most {
+		go come("")
+		<-begun
+	}
+	for range most + 1 {
+		if err := <-ended; !errors.Is(err, mtls.ErrCrowded) {
+			t.Errorf("somebody silent: %v, want ErrCrowded", err)
+		}
+		if err := <-came; err == nil {
+			t.Error("somebody silent came in")
+		}
+	}
+	for _, row := range []struct {
+		name string
+		come func()
+	}{
+		{"somebody who speaks", func() { come("here") }},
+		{"who was there first", func() { close(asked) }},
+	} {
+		go row.come()
+		accepted, err := l.AcceptConn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		accepted.Close()
 	}
 }

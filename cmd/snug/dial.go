@@ -45,7 +45,7 @@ func dial(ctx context.Context, c *call, flags *socketFlags) error {
 	if _, err := c.connected(a, conn, true); err != nil {
 		return err
 	}
-	return c.failed(conn, c.joinStreams(ctx, conn))
+	return c.failed(conn, c.joinStreams(ctx, conn, false))
 }
 
 // dial connects in the time of --timeout, or that of a person who is asked.

@@ -26,6 +26,11 @@ type joint struct {
 	person bool
 	// receiving leaves in alone.
 	receiving bool
+	// confirming keeps our end back until all that the peer has sent is written, so that the peer's own success says that.
+	confirming bool
+	// over is closed when receive has ended, and complete says before it how.
+	over     chan struct{}
+	complete bool
 
 	// streams says that in and out are ours, and no command's.
 	streams bool
@@ -33,11 +38,28 @@ type joint struct {
 	received, sent atomic.Int64
 }
 
-// joinStreams joins the socket with stdin and stdout.
-func (c *call) joinStreams(ctx context.Context, conn *mtls.Conn) error {
+// joinStreams joins the socket with stdin and stdout. Of two sides that only receive, the one that listens confirms, or both
+// would wait.
+func (c *call) joinStreams(ctx context.Context, conn *mtls.Conn, listens bool) error {
 	person := isTerminal(c.in)
-	j := &joint{conn: conn, in: c.in, out: c.out, person: person, receiving: person && !isTerminal(c.out), streams: true}
+	receiving := person && !isTerminal(c.out)
+	j := &joint{conn: conn, in: c.in, out: c.out, person: person, receiving: receiving, streams: true}
+	j.confirming = listens && (receiving || isNothing(c.in))
 	return c.join(ctx, j)
+}
+
+// isNothing reports whether a stream is the null device.
+func isNothing(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	null, err := os.Stat(os.DevNull)
+	return err == nil && os.SameFile(info, null)
 }
 
 // join carries bytes both ways until both sides have said that they are done. Whatever else ends it, the far side sees
@@ -46,6 +68,7 @@ func (c *call) join(ctx context.Context, j *joint) error {
 	interrupted := context.AfterFunc(ctx, func() { j.conn.NetConn().Close() })
 	defer interrupted()
 	size := sizeOf(c.in) // before any of it is read
+	j.over = make(chan struct{})
 	up, down := make(chan error, 1), make(chan error, 1)
 	go func() { up <- j.send() }()
 	go func() { down <- j.receive() }()
@@ -79,6 +102,7 @@ func (c *call) showProgress(j *joint, size int64) (end func()) {
 	return progress.Show(c.err, progress.Stream{
 		Moved: func() (received, sent int64) { return j.received.Load(), j.sent.Load() },
 		Size:  size,
+		Width: func() int { return width(c.err) },
 		// What the peer says stands there.
 		Quiet: func() bool { return j.received.Load() > 0 && isTerminal(c.out) },
 	})
@@ -139,6 +163,11 @@ func (j *joint) send() error {
 			return err
 		}
 	}
+	if j.confirming {
+		if <-j.over; !j.complete {
+			return nil // which receive tells of
+		}
+	}
 	if err := j.conn.CloseWrite(); err != nil {
 		return &cutError{err}
 	}
@@ -147,6 +176,7 @@ func (j *joint) send() error {
 
 // receive carries what the peer sends to out, until it says that this is all.
 func (j *joint) receive() error {
+	defer close(j.over)
 	reading, writing := carry(j.out, j.conn, &j.received)
 	switch {
 	case writing != nil:
@@ -157,6 +187,7 @@ func (j *joint) receive() error {
 	if j.outEnded != nil {
 		j.outEnded()
 	}
+	j.complete = true
 	return nil
 }
 

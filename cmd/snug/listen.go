@@ -169,7 +169,7 @@ func (l *listening) join(ctx context.Context, c *call, a *admission, conn *mtls.
 	if l.exec != "" {
 		return c.joinCommand(ctx, l.exec, conn, name)
 	}
-	return c.joinStreams(ctx, conn)
+	return c.joinStreams(ctx, conn, true)
 }
 
 // refused tells of somebody who is not the peer.

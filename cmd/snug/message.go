@@ -183,6 +183,19 @@ func isTerminal(w any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
+// width gives the columns of a terminal; 0 where nobody knows.
+func width(w any) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	columns, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return columns
+}
+
 func historyFlags(set *flag.FlagSet) action {
 	homeFlags(set)
 	limit := set.Int("limit", 50, "print the last `N` entries")

@@ -64,20 +64,30 @@ func startSocket(t *testing.T, args ...string) *socket {
 // running starts a command line whose events are on stderr.
 func running(t *testing.T, args ...string) *socket {
 	t.Helper()
+	out := new(lockedBuffer)
+	cmd := exec.Command(binary, args...)
+	cmd.Stdout = out
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := observed(t, cmd)
+	s.in, s.out = in, out
+	return s
+}
+
+// observed starts a command whose events are on stderr.
+func observed(t *testing.T, cmd *exec.Cmd) *socket {
+	t.Helper()
 	s := &socket{
-		t: t, cmd: exec.Command(binary, args...), out: new(lockedBuffer), log: new(lockedBuffer), plain: new(lockedBuffer),
+		t: t, cmd: cmd, log: new(lockedBuffer), plain: new(lockedBuffer),
 		events: make(chan map[string]any, 64), status: make(chan int, 1),
 	}
 	s.cmd.SysProcAttr = alone
-	var err error
-	if s.in, err = s.cmd.StdinPipe(); err != nil {
-		t.Fatal(err)
-	}
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.cmd.Stdout = s.out
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -28,6 +28,9 @@ type Stream struct {
 	Moved func() (received, sent int64)
 	// Size is how many bytes will be sent in all; negative if nobody knows.
 	Size int64
+	// Width, where set, gives the columns of the terminal; 0 where nobody knows. What does not fit on one line is left out:
+	// a second one would stay.
+	Width func() int
 	// Quiet, where set, reports whether the line has to stay away, because something else stands there.
 	Quiet func() bool
 }
@@ -100,7 +103,23 @@ func (s Stream) line(received, sent int64, perSecond float64) string {
 	if left := s.left(sent, perSecond); left != "" {
 		parts = append(parts, left+" left")
 	}
-	return "snug: " + strings.Join(parts, ", ")
+	return s.fit(parts)
+}
+
+// fit joins as many of the parts as there is room for. In the last column a terminal may begin a new line.
+func (s Stream) fit(parts []string) string {
+	most := 0
+	if s.Width != nil {
+		most = s.Width() - 1
+	}
+	text := "snug: " + strings.Join(parts, ", ")
+	for ; most > 0 && len(text) > most && len(parts) > 1; text = "snug: " + strings.Join(parts, ", ") {
+		parts = parts[:len(parts)-1]
+	}
+	if most > 0 {
+		text = text[:min(len(text), most)]
+	}
+	return text
 }
 
 // left is how long the rest takes at this rate, as h:mm:ss; empty where nobody can say.

@@ -70,6 +70,36 @@ func TestShow(t *testing.T) {
 	}
 }
 
+// TestNarrow: on a terminal that is too narrow for all of it the line is shorter, and never two.
+func TestNarrow(t *testing.T) {
+	for _, row := range []struct {
+		width int
+		want  string
+	}{
+		{0, "snug: 10 B received, 512 B of 0.98 KiB sent, 1.02 KiB/s, 0:01 left"},
+		{67, "snug: 10 B received, 512 B of 0.98 KiB sent, 1.02 KiB/s, 0:01 left"},
+		{66, "snug: 10 B received, 512 B of 0.98 KiB sent, 1.02 KiB/s"},
+		{50, "snug: 10 B received, 512 B of 0.98 KiB sent"},
+		{30, "snug: 10 B received"},
+		{8, "snug: 1"},
+		{1, "snug: 10 B received, 512 B of 0.98 KiB sent, 1.02 KiB/s, 0:01 left"}, // no width at all
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			var out bytes.Buffer
+			stop := progress.Show(&out, progress.Stream{
+				Moved: func() (int64, int64) { return 10, 512 },
+				Size:  1000,
+				Width: func() int { return row.width },
+			})
+			time.Sleep(750 * time.Millisecond)
+			stop()
+			if got, want := out.String(), "\r\x1b[K"+row.want+"\r\x1b[K"; got != want {
+				t.Errorf("%d columns:\ngot  %q\nwant %q", row.width, got, want)
+			}
+		})
+	}
+}
+
 // TestBytes: three digits, and never four.
 func TestBytes(t *testing.T) {
 	for n, want := range map[int64]string{

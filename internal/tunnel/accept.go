@@ -18,9 +18,9 @@ type caller struct {
 
 // admit sees a connection through its handshake. What follows has a goroutine of its own, because the stack of this one
 // has grown.
-func (r *route) admit(ctx context.Context, conn net.Conn, address netip.Addr) {
+func (r *route) admit(ctx context.Context, conn net.Conn, passed func()) {
 	l, from, err := r.handshake(ctx, conn)
-	r.passed(address)
+	passed()
 	<-r.handshaking
 	if err == nil {
 		if r, err = r.admitted(l); err != nil {
@@ -45,6 +45,13 @@ func (r *route) handshake(ctx context.Context, conn net.Conn) (*link, caller, er
 	s := r.standing.Load()
 	defer r.release(conn)
 	from, err := s.called(conn)
+	if err == nil && len(s.ProxyFrom) > 0 {
+		if passed := r.knock(from.source); passed != nil {
+			defer passed()
+		} else {
+			err = errCrowded
+		}
+	}
 	switch {
 	case err != nil:
 	case s.broken != nil:

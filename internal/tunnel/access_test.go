@@ -12,6 +12,8 @@ import (
 	"math/big"
 	"net"
 	"net/url"
+	"os"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -310,6 +312,45 @@ func TestBrokenFiles(t *testing.T) {
 	if got, err := askAt(nearEnd.addr(), "new"); err != nil || got != "new" {
 		t.Errorf("after it healed: %q, %v", got, err)
 	}
+}
+
+// TestFilesTriedAgain: what keeps files from being used may go without a trace in them, and the revocation that came
+// meanwhile bites then.
+func TestFilesTriedAgain(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("the mode of a key's file does not tell there")
+	}
+	far, near, clock := newHome(t), newHome(t), newClock()
+	list := far.write(t, "revoked", "")
+	farEnd := startHeld(t, clock.now, far.route(t, "main", "listen 127.0.0.1:0", "to "+backend(t, echo), "tls accept", "allow "+near.rule(), "revoked "+list))
+	nearEnd := start(t, near.route(t, "main", "listen 127.0.0.1:0", "to "+farEnd.addr(), "tls connect", "allow "+far.rule()))
+	conn := opened(t, nearEnd.addr())
+	mode := func(m os.FileMode) {
+		if err := os.Chmod(far.path("socket.pem"), m); err != nil {
+			t.Fatal(err)
+		}
+	}
+	mode(0o644)
+	far.write(t, "revoked", near.id.Fingerprint().String()+"\n")
+	for range time.Minute / tunnel.SweepEvery {
+		clock.pass(tunnel.SweepEvery)
+		farEnd.Sweep()
+	}
+	if err := farEnd.Health(); err == nil {
+		t.Error("it is healthy with a key that all can read")
+	}
+	if n := strings.Count(farEnd.log.String(), "cannot be used"); n != 1 {
+		t.Errorf("told of it %d times", n)
+	}
+	answers(t, conn)
+	mode(0o600)
+	clock.pass(tunnel.RereadEvery)
+	farEnd.Sweep()
+	if err := farEnd.Health(); err != nil {
+		t.Errorf("with the key's mode set right: %v", err)
+	}
+	broken(t, conn)
 }
 
 // TestLedElsewhere: somebody on the way leads a peer of two services from the one to the other. With a key of its own for

@@ -73,6 +73,12 @@ type source struct {
 	// one.
 	flow, full bool
 
+	// broken is what a write has found the connection to be; held while the system is asked.
+	broken struct {
+		sync.Mutex
+		err error
+	}
+
 	// of the attempt under way
 	at     int
 	buffer []byte
@@ -101,7 +107,7 @@ func (s *source) read(at int) (b []byte, n int, err error) {
 	}
 	b, s.buffer = s.buffer, nil
 	if s.n == 0 && s.err == nil {
-		s.err = io.EOF
+		s.err = s.end()
 	}
 	if s.n == 0 {
 		giveBuffer(b)
@@ -127,10 +133,20 @@ func (s *source) try(fd uintptr) bool {
 	return true
 }
 
-// A drain writes to a connection. One writer at a time.
+// end says what it means that nothing comes any more. The system tells of a reset once, to whoever asks next; if that is
+// a write, all that a read finds afterwards looks like a proper end.
+func (s *source) end() error {
+	s.broken.Lock()
+	defer s.broken.Unlock()
+	if s.broken.err != nil {
+		return s.broken.err
+	}
+	return io.EOF
+}
+
+// A drain writes to the connection of a source. One writer at a time.
 type drain struct {
-	conn    net.Conn
-	raw     syscall.RawConn // nil where the connection has none
+	source  *source
 	attempt func(fd uintptr) bool
 
 	// of the write under way
@@ -139,18 +155,18 @@ type drain struct {
 }
 
 func newDrain(s *source) *drain {
-	d := &drain{conn: s.conn, raw: s.raw}
+	d := &drain{source: s}
 	d.attempt = d.try
 	return d
 }
 
 // Write is io.Writer's. After an error the count is of what the system took.
 func (d *drain) Write(b []byte) (int, error) {
-	if d.raw == nil {
-		return d.conn.Write(b)
+	if d.source.raw == nil {
+		return d.source.conn.Write(b)
 	}
 	d.left, d.err = b, nil
-	err := d.raw.Write(d.attempt)
+	err := d.source.raw.Write(d.attempt)
 	if err == nil {
 		err = d.err
 	}
@@ -162,7 +178,7 @@ func (d *drain) Write(b []byte) (int, error) {
 // try writes what there is room for. It reports whether that was all, or the end of it.
 func (d *drain) try(fd uintptr) bool {
 	for len(d.left) > 0 {
-		n, err := writeNow(fd, d.left)
+		n, err := d.source.write(fd, d.left)
 		if err == errNothing {
 			return false
 		}
@@ -173,6 +189,18 @@ func (d *drain) try(fd uintptr) bool {
 		d.left = d.left[n:]
 	}
 	return true
+}
+
+// write writes once, without waiting, and keeps the error of a connection that broke. EPIPE is none: the end of the other
+// side had come before, or a read has heard of the reset.
+func (s *source) write(fd uintptr, b []byte) (int, error) {
+	s.broken.Lock()
+	defer s.broken.Unlock()
+	n, err := writeNow(fd, b)
+	if err != nil && err != errNothing && err != syscall.EPIPE {
+		s.broken.err = err
+	}
+	return n, err
 }
 
 // alive reports whether a connection on which nothing is expected is still there and silent.

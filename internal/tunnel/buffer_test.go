@@ -268,3 +268,56 @@ func (c *counted) Write(b []byte) (int, error) {
 	c.writes++
 	return c.recorder.Write(b)
 }
+
+// TestResetTakenByWrite: a connection that was reset does not look like one that has ended because a write has heard of it
+// first; and one that has ended is that, whatever comes of what is written to it afterwards.
+func TestResetTakenByWrite(t *testing.T) {
+	t.Parallel()
+	for _, row := range []struct {
+		name    string
+		linger  int
+		written error // by which it is known that the other side is gone
+		read    error // mtls.ErrTruncated is what a line makes of an end
+	}{
+		{"reset", 0, syscall.ECONNRESET, syscall.ECONNRESET},
+		{"end", -1, syscall.EPIPE, mtls.ErrTruncated},
+	} {
+		ours, theirs := connected(t)
+		io.WriteString(theirs, "said before")
+		theirs.SetLinger(row.linger)
+		theirs.Close()
+		l := tunnel.NewLine(ours)
+		until(t, "a write hears of it", func() bool {
+			_, err := l.Write([]byte("a record"))
+			if err != nil && !errors.Is(err, row.written) {
+				t.Fatalf("%s: writing: got %v, want %v", row.name, err, row.written)
+			}
+			return err != nil
+		})
+		err := l.Fill()
+		if err == nil {
+			l.Drop()
+			err = l.Fill()
+		}
+		if !errors.Is(err, row.read) {
+			t.Errorf("%s: reading then: got %v, want %v", row.name, err, row.read)
+		}
+	}
+}
+
+// connected gives both ends of a connection on loopback.
+func connected(t *testing.T) (ours, theirs *net.TCPConn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	ours = dial(t, l.Addr().String())
+	other, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { other.Close() })
+	return ours, other.(*net.TCPConn)
+}

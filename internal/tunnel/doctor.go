@@ -193,7 +193,8 @@ func (d *doctor) alert(text string) Diagnosis {
 	case strings.Contains(text, "protocol version"):
 		return d.say("there", "there: a program that speaks TLS 1.3", "it speaks no TLS 1.3")
 	case strings.Contains(text, "no application protocol"):
-		return d.say("there", "another port: this may be a messenger's server", "it speaks TLS, but another protocol than sockets and tunnels")
+		return d.say("there", "another port, where this is a messenger's server; snug dial --password or --token-file, where it is snug listen with the same",
+			"it speaks TLS, but another protocol than tunnels and sockets between known keys")
 	}
 	fault, reason := alertRule(text), ""
 	if d.fault != nil {

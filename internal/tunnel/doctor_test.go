@@ -173,7 +173,7 @@ func TestDoctor(t *testing.T) {
 	row("out of date here", "here", "our certificate is out of date", "snug pki renew", certified(ca, cn("far")), h, lines...)
 	h, lines = ours(ca, cn("near"), "allow cn:far")
 	row("TLS 1.2", "there", "speaks no TLS 1.3", "TLS 1.3", foreign(&tls.Config{MaxVersion: tls.VersionTLS12}), h, lines...)
-	row("another protocol", "there", "another protocol", "another port", foreign(&tls.Config{NextProtos: []string{"h2"}}), h, lines...)
+	row("another protocol", "there", "another protocol", "--password", foreign(&tls.Config{NextProtos: []string{"h2"}}), h, lines...)
 }
 
 // newWeakKey makes one that nobody should accept.

@@ -24,7 +24,7 @@ const (
 	KindOpen, KindAccept, KindRefuse, KindData, KindEnd, KindReset = kindOpen, kindAccept, kindRefuse, kindData, kindEnd, kindReset
 	MaxData, HeaderSize                                            = maxData, headerSize
 	MaxPerAddress, MaxHandshakes                                   = maxPerAddress, maxHandshakes
-	SweepEvery                                                     = sweepEvery
+	SweepEvery, RereadEvery                                        = sweepEvery, rereadEvery
 )
 
 var (
@@ -115,14 +115,25 @@ func (l Line) Flush() error                     { return l.l.flush() }
 func (l Line) Hold()                            { l.l.hold() }
 func (l Line) Fill() error                      { return l.l.fill() }
 func (l Line) Release() error                   { return l.l.release() }
+func (l Line) Drop()                            { l.l.discard() }
 
-var TakeBuffer, GiveBuffer = takeBuffer, giveBuffer
+var (
+	TakeBuffer, GiveBuffer = takeBuffer, giveBuffer
+	Accept                 = accept
+)
 
 // SetMaxLarge sets how many large buffers there may be, and gives what was set before.
 func SetMaxLarge(n int64) int64 { return maxLarge.Swap(n) }
 
 // LargeTaken counts the large buffers in use.
 func LargeTaken() int64 { return largeTaken.Load() }
+
+// Waiting accepts a connection of TLS that waits for its next stream: read does, end ends it.
+func Waiting(conn net.Conn, config *tls.Config) (read func() error, end func()) {
+	l := &link{line: newLine(conn)}
+	l.tls = tls.Server(l.line, config)
+	return l.fill, l.close
+}
 
 // Receive accepts a connection of TLS and reads it as a link does, with large buffers from the beginning, until its end.
 func Receive(conn net.Conn, config *tls.Config, take func([]byte)) error {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"runtime"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"time"
 
 	"snug/internal/tunnel"
+	"snug/mtls"
 )
 
 // opened gives a connection that has had an answer: its stream is there on both ends.
@@ -200,6 +202,37 @@ func TestHalfOpen(t *testing.T) {
 		got, err := askAt(p.near.addr(), "hello")
 		return err == nil && got == "hello"
 	})
+}
+
+// TestHalfOpenBehindBalancer: whoever holds handshakes open through a balancer takes its own address's places, not those
+// of all who come by the balancer.
+func TestHalfOpenBehindBalancer(t *testing.T) {
+	t.Parallel()
+	far, near := newHome(t), newHome(t)
+	farEnd := start(t, far.route(t, "main", "listen 127.0.0.1:0", "to "+backend(t, echo), "tls accept", "allow "+near.rule(), "proxy-from 127.0.0.0/8"))
+	balanced := func(source string) net.Conn {
+		conn := dial(t, farEnd.addr())
+		conn.Write(tunnel.ProxyHeader(netip.MustParseAddrPort(source), netip.MustParseAddrPort("198.51.100.7:443")))
+		return conn
+	}
+	enter := func(source string) error {
+		options := &mtls.ClientOptions{Identity: near.id, Trust: mtls.Pin(far.id.Fingerprint())}
+		conn, err := mtls.Client(t.Context(), balanced(source), options)
+		if err == nil {
+			conn.Close()
+		}
+		return err
+	}
+	for range tunnel.MaxPerAddress + 1 {
+		balanced("192.0.2.1:1")
+	}
+	until(t, "one too many is turned away", func() bool { return farEnd.Snapshot().Handshakes["main"]["crowded"] == 1 })
+	if err := enter("192.0.2.1:2"); err == nil {
+		t.Error("another one of the same address is let in")
+	}
+	if err := enter("192.0.2.2:1"); err != nil {
+		t.Errorf("somebody else: %v", err)
+	}
 }
 
 // TestFlood: handshakes that nobody goes on with, from many addresses, do not keep an honest peer out for a moment: the

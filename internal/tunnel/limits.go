@@ -29,6 +29,9 @@ const (
 	// sweepEvery is how often deadlines and files are looked at. A file is believed when it looks the same twice in a
 	// row, so that what it says holds within three sweeps: under one second of the two that we promise.
 	sweepEvery = 250 * time.Millisecond
+	// rereadEvery is how often files that cannot be used are tried again, as long as they look the same: what was in the way
+	// may be their mode, or that there was no descriptor left. A key under a passphrase takes a quarter of a second.
+	rereadEvery = 5 * time.Second
 	// parkAfter is how long a stream is quiet before its goroutines are given back: about what a person at a terminal
 	// takes from one key to the next.
 	parkAfter = time.Second

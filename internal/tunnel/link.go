@@ -277,5 +277,9 @@ func (l *link) discard() {
 	l.line.discard()
 }
 
-// close ends it with a farewell.
-func (l *link) close() { l.tls.Close() }
+// close ends it with a farewell, for which there is a time. Who reads it may be writing just now, the answer to an update
+// of keys to a far end that takes nothing, and holds what the farewell needs.
+func (l *link) close() {
+	l.line.SetWriteDeadline(time.Now().Add(resetTimeout))
+	l.tls.Close()
+}

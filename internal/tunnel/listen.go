@@ -112,8 +112,8 @@ func listenUnix(ctx context.Context, path string) (net.Listener, error) {
 	return l, nil
 }
 
-// accept hands on what comes until the listener is closed.
-func accept(ctx context.Context, l net.Listener, take func(net.Conn)) {
+// accept hands on what comes until the listener is closed. fails is told why nobody can come at the moment, once.
+func accept(ctx context.Context, l net.Listener, take func(net.Conn), fails func(error)) {
 	backoff := time.Duration(0)
 	for {
 		conn, err := l.Accept()
@@ -124,6 +124,9 @@ func accept(ctx context.Context, l net.Listener, take func(net.Conn)) {
 		}
 		if errors.Is(err, net.ErrClosed) {
 			return
+		}
+		if backoff == 0 {
+			fails(err)
 		}
 		backoff = min(max(2*backoff, 5*time.Millisecond), maxBackoff)
 		select {

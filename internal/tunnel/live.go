@@ -31,6 +31,7 @@ type route struct {
 	// standing is what the route goes by at the moment.
 	standing atomic.Pointer[standing]
 	watch    watch     // guarded by the tunnel's sweeping
+	rereadAt time.Time // likewise; where the files could not be used
 	renewAt  time.Time // likewise
 	// unrenewed is why the certificate could not be renewed, as the log has it. Guarded likewise.
 	unrenewed string
@@ -248,24 +249,32 @@ func (r *route) release(conn net.Conn) {
 	delete(r.live.plain, conn)
 }
 
-// knock counts an address in for the time of its handshake.
-func (r *route) knock(a netip.Addr) bool {
+// fronted reports whether balancers are in front. Their addresses say nothing of who comes: their headers do.
+func (r *route) fronted() bool { return len(r.standing.Load().ProxyFrom) > 0 }
+
+// knock counts a neighbourhood in for the time of a handshake, until passed is called; nil says that it has too many.
+func (r *route) knock(from netip.AddrPort) (passed func()) {
+	a := neighbourhood(from)
 	r.live.Lock()
 	defer r.live.Unlock()
 	if r.live.addresses[a] >= maxPerAddress {
-		r.live.handshakes[outcome{"", "crowded"}]++
-		return false
+		return nil
 	}
 	r.live.addresses[a]++
-	return true
+	return func() {
+		r.live.Lock()
+		defer r.live.Unlock()
+		if r.live.addresses[a]--; r.live.addresses[a] == 0 {
+			delete(r.live.addresses, a)
+		}
+	}
 }
 
-func (r *route) passed(a netip.Addr) {
+// crowded counts somebody who was turned away unheard.
+func (r *route) crowded() {
 	r.live.Lock()
 	defer r.live.Unlock()
-	if r.live.addresses[a]--; r.live.addresses[a] == 0 {
-		delete(r.live.addresses, a)
-	}
+	r.live.handshakes[outcome{"", "crowded"}]++
 }
 
 // neighbourhood gives what a machine has of addresses: one of IPv4, 2^64 of IPv6. Who comes by a Unix socket is one.
@@ -331,15 +340,18 @@ func (r *route) sweep(now time.Time) {
 	r.expire(now.UnixNano())
 	r.renew(now)
 	s := r.standing.Load()
-	if !r.watch.changed(s.Files.paths()) {
+	changed := r.watch.changed(s.Files.paths())
+	if !changed && (s.broken == nil || !r.watch.settled() || now.Before(r.rereadAt)) {
 		return
 	}
+	r.rereadAt = now.Add(rereadEvery)
 	cut, err := r.reread()
-	if err != nil {
+	switch {
+	case err == nil:
+		r.log.Info("the files have changed", "cut", cut)
+	case changed || s.broken == nil || err.Error() != s.broken.Error():
 		r.log.Error("the files have changed and cannot be used: nobody new is let in", "reason", err)
-		return
 	}
-	r.log.Info("the files have changed", "cut", cut)
 }
 
 // reread reads the files of the present standing.
@@ -377,7 +389,7 @@ func (r *route) expire(now int64) {
 		if r.accept {
 			r.streams.Go(l.close) // whoever waits for its next stream hears of it
 		} else if r.idle.drop(l) {
-			r.streams.Go(func() { r.discard(l) })
+			r.discard(l)
 		}
 	}
 }
@@ -388,7 +400,7 @@ func (r *route) close() {
 		r.place.Close()
 	}
 	for _, l := range r.shut() {
-		l.close()
+		r.streams.Go(l.close)
 	}
 }
 
@@ -409,10 +421,10 @@ func (r *route) shut() (idle []*link) {
 	return idle
 }
 
-// discard ends a link that carries nothing.
+// discard ends a link that carries nothing. It does not wait for a far end that takes no farewell.
 func (r *route) discard(l *link) {
 	r.leave(l)
-	l.close()
+	r.streams.Go(l.close)
 }
 
 // closed reports whether the route ends.

@@ -31,6 +31,8 @@ func (p *place) run(ctx context.Context) {
 				return
 			}
 		}
+	}, func(err error) {
+		p.owner.Load().log.Error("nobody can come in at the moment", "reason", err)
 	})
 }
 
@@ -62,18 +64,21 @@ func (r *route) take(ctx context.Context, conn net.Conn) bool {
 			return true
 		}
 	}
-	address := neighbourhood(addrPort(conn.RemoteAddr()))
-	if !r.knock(address) {
-		<-r.handshaking
-		conn.Close()
-		return true
+	passed := func() {}
+	if !r.fronted() {
+		if passed = r.knock(addrPort(conn.RemoteAddr())); passed == nil {
+			r.crowded()
+			<-r.handshaking
+			conn.Close()
+			return true
+		}
 	}
 	if !r.hold(conn) {
-		r.passed(address)
+		passed()
 		<-r.handshaking
 		return false
 	}
-	r.streams.Go(func() { r.admit(ctx, conn, address) })
+	r.streams.Go(func() { r.admit(ctx, conn, passed) })
 	return true
 }
 

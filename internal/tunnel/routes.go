@@ -283,6 +283,9 @@ func parsePrefix(all *[]netip.Prefix, v string) error {
 		}
 		prefix = netip.PrefixFrom(address, address.BitLen())
 	}
+	if prefix.Addr().Is4In6() {
+		return fmt.Errorf("%s would hold for nobody: addresses of IPv4 are written as such, 192.0.2.0/24", v)
+	}
 	if prefix != prefix.Masked() {
 		return fmt.Errorf("%s has bits behind its prefix: %s is meant, or an address alone", v, prefix.Masked())
 	}

@@ -25,12 +25,20 @@ func (e *TargetError) Error() string {
 // metadata are the addresses outside of link-local ones where clouds answer their machines' questions, credentials
 // included, and 0.0.0.0/8 and others that connect to this machine or to nobody.
 var metadata = []netip.Prefix{
-	netip.MustParsePrefix("fd00:ec2::/32"),      // Amazon
-	netip.MustParsePrefix("100.100.100.200/32"), // Alibaba
-	netip.MustParsePrefix("168.63.129.16/32"),   // Azure
-	netip.MustParsePrefix("192.0.0.192/32"),     // Oracle
+	netip.MustParsePrefix("fd00:ec2::/32"),          // Amazon
+	netip.MustParsePrefix("fd20:ce::254/128"),       // Google
+	netip.MustParsePrefix("100.100.100.200/32"),     // Alibaba
+	netip.MustParsePrefix("fd00:100::100:200/128"),  // Alibaba
+	netip.MustParsePrefix("168.63.129.16/32"),       // Azure
+	netip.MustParsePrefix("192.0.0.192/32"),         // Oracle
+	netip.MustParsePrefix("fd00:c1::a9fe:a9fe/128"), // Oracle
+	netip.MustParsePrefix("fd00:42::42/128"),        // Scaleway
+	netip.MustParsePrefix("fd00:a9fe:a9fe::1/128"),  // Linode
 	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("64:ff9b::/96"), // IPv4 in disguise: what it translates to is not looked at
+	netip.MustParsePrefix("64:ff9b:1::/48"),
+	netip.MustParsePrefix("::/96"),
+	netip.MustParsePrefix("2001::/32"),
 	netip.MustParsePrefix("2002::/16"),
 }
 
@@ -86,7 +94,9 @@ func (t *target) judge(a netip.Addr) error {
 		return nil
 	case a.IsLinkLocalUnicast():
 		return refuse("link-local, where clouds answer for credentials")
-	case a.IsLoopback() && !isLocalhost(t.host):
+	case a.IsLoopback() && isLocalhost(t.host):
+		return nil
+	case a.IsLoopback():
 		return refuse("this machine itself")
 	case a.IsMulticast(), a.IsUnspecified(), a.Is4() && a == netip.AddrFrom4([4]byte{255, 255, 255, 255}):
 		return refuse("nobody's own")

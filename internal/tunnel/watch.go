@@ -59,3 +59,6 @@ func (w *watch) changed(paths []string) bool {
 	w.read = now
 	return true
 }
+
+// settled reports whether the files looked at the last look as they did when they were read.
+func (w *watch) settled() bool { return w.last.equal(w.read) }
