@@ -203,7 +203,8 @@ export class App {
         this.#forget(event.value.reason);
         return;
       case "resync":
-        void this.#readAgain();
+        // A core that cannot say it is dead, and the page shows that.
+        this.#readAgain().catch(() => {});
     }
   }
 
@@ -216,9 +217,17 @@ export class App {
     if (!this.rooms.loaded) void this.rooms.load();
   }
 
+  // readAgain takes what is so from the core: any event may have been left out, also those of signing in and out.
   async #readAgain(): Promise<void> {
-    if (this.phase !== "main") return;
-    await Promise.all([this.rooms.load(), this.people.load(), this.timeline?.open()]);
+    const { me, connection } = await this.#core.call("getState", {});
+    if (connection !== undefined) this.#connected(connection);
+    if (me === undefined) {
+      if (this.phase === "main") this.#forget("");
+      return;
+    }
+    this.me = me;
+    if (this.phase === "main") await Promise.all([this.rooms.load(), this.people.load(), this.timeline?.again()]);
+    else if (this.phase === "welcome") await this.signedIn(me);
   }
 
   #hear(messages: readonly Message[]): void {

@@ -36,7 +36,7 @@ export class Timeline {
     this.room = room;
   }
 
-  // open loads the newest messages, or loads them again after events were lost.
+  // open loads the newest messages.
   async open(): Promise<void> {
     await this.#load(0);
   }
@@ -48,7 +48,8 @@ export class Timeline {
     await this.#load(first.seq);
   }
 
-  // again loads what is loaded once more: there may be messages now where something was missing.
+  // again loads what is loaded once more, in its place: there may be messages now where something was missing, others may
+  // look another way, and what came while events were lost may be more than the newest page.
   async again(): Promise<void> {
     this.#stale = this.loading;
     if (this.loading || !this.loaded) return;

@@ -1,0 +1,74 @@
+import { expect, test, vi } from "vitest";
+import type { CallKind, Core, CoreEvent } from "../core/core";
+import type { Message, Room } from "../core/protocol";
+import { App } from "./app.svelte";
+
+const me = { account: "a-alice", handle: "alice", device: "d-alice", deviceName: "Chrome", owner: false };
+
+function text(seq: number): Message {
+  return { room: "r-home", seq, id: `m-${seq}`, from: "bob", account: "a-bob", device: "d-bob", deviceName: "", at: seq, kind: "text", text: `${seq}`, gap: "", state: "sent", problem: "", own: false, until: seq, try: "", ask: "", blocked: false };
+}
+
+function room(id: string, more: Partial<Room> = {}): Room {
+  return { room: id, kind: "sealed", name: id, direct: "", joined: true, members: 2, seq: 0, serverSeq: 0, unread: 0, last: undefined, problem: "", topic: "", role: "owner", adds: "admin", edits: "admin", stranger: undefined, request: "", waiting: false, gone: false, outside: false, ...more };
+}
+
+// Scripted is a core of which the test says what is so.
+class Scripted {
+  signedIn = true;
+  rooms: Room[] = [room("r-home")];
+  messages: Message[] = [];
+  // What has been asked.
+  asked: [CallKind, unknown][] = [];
+  onevent: (event: CoreEvent) => void = () => {};
+  answers: Partial<Record<CallKind, (value: never) => unknown>> = {
+    getState: () => ({ me: this.signedIn ? me : undefined, connection: { online: true, problem: "", retryAt: 0 } }),
+    listAccounts: () => ({ accounts: [] }),
+    listRooms: () => ({ rooms: this.rooms }),
+    listMessages: ({ before, limit }: { before: number; limit: number }) => ({ messages: this.messages.filter((message) => before === 0 || message.seq < before).slice(-limit) }),
+    markRead: () => ({}),
+    suggestPassphrase: () => ({ words: "one two three four five six" }),
+    judgePassphrase: () => ({ problem: "" }),
+  };
+
+  async call(kind: CallKind, value: unknown): Promise<unknown> {
+    this.asked.push([kind, value]);
+    const answer = this.answers[kind];
+    if (answer === undefined) throw new Error(`nobody has said what ${kind} gives`);
+    return answer(value as never);
+  }
+}
+
+async function started(core: Scripted): Promise<App> {
+  const app = new App(core as unknown as Core, "Chrome", { server: "", room: "" });
+  await app.start();
+  return app;
+}
+
+const resync: CoreEvent = { kind: "resync", value: {} };
+
+test("reads anew all that is shown when events were left out", async () => {
+  const core = new Scripted();
+  for (let seq = 1; seq <= 40; seq++) core.messages.push(text(seq));
+  const app = await started(core);
+  await app.open("r-home");
+  for (let seq = 41; seq <= 240; seq++) core.messages.push(text(seq));
+  core.onevent(resync);
+  const seqs = (): number[] => app.timeline?.messages.map((message) => message.seq) ?? [];
+  await vi.waitFor(() => expect(seqs().at(-1)).toBe(240));
+  expect(seqs()).toEqual(Array.from({ length: seqs().length }, (_, index) => 241 - seqs().length + index));
+});
+
+test("notices by reading anew that somebody has signed out, or in", async () => {
+  const core = new Scripted();
+  const app = await started(core);
+  await app.open("r-home");
+  core.signedIn = false;
+  core.onevent(resync);
+  await vi.waitFor(() => expect(app.phase).toBe("welcome"));
+  expect([app.me, app.timeline, app.rooms.list]).toEqual([undefined, undefined, []]);
+  core.signedIn = true;
+  core.onevent(resync);
+  await vi.waitFor(() => expect(app.phase).toBe("main"));
+  expect([app.me?.handle, app.rooms.list.length]).toEqual(["alice", 1]);
+});
