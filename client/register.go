@@ -35,7 +35,7 @@ func (c *Client) checkSignIn(handle, device string) (ident.Handle, error) {
 	}
 	parsed, err := ident.ParseHandle(handle)
 	if err != nil {
-		return "", refuse(Usage, "3 to 32 of a-z, 0-9, '.', '_' and '-'", "%q is no handle", handle)
+		return "", refuse(Usage, "3 to 32 of a-z, 0-9, '.', '_' and '-'; the first and the last are letters or digits", "%q is no handle", handle)
 	}
 	if err := ident.CheckDeviceName(device); err != nil {
 		return "", refuse(Usage, "", "the device's name: %v", err)

@@ -242,14 +242,21 @@ export class App {
     }
   }
 
+  // forget leaves nothing of who was here for who comes next: they may be in the same rooms.
   #forget(reason: string): void {
     this.close();
     this.me = undefined;
     this.rooms.list = [];
     this.rooms.loaded = false;
     this.people.list = [];
+    this.people.loaded = false;
+    this.devices.list = [];
+    this.archive.state = undefined;
+    this.composer.clear();
+    this.comparing = undefined;
+    this.heard = undefined;
+    this.toast = "";
     this.cause = reason;
-    this.welcome.passphrase = "";
     void this.welcome.choose("in");
     this.phase = "welcome";
   }

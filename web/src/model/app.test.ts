@@ -72,3 +72,51 @@ test("notices by reading anew that somebody has signed out, or in", async () => 
   await vi.waitFor(() => expect(app.phase).toBe("main"));
   expect([app.me?.handle, app.rooms.list.length]).toEqual(["alice", 1]);
 });
+
+test("leaves nothing for who signs in next: neither drafts nor the passphrase", async () => {
+  const core = new Scripted();
+  const app = await started(core);
+  app.composer.write("r-home", "not for everybody's eyes");
+  core.onevent({ kind: "signedOut", value: { reason: "" } });
+  expect(app.composer.draft("r-home")).toBe("");
+  core.answers.login = () => me;
+  app.welcome.handle = "bob";
+  app.welcome.passphrase = "velvet tundra 9 mosaic harpoon glacier";
+  await app.welcome.submit();
+  expect(app.welcome.passphrase).toBe("");
+});
+
+test("makes one account, however often it is asked to", async () => {
+  const core = new Scripted();
+  core.signedIn = false;
+  const app = await started(core);
+  await app.welcome.choose("up");
+  app.welcome.handle = "alice";
+  app.welcome.chosen.kept = true;
+  core.answers.register = () => me;
+  await Promise.all([app.welcome.submit(), app.welcome.submit()]);
+  expect(core.asked.filter(([kind]) => kind === "register").length).toBe(1);
+  expect(app.welcome.chosen.words).toBe("");
+});
+
+for (const { handle, ok } of [
+  { handle: "al", ok: false },
+  { handle: "ali", ok: true },
+  { handle: "@Ali", ok: true },
+  { handle: "ali.", ok: false },
+  { handle: "_ali", ok: false },
+  { handle: "a-._i", ok: true },
+  { handle: "a".repeat(32), ok: true },
+  { handle: "a".repeat(33), ok: false },
+]) {
+  test(`the handle ${handle} is ${ok ? "sent" : "a mistake that is told here"}`, async () => {
+    const core = new Scripted();
+    core.signedIn = false;
+    const app = await started(core);
+    core.answers.login = () => me;
+    app.welcome.handle = handle;
+    app.welcome.passphrase = "velvet";
+    const entered = (await app.welcome.submit()) !== undefined;
+    expect([entered, app.welcome.problem?.field]).toEqual(ok ? [true, undefined] : [false, "handle"]);
+  });
+}

@@ -21,6 +21,11 @@ export class Composer {
     else this.#drafts.set(room, text);
   }
 
+  clear(): void {
+    this.problem = "";
+    this.#drafts.clear();
+  }
+
   // add puts a line at the end of a draft.
   add(room: string, text: string): void {
     const written = this.draft(room);
