@@ -8,7 +8,8 @@ import (
 // PassphraseChanged, ArchiveChanged, SignedOut or Resync.
 type Event interface{ event() }
 
-// ConnectionChanged tells that the server is reachable, or why it is not and when that is tried again.
+// ConnectionChanged tells that the server is reachable, or why it is not and when that is tried again. Without either it
+// answers again, and nobody is signed in.
 type ConnectionChanged struct {
 	Online  bool
 	Problem string

@@ -96,6 +96,14 @@ export class App {
     this.#read();
   }
 
+  // follow takes the invites of a link that was opened while the page was there.
+  follow(invites: { server: string; room: string }): void {
+    if (invites.room !== "") this.invitedTo = invites.room;
+    if (invites.server === "") return;
+    if (this.phase !== "main") this.welcome.invited(invites.server);
+    else this.toast = "That link is for somebody who has no account here yet: you are signed in.";
+  }
+
   close(): void {
     this.timeline?.close();
     this.timeline = undefined;
@@ -212,6 +220,8 @@ export class App {
     const back = connection.online && !this.connection.online;
     this.connection = connection;
     this.people.reachable = connection.online;
+    // A sign-in that the page has given up on went through after all.
+    if (back && this.phase === "welcome" && !this.welcome.busy) void this.#readAgain().catch(() => {});
     if (!back || this.phase !== "main") return;
     void this.people.load();
     if (!this.rooms.loaded) void this.rooms.load();

@@ -36,8 +36,9 @@ export class Welcome {
     if (invite !== "") this.invited(invite);
   }
 
-  // invited takes the code of a link that was followed.
+  // invited takes the code of a link that was followed; not while another is being looked at.
   invited(code: string): void {
+    if (this.busy) return;
     this.invite = code;
     this.byLink = true;
     void this.choose("up");
