@@ -174,7 +174,9 @@ func (c *Core) flush() {
 		if r.dirty {
 			r.dirty = false
 			c.put(keyRoom(id), r.encode())
-			c.emit(RoomChanged{c.view(r)})
+			if r.begun() {
+				c.emit(RoomChanged{c.view(r)})
+			}
 		}
 	}
 	c.flushArchives()

@@ -96,11 +96,14 @@ func (c *Client) Rooms(ctx context.Context) ([]Room, error) {
 	})
 }
 
+// begun tells a room from what may never become one: the server may refuse to make it, or to begin it anew.
+func (r *room) begun() bool { return (r.status != making || r.promised()) && r.status != restarting }
+
 // listed gives the rooms that there are to see.
 func (c *Core) listed() []Room {
 	var rooms []Room
 	for _, id := range c.mem.order {
-		if r := c.mem.rooms[id]; (r.status != making || r.promised()) && r.status != restarting && !c.unseen(r) {
+		if r := c.mem.rooms[id]; r.begun() && !c.unseen(r) {
 			rooms = append(rooms, c.view(r))
 		}
 	}
