@@ -10,7 +10,7 @@ function text(seq: number): Message {
 }
 
 function room(id: string, more: Partial<Room> = {}): Room {
-  return { room: id, kind: "sealed", name: id, direct: "", joined: true, members: 2, seq: 0, serverSeq: 0, unread: 0, last: undefined, problem: "", topic: "", role: "owner", adds: "admin", edits: "admin", stranger: undefined, request: "", waiting: false, gone: false, outside: false, ...more };
+  return { room: id, kind: "sealed", name: id, direct: "", joined: true, members: 2, seq: 0, serverSeq: 0, unread: 0, last: undefined, problem: "", topic: "", role: "owner", adds: "admin", edits: "admin", stranger: undefined, request: "", waiting: false, gone: false, outside: false, read: 0, ...more };
 }
 
 // Scripted is a core of which the test says what is so.
@@ -120,3 +120,87 @@ for (const { handle, ok } of [
     expect([entered, app.welcome.problem?.field]).toEqual(ok ? [true, undefined] : [false, "handle"]);
   });
 }
+
+// later is an answer that the test gives when it wants to.
+function later<T>(): { answer: Promise<T>; give: (value: T) => void; refuse: (why: Error) => void } {
+  let give: (value: T) => void = () => {};
+  let refuse: (why: Error) => void = () => {};
+  const answer = new Promise<T>((resolve, reject) => {
+    give = resolve;
+    refuse = reject;
+  });
+  return { answer, give, refuse };
+}
+
+test("has a place to write to somebody at once, which the room takes when it is there", async () => {
+  const core = new Scripted();
+  const made = later<Room>();
+  core.answers.openDirect = () => made.answer;
+  const app = await started(core);
+  void app.openDirect("bob");
+  await vi.waitFor(() => expect(app.room).toMatchObject({ direct: "bob", joined: false, waiting: true }));
+  app.composer.write(app.timeline?.room ?? "", "half a sen");
+  made.give(room("r-bob", { direct: "bob" }));
+  await vi.waitFor(() => expect(app.timeline?.room).toBe("r-bob"));
+  expect(app.composer.draft("r-bob")).toBe("half a sen");
+});
+
+test("does not take somebody away who has gone elsewhere meanwhile", async () => {
+  const core = new Scripted();
+  const made = later<Room>();
+  core.answers.openDirect = () => made.answer;
+  const app = await started(core);
+  const opening = app.openDirect("bob");
+  await vi.waitFor(() => expect(app.room?.direct).toBe("bob"));
+  app.composer.write(app.timeline?.room ?? "", "for bob alone");
+  await app.open("r-home");
+  made.give(room("r-bob", { direct: "bob" }));
+  await opening;
+  expect(app.timeline?.room).toBe("r-home");
+  expect([app.composer.draft("r-home"), app.composer.draft("r-bob")]).toEqual(["", "for bob alone"]);
+});
+
+test("keeps what is said to somebody before the room is there, and goes there with it", async () => {
+  const core = new Scripted();
+  core.answers.openDirect = () => new Promise(() => {});
+  core.answers.postDirect = () => room("r-kept", { direct: "bob", joined: false, waiting: true });
+  const app = await started(core);
+  void app.openDirect("bob");
+  await vi.waitFor(() => expect(app.timeline?.to).toBe("bob"));
+  const place = app.timeline;
+  if (place === undefined) throw new Error("there is no place to write");
+  app.composer.write(place.room, "call me");
+  await app.composer.send(place);
+  expect(core.asked.filter(([kind]) => kind === "postDirect")).toEqual([["postDirect", { handle: "bob", text: "call me" }]]);
+  await vi.waitFor(() => expect(app.timeline?.room).toBe("r-kept"));
+  app.composer.write("r-kept", "and brin");
+  core.onevent({ kind: "roomsChanged", value: { rooms: [room("r-kept", { gone: true }), room("r-bob", { direct: "bob" })] } });
+  await vi.waitFor(() => expect(app.timeline?.room).toBe("r-bob"));
+  expect(app.composer.draft("r-bob")).toBe("and brin");
+});
+
+test("says why there is no room with somebody, and keeps what was written", async () => {
+  const core = new Scripted();
+  const made = later<Room>();
+  core.answers.openDirect = () => made.answer;
+  const app = await started(core);
+  const opening = app.openDirect("bob");
+  await vi.waitFor(() => expect(app.timeline?.to).toBe("bob"));
+  app.composer.write(app.timeline?.room ?? "", "hello");
+  made.refuse(new Error("nobody is called @bob"));
+  await opening;
+  expect([app.timeline, app.toast]).toEqual([undefined, "Nobody is called @bob."]);
+  void app.openDirect("bob");
+  await vi.waitFor(() => expect(app.composer.draft(app.timeline?.room ?? "")).toBe("hello"));
+});
+
+test("marks as new what came after the place that was read, however many entries are no messages", async () => {
+  const core = new Scripted();
+  for (let seq = 1; seq <= 9; seq++) core.messages.push({ ...text(seq), kind: seq % 2 === 0 ? "notice" : "text" });
+  core.rooms = [room("r-home", { seq: 9, unread: 4, read: 2 })];
+  const app = await started(core);
+  await app.open("r-home");
+  const rows = app.timeline?.rows ?? [];
+  const mark = rows.findIndex((row) => row.kind === "unread");
+  expect(rows.slice(mark, mark + 2).map((row) => row.key)).toEqual(["unread", "d-bob m-3"]);
+});

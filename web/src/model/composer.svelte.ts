@@ -26,6 +26,14 @@ export class Composer {
     this.#drafts.clear();
   }
 
+  // move takes what was written in one place to another.
+  move(from: string, to: string): void {
+    const written = this.draft(from);
+    if (from === to || written === "") return;
+    this.write(from, "");
+    this.add(to, written);
+  }
+
   // add puts a line at the end of a draft.
   add(room: string, text: string): void {
     const written = this.draft(room);
