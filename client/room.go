@@ -214,7 +214,7 @@ func (c *Core) named(name string) (found []ident.RoomID) {
 // CreateRoom makes a room and returns when its first members are in it.
 func (c *Client) CreateRoom(ctx context.Context, options CreateRoomOptions) (Room, error) {
 	if options.Name == "" || len(options.Name) > wire.MaxRoomName || !utf8.ValidString(options.Name) {
-		return Room{}, refuse(Usage, "", "a room's name has 1 to %d bytes", wire.MaxRoomName)
+		return Room{}, refuse(Usage, hintShorter, "a room's name has 1 to %d bytes", wire.MaxRoomName)
 	}
 	if options.Open && len(options.Handles) > 0 {
 		return Room{}, refuse(Usage, "whoever wants to joins it", "an open room is not made with members")
