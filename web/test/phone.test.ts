@@ -117,4 +117,44 @@ describe.runIf(browserPresent())("the page on a phone", () => {
     expect(wrong).toEqual([]);
     await context.close();
   });
+
+  test("goes back from a dialog, from a room, and not out of the page with what is being written", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /bob/);
+    await page.getByRole("textbox", { name: /^Message to/ }).fill("half a dra");
+    await page.getByRole("button", { name: "About this room" }).click();
+    await page.getByRole("dialog", { name: "bob" }).waitFor();
+    await page.goBack();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByRole("textbox", { name: /^Message to/ }).waitFor();
+    await page.goBack();
+    await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
+    await enter(page, /bob/);
+    expect(await page.getByRole("textbox", { name: /^Message to/ }).inputValue()).toBe("half a dra");
+    // The arrow leaves nothing behind to go back to, nor does a page that is loaded again.
+    await page.getByRole("button", { name: "Back to the rooms" }).click();
+    await expect.poll(() => page.evaluate(() => history.state as unknown)).toBeNull();
+    await enter(page, /bob/);
+    await page.reload();
+    await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
+    await expect.poll(() => page.evaluate(() => history.state as unknown)).toBeNull();
+    await page.goBack();
+    expect(page.url()).toBe("about:blank");
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("says that something could not be copied, and what to do", async () => {
+    const { page, context, wrong } = await main();
+    await page.evaluate(() => {
+      navigator.clipboard.writeText = () => Promise.reject(new DOMException("no", "NotAllowedError"));
+    });
+    await page.getByRole("button", { name: "Invite somebody" }).first().click();
+    await page.getByRole("button", { name: "Copy link" }).click();
+    await page.getByText("Not copied: select it and copy it yourself").waitFor();
+    await shoot(page, "phone-not-copied");
+    expect(await overflowing(page)).toEqual([]);
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
 });

@@ -8,7 +8,7 @@ export interface Invites {
 
 export function takeInvites(): Invites {
   const text = location.hash.slice(1);
-  if (text !== "") history.replaceState(null, "", location.pathname + location.search);
+  if (text !== "") history.replaceState(history.state, "", location.pathname + location.search);
   if (text.startsWith("snug-room-")) return { server: "", room: text };
   return { server: new URLSearchParams(text).get("invite") ?? "", room: "" };
 }
