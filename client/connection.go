@@ -142,6 +142,11 @@ func (c *Core) greeted(reply *wire.ServerFrame) {
 	k.serverID, k.nonce = [32]byte(hello.ServerId), [32]byte(hello.Nonce)
 	switch {
 	case c.mem.account == nil:
+		// Nobody is signed in, so that this is no being online; who is signing in wants to hear that it goes on.
+		if k.problem != "" {
+			k.problem = ""
+			c.emit(ConnectionChanged{})
+		}
 		c.attachLink()
 	case hello.Authenticated != nil:
 		c.authenticated(hello.Authenticated)

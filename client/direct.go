@@ -18,17 +18,36 @@ func (c *Client) SendDirect(ctx context.Context, handle, text string) (Sent, err
 	if err := CheckText(text); err != nil {
 		return Sent{}, err
 	}
+	return inDirect[Sent](ctx, c, handle, func(c *Core, call uint64, r *room) { c.send(call, r.id, text) })
+}
+
+// PostDirect is SendDirect for who does not wait: it returns as soon as the message is durably in the outbox, with the room in
+// which it stands. That is the pair's or one that waits, and then its messages move to the pair's when that is there: RoomChanged
+// tells that the one that waited is gone.
+func (c *Client) PostDirect(ctx context.Context, handle, text string) (ident.RoomID, error) {
+	if err := CheckText(text); err != nil {
+		return ident.RoomID{}, err
+	}
+	return inDirect[ident.RoomID](ctx, c, handle, func(c *Core, call uint64, r *room) {
+		_, err := c.post(r.id, text)
+		c.reply(call, r.id, err)
+	})
+}
+
+// inDirect begins something in the room in which this device writes to an account, once that is found.
+func inDirect[T any](ctx context.Context, c *Client, handle string, begin func(c *Core, call uint64, r *room)) (T, error) {
 	accounts, err := c.lookUpNew(ctx, []string{handle})
 	if err != nil {
-		return Sent{}, err
+		var none T
+		return none, err
 	}
-	return call[Sent](ctx, c, func(c *Core, call uint64) {
+	return call[T](ctx, c, func(c *Core, call uint64) {
 		r, err := c.directRoom(accounts[0])
 		if err != nil {
 			c.reply(call, nil, err)
 			return
 		}
-		c.send(call, r.id, text)
+		begin(c, call, r)
 	})
 }
 

@@ -103,3 +103,47 @@ func TestDirectToNobodyYet(t *testing.T) {
 		}
 	})
 }
+
+// TestPostDirect is the same for who does not wait, as a page does not: the answer is the room in which the message stands,
+// and when it has moved, those who look at that room hear where to go.
+func TestPostDirect(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		pia, pete := register(t, net, "pia", true), register(t, net, "pete", true)
+		room, err := pia.PostDirect(pia.ctx(), "pete", "one")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		pete.accept(room)
+		pete.send(room, "two")
+		wait()
+		pia.stop()
+		pete.stop()
+		laptop := newDevice(t, net, "pia", true)
+		waiting, err := laptop.PostDirect(laptop.ctx(), "pete", "urgent: call me")
+		if err != nil || waiting == room {
+			t.Fatalf("posting gives the room %v (%v), want one that waits", waiting, err)
+		}
+		again, err := laptop.PostDirect(laptop.ctx(), "pete", "please")
+		if err != nil || again != waiting {
+			t.Errorf("posting again gives the room %v (%v), want %v", again, err, waiting)
+		}
+		if r := laptop.room(waiting); !r.Waiting || r.Joined || r.Direct != "pete" {
+			t.Errorf("got the room %+v, want one with pete that waits", r)
+		}
+		events := laptop.Events()
+		pete = start(t, net, pete.disk, true)
+		wait()
+		equal(t, pete.texts(room), []string{"pia: one", "pete: two", "pia: urgent: call me", "pia: please"})
+		there, gone := false, false
+		for len(events.C) > 0 {
+			if e, ok := (<-events.C).(client.RoomChanged); ok {
+				there = there || e.Room.ID == room && e.Room.Joined
+				gone = gone || e.Room.ID == waiting && e.Room.Gone
+			}
+		}
+		if !there || !gone {
+			t.Errorf("heard that the pair's room is there: %v, that the other is gone: %v; want both", there, gone)
+		}
+	})
+}

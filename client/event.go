@@ -8,7 +8,8 @@ import (
 // PassphraseChanged, ArchiveChanged, SignedOut or Resync.
 type Event interface{ event() }
 
-// ConnectionChanged tells that the server is reachable, or why it is not and when that is tried again.
+// ConnectionChanged tells that the server is reachable, or why it is not and when that is tried again. Without either it
+// answers again, and nobody is signed in.
 type ConnectionChanged struct {
 	Online  bool
 	Problem string
@@ -32,10 +33,12 @@ type PassphraseChanged struct{ Problem string }
 // ArchiveChanged tells that Archive would give another answer, and History perhaps more than it did.
 type ArchiveChanged struct{}
 
-// SignedOut tells that this device belongs to no account any more, and why.
+// SignedOut tells that this device belongs to no account any more, and why. Another holder of the store may have done that;
+// where one has signed in, Resync tells.
 type SignedOut struct{ Reason string }
 
-// Resync tells that events were left out because they were not read in time: read anew what is shown.
+// Resync tells that events were left out, because they were not read in time or would be too many: read anew what is shown,
+// Me included.
 type Resync struct{}
 
 func (ConnectionChanged) event() {}

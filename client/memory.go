@@ -174,7 +174,9 @@ func (c *Core) flush() {
 		if r.dirty {
 			r.dirty = false
 			c.put(keyRoom(id), r.encode())
-			c.emit(RoomChanged{c.view(r)})
+			if r.begun() {
+				c.emit(RoomChanged{c.view(r)})
+			}
 		}
 	}
 	c.flushArchives()
@@ -199,6 +201,38 @@ func (c *Core) signOut(reason string) {
 	c.erase("")
 	c.mem = newMemory()
 	c.newDeviceKey()
+	c.startAnew("signed out: " + reason)
+	c.emit(SignedOut{reason})
+}
+
+// changedHands tells where another holder of this store has signed its device out, or in: what is shown here is not this
+// device's any more, and what was under way was another's.
+func (c *Core) changedHands() {
+	was, is := c.vol.shownAs, c.device()
+	if !c.vol.begun || was == is {
+		return
+	}
+	reason := "that was done in another window"
+	c.startAnew("signed in or out: " + reason)
+	c.vol.begun = true
+	if !was.IsZero() {
+		c.emit(SignedOut{reason})
+	}
+	if !is.IsZero() {
+		c.emit(Resync{})
+	}
+}
+
+// device is the one that somebody is signed in on; zero for nobody.
+func (c *Core) device() ident.DeviceID {
+	if c.mem.account == nil {
+		return ident.DeviceID{}
+	}
+	return c.mem.account.me.Device
+}
+
+// startAnew ends the connection and all that is under way, which is refused with the reason.
+func (c *Core) startAnew(reason string) {
 	connection := c.vol.connection
 	waits, nextID := c.vol.waits, c.vol.nextID
 	for _, r := range c.vol.requests {
@@ -207,14 +241,13 @@ func (c *Core) signOut(reason string) {
 			c.reply(r.call, struct{}{}, nil)
 			continue
 		}
-		c.reply(r.call, nil, refuse(Refused, "", "signed out: %s", reason))
+		c.reply(r.call, nil, refuse(Refused, "", "%s", reason))
 	}
 	for _, w := range waits {
-		c.reply(w.call, nil, refuse(Refused, "", "signed out: %s", reason))
+		c.reply(w.call, nil, refuse(Refused, "", "%s", reason))
 	}
 	c.vol = newVolatile()
 	c.vol.nextID = nextID
 	c.vol.connection = connection
 	c.hangUp("signed out", c.now)
-	c.emit(SignedOut{reason})
 }

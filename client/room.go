@@ -96,11 +96,14 @@ func (c *Client) Rooms(ctx context.Context) ([]Room, error) {
 	})
 }
 
+// begun tells a room from what may never become one: the server may refuse to make it, or to begin it anew.
+func (r *room) begun() bool { return (r.status != making || r.promised()) && r.status != restarting }
+
 // listed gives the rooms that there are to see.
 func (c *Core) listed() []Room {
 	var rooms []Room
 	for _, id := range c.mem.order {
-		if r := c.mem.rooms[id]; (r.status != making || r.promised()) && r.status != restarting && !c.unseen(r) {
+		if r := c.mem.rooms[id]; r.begun() && !c.unseen(r) {
 			rooms = append(rooms, c.view(r))
 		}
 	}
@@ -217,7 +220,7 @@ func (c *Core) named(name string) (found, past []ident.RoomID) {
 // CreateRoom makes a room and returns when its first members are in it.
 func (c *Client) CreateRoom(ctx context.Context, options CreateRoomOptions) (Room, error) {
 	if options.Name == "" || len(options.Name) > wire.MaxRoomName || !utf8.ValidString(options.Name) {
-		return Room{}, refuse(Usage, "", "a room's name has 1 to %d bytes", wire.MaxRoomName)
+		return Room{}, refuse(Usage, hintShorter, "a room's name has 1 to %d bytes", wire.MaxRoomName)
 	}
 	if options.Open && len(options.Handles) > 0 {
 		return Room{}, refuse(Usage, "whoever wants to joins it", "an open room is not made with members")

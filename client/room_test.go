@@ -415,3 +415,22 @@ func TestLeavingIsLeft(t *testing.T) {
 		}
 	})
 }
+
+// TestRefusedRoom: a room that the server will not make was never there for those who look on.
+func TestRefusedRoom(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice := register(t, net, "alice", true)
+		if _, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "lobby", Open: true}); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		events := alice.Events()
+		_, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "lobby", Open: true})
+		refusedAs(t, err, client.Refused)
+		for wait(); len(events.C) > 0; {
+			if e, ok := (<-events.C).(client.RoomChanged); ok {
+				t.Errorf("heard of the room %+v, which is none", e.Room)
+			}
+		}
+	})
+}

@@ -132,6 +132,7 @@ func (c *Client) Discard(ctx context.Context, in ident.RoomID, id ident.MessageI
 		r.dirty = true
 		if r.status == making && len(r.rows) == 0 {
 			c.removeRoom(r) // it was refused with what was written in it
+			c.emit(RoomChanged{Room{ID: r.id, Kind: r.kind, Gone: true}})
 		}
 	})
 }

@@ -7,6 +7,9 @@ import (
 	"snug/internal/wire"
 )
 
+// hintShorter is for who counts letters.
+const hintShorter = "make it shorter: a letter outside of a to z counts for two or three, and an emoji for four or more"
+
 // RoomSettings are changes of a sealed room; nil and empty fields stay as they are.
 type RoomSettings struct {
 	// Name has 1 to 64 bytes, Topic at most 1,024.
@@ -28,13 +31,13 @@ func (c *Client) ChangeRoom(ctx context.Context, room ident.RoomID, settings Roo
 func (s RoomSettings) wants() (wants []want, err error) {
 	if s.Name != nil {
 		if *s.Name == "" || checkRoomText(*s.Name, wire.MaxRoomName) != nil {
-			return nil, refuse(Usage, "", "a room's name has 1 to %d bytes", wire.MaxRoomName)
+			return nil, refuse(Usage, hintShorter, "a room's name has 1 to %d bytes", wire.MaxRoomName)
 		}
 		wants = append(wants, want{kind: wantName, text: *s.Name})
 	}
 	if s.Topic != nil {
 		if checkRoomText(*s.Topic, maxTopic) != nil {
-			return nil, refuse(Usage, "", "a room's topic has at most %d bytes", maxTopic)
+			return nil, refuse(Usage, hintShorter, "a room's topic has at most %d bytes", maxTopic)
 		}
 		wants = append(wants, want{kind: wantTopic, text: *s.Topic})
 	}

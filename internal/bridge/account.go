@@ -20,7 +20,13 @@ func (s *Server) state() isPacket_Body {
 	return &Packet_State{State: state}
 }
 
+// entering is how long signing in and signing up may take: a slow phone stretches the passphrase for a good part of it. Whoever
+// looks at a form in which nothing can be changed meanwhile gets it back then, if the server has not come.
+const entering = 2 * time.Minute
+
 func (s *Server) register(ctx context.Context, r *Register) (isPacket_Body, error) {
+	ctx, cancel := context.WithTimeout(ctx, entering)
+	defer cancel()
 	me, err := s.core.Register(ctx, client.RegisterOptions{
 		Handle: r.GetHandle(), Passphrase: r.GetPassphrase(), Invite: r.GetInvite(), DeviceName: r.GetDeviceName(), Progress: s.progress,
 	})
@@ -31,6 +37,8 @@ func (s *Server) register(ctx context.Context, r *Register) (isPacket_Body, erro
 }
 
 func (s *Server) login(ctx context.Context, l *Login) (isPacket_Body, error) {
+	ctx, cancel := context.WithTimeout(ctx, entering)
+	defer cancel()
 	me, err := s.core.Login(ctx, client.LoginOptions{
 		Handle: l.GetHandle(), Passphrase: l.GetPassphrase(), DeviceName: l.GetDeviceName(), Progress: s.progress,
 	})

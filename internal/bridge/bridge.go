@@ -45,6 +45,7 @@ type Core interface {
 	Rooms(ctx context.Context) ([]client.Room, error)
 	Room(ctx context.Context, room ident.RoomID) (client.Room, error)
 	Direct(ctx context.Context, handle string) (ident.RoomID, error)
+	PostDirect(ctx context.Context, handle, text string) (ident.RoomID, error)
 	CreateRoom(ctx context.Context, options client.CreateRoomOptions) (client.Room, error)
 	AddMembers(ctx context.Context, room ident.RoomID, handles ...string) error
 	RemoveMembers(ctx context.Context, room ident.RoomID, handles ...string) error

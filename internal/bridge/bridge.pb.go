@@ -229,6 +229,7 @@ type Call struct {
 	//	*Call_ListRoomInvites
 	//	*Call_RevokeRoomInvite
 	//	*Call_JoinByInvite
+	//	*Call_PostDirect
 	//	*Call_Post
 	//	*Call_Retry
 	//	*Call_Discard
@@ -564,6 +565,13 @@ func (x *Call) GetJoinByInvite() *JoinByInvite {
 	return nil
 }
 
+func (x *Call) GetPostDirect() *PostDirect {
+	if x, ok := x.GetBody().(*Call_PostDirect); ok {
+		return x.PostDirect
+	}
+	return nil
+}
+
 func (x *Call) GetPost() *Post {
 	if x, ok := x.GetBody().(*Call_Post); ok {
 		return x.Post
@@ -777,6 +785,10 @@ type Call_JoinByInvite struct {
 	JoinByInvite *JoinByInvite `protobuf:"bytes,35,opt,name=join_by_invite,json=joinByInvite,proto3,oneof"`
 }
 
+type Call_PostDirect struct {
+	PostDirect *PostDirect `protobuf:"bytes,36,opt,name=post_direct,json=postDirect,proto3,oneof"`
+}
+
 type Call_Post struct {
 	// Messages.
 	Post *Post `protobuf:"bytes,40,opt,name=post,proto3,oneof"`
@@ -881,6 +893,8 @@ func (*Call_ListRoomInvites) isCall_Body() {}
 func (*Call_RevokeRoomInvite) isCall_Body() {}
 
 func (*Call_JoinByInvite) isCall_Body() {}
+
+func (*Call_PostDirect) isCall_Body() {}
 
 func (*Call_Post) isCall_Body() {}
 
@@ -2447,6 +2461,8 @@ type Room struct {
 	Gone bool `protobuf:"varint,19,opt,name=gone,proto3" json:"gone,omitempty"`
 	// This account is in the room, and this device waits for another one to let it in.
 	Outside bool `protobuf:"varint,20,opt,name=outside,proto3" json:"outside,omitempty"`
+	// Up to where the log was marked as read.
+	Read uint64 `protobuf:"varint,21,opt,name=read,proto3" json:"read,omitempty"`
 }
 
 func (x *Room) Reset() {
@@ -2595,6 +2611,13 @@ func (x *Room) GetOutside() bool {
 	return false
 }
 
+func (x *Room) GetRead() uint64 {
+	if x != nil {
+		return x.Read
+	}
+	return 0
+}
+
 type Stranger struct {
 	unknownFields []byte
 	Account       string `protobuf:"bytes,1,opt,name=account,proto3" json:"account,omitempty"`
@@ -2674,6 +2697,34 @@ func (*OpenDirect) ProtoMessage() {}
 func (x *OpenDirect) GetHandle() string {
 	if x != nil {
 		return x.Handle
+	}
+	return ""
+}
+
+// PostDirect says something to somebody in the 1:1 room with them. Answered with Room when it is durable on this device: the
+// pair's, or one that waits, in which the message stands until the pair's is there.
+type PostDirect struct {
+	unknownFields []byte
+	Handle        string `protobuf:"bytes,1,opt,name=handle,proto3" json:"handle,omitempty"`
+	Text          string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+}
+
+func (x *PostDirect) Reset() {
+	*x = PostDirect{}
+}
+
+func (*PostDirect) ProtoMessage() {}
+
+func (x *PostDirect) GetHandle() string {
+	if x != nil {
+		return x.Handle
+	}
+	return ""
+}
+
+func (x *PostDirect) GetText() string {
+	if x != nil {
+		return x.Text
 	}
 	return ""
 }
@@ -4396,6 +4447,31 @@ func (this *Call_JoinByInvite) EqualVT(thatIface isCall_Body) bool {
 		}
 		if q == nil {
 			q = &JoinByInvite{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *Call_PostDirect) EqualVT(thatIface isCall_Body) bool {
+	that, ok := thatIface.(*Call_PostDirect)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.PostDirect, that.PostDirect; p != q {
+		if p == nil {
+			p = &PostDirect{}
+		}
+		if q == nil {
+			q = &PostDirect{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -6677,6 +6753,9 @@ func (this *Room) EqualVT(that *Room) bool {
 	if this.Outside != that.Outside {
 		return false
 	}
+	if this.Read != that.Read {
+		return false
+	}
 	return string(this.unknownFields) == string(that.unknownFields)
 }
 
@@ -6775,6 +6854,28 @@ func (this *OpenDirect) EqualVT(that *OpenDirect) bool {
 
 func (this *OpenDirect) EqualMessageVT(thatMsg any) bool {
 	that, ok := thatMsg.(*OpenDirect)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *PostDirect) EqualVT(that *PostDirect) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.Handle != that.Handle {
+		return false
+	}
+	if this.Text != that.Text {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *PostDirect) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*PostDirect)
 	if !ok {
 		return false
 	}
@@ -8313,6 +8414,33 @@ func (m *Call_JoinByInvite) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		dAtA[i] = 0x2
 		i--
 		dAtA[i] = 0x9a
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Call_PostDirect) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Call_PostDirect) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.PostDirect != nil {
+		size, err := m.PostDirect.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xa2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x2
+		i--
+		dAtA[i] = 0xa2
 	}
 	return len(dAtA) - i, nil
 }
@@ -11741,6 +11869,13 @@ func (m *Room) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Read != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Read))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa8
+	}
 	if m.Outside {
 		i--
 		if m.Outside {
@@ -12066,6 +12201,53 @@ func (m *OpenDirect) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Handle) > 0 {
+		i -= len(m.Handle)
+		copy(dAtA[i:], m.Handle)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Handle)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *PostDirect) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *PostDirect) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *PostDirect) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Text) > 0 {
+		i -= len(m.Text)
+		copy(dAtA[i:], m.Text)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Text)))
+		i--
+		dAtA[i] = 0x12
 	}
 	if len(m.Handle) > 0 {
 		i -= len(m.Handle)
@@ -13998,6 +14180,20 @@ func (m *Call_JoinByInvite) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Call_PostDirect) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.PostDirect != nil {
+		l = m.PostDirect.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *Call_Post) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -15494,6 +15690,9 @@ func (m *Room) SizeVT() (n int) {
 	if m.Outside {
 		n += 3
 	}
+	if m.Read != 0 {
+		n += 2 + protobuf_go_lite.SizeOfVarint(uint64(m.Read))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -15552,6 +15751,24 @@ func (m *OpenDirect) SizeVT() (n int) {
 	var l int
 	_ = l
 	l = len(m.Handle)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *PostDirect) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Handle)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.Text)
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
@@ -17158,6 +17375,39 @@ func (m *Call) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &Call_JoinByInvite{JoinByInvite: v}
+			}
+			iNdEx = postIndex
+		case 36:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PostDirect", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Call_PostDirect); ok {
+				if err := oneof.PostDirect.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &PostDirect{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Call_PostDirect{PostDirect: v}
 			}
 			iNdEx = postIndex
 		case 40:
@@ -22558,6 +22808,15 @@ func (m *Room) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			m.Outside = bool(v != 0)
+		case 21:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Read", wireType)
+			}
+			m.Read = 0
+			m.Read, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -22829,6 +23088,92 @@ func (m *OpenDirect) UnmarshalVT(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Handle = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *PostDirect) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: PostDirect: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: PostDirect: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Handle", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Handle = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Text", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Text = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

@@ -46,6 +46,16 @@ func (c *core) Accounts(ctx context.Context) ([]client.Account, error) {
 	return []client.Account{{Handle: "alice", Online: true}, {Handle: "bob", SeenAt: time.UnixMilli(5)}}, nil
 }
 
+// Login and Register wait for a server that does not come.
+func (c *core) Login(ctx context.Context, _ client.LoginOptions) (client.Me, error) {
+	<-ctx.Done()
+	return client.Me{}, &client.Error{Code: client.Unreachable, Message: "no answer in time"}
+}
+
+func (c *core) Register(ctx context.Context, _ client.RegisterOptions) (client.Me, error) {
+	return c.Login(ctx, client.LoginOptions{})
+}
+
 func (c *core) CreateRoom(context.Context, client.CreateRoomOptions) (client.Room, error) {
 	return client.Room{Kind: client.Sealed, Problem: "the keys are lost", Try: "it waits for @bob"}, nil
 }
@@ -180,6 +190,24 @@ func TestASlowCallHoldsUpNobody(t *testing.T) {
 			t.Errorf("first answer is %v, want that of call 2, signed out", packet)
 		}
 	})
+}
+
+// TestNobodyComesInForEver: who signs in or up while the server is away is told so in the end.
+func TestNobodyComesInForEver(t *testing.T) {
+	for name, call := range map[string]*bridge.Call{
+		"in": {Id: 1, Body: &bridge.Call_Login{Login: &bridge.Login{Handle: "alice"}}},
+		"up": {Id: 1, Body: &bridge.Call_Register{Register: &bridge.Register{Handle: "alice"}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := serve(t, &core{})
+				p.call(t, call)
+				if got := p.packet(t).GetRefusal().GetCode(); got != bridge.RefusalCode_REFUSAL_CODE_UNREACHABLE {
+					t.Errorf("the answer is %v, want unreachable", got)
+				}
+			})
+		})
+	}
 }
 
 // TestRoomsSayWhatHelps: the page shows a room's problem as it gets it, so that what becomes of it is in there.

@@ -79,7 +79,11 @@ func (s *Server) dispatchRoom(ctx context.Context, call *Call) (isPacket_Body, e
 	case *Call_ListRooms:
 		return s.listRooms(ctx)
 	case *Call_OpenDirect:
-		return s.openDirect(ctx, body.OpenDirect.GetHandle())
+		return s.roomAfter(ctx, func() (ident.RoomID, error) { return s.core.Direct(ctx, body.OpenDirect.GetHandle()) })
+	case *Call_PostDirect:
+		return s.roomAfter(ctx, func() (ident.RoomID, error) {
+			return s.core.PostDirect(ctx, body.PostDirect.GetHandle(), body.PostDirect.GetText())
+		})
 	case *Call_CreateRoom:
 		return s.createRoom(ctx, body.CreateRoom)
 	case *Call_JoinRoom:

@@ -19,8 +19,9 @@ func (s *Server) listRooms(ctx context.Context) (isPacket_Body, error) {
 	return &Packet_Rooms{Rooms: answer}, nil
 }
 
-func (s *Server) openDirect(ctx context.Context, handle string) (isPacket_Body, error) {
-	id, err := s.core.Direct(ctx, handle)
+// roomAfter answers with the room that a verb gives.
+func (s *Server) roomAfter(ctx context.Context, verb func() (ident.RoomID, error)) (isPacket_Body, error) {
+	id, err := verb()
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +78,7 @@ func toRoom(r client.Room) *Room {
 	room := &Room{
 		Room: r.ID.String(), Name: r.Name, Direct: r.Direct, Joined: r.Joined, Members: uint32(r.Members),
 		Seq: r.Seq, ServerSeq: r.ServerSeq, Unread: uint32(r.Unread), Problem: explain(r),
-		Topic: r.Topic, Role: r.Role, Adds: r.Adds, Edits: r.Edits, Waiting: r.Waiting, Gone: r.Gone, Outside: r.Outside,
+		Topic: r.Topic, Role: r.Role, Adds: r.Adds, Edits: r.Edits, Waiting: r.Waiting, Gone: r.Gone, Outside: r.Outside, Read: r.Read,
 	}
 	if r.Request {
 		room.Request = r.Inviter

@@ -53,6 +53,9 @@ func finish(ctx context.Context, target js.Value, success string, failures ...st
 // errFull is what a person can do something about.
 var errFull = errors.New("the browser has no space left for this page: free some and reload")
 
+// errDenied is what a person hears where the browser does not let the page keep anything.
+var errDenied = errors.New("this browser keeps no data for the page: allow site data, or leave private mode, and reload")
+
 // errorOf is the DOMException of a request or transaction. It names no keys or values.
 func errorOf(target js.Value) error {
 	cause := target.Get("error")

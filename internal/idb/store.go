@@ -43,9 +43,12 @@ var _ client.Store = (*Store)(nil)
 func Open(ctx context.Context, name string) (*Store, error) {
 	factory := js.Global().Get("indexedDB")
 	if factory.IsUndefined() || factory.IsNull() {
-		return nil, fmt.Errorf("idb: this browser keeps no data for the page: leave private mode, or allow site data")
+		return nil, errDenied
 	}
-	request := factory.Call("open", name, version)
+	request, err := ask(factory, name)
+	if err != nil {
+		return nil, errDenied
+	}
 	upgrade := js.FuncOf(func(js.Value, []js.Value) any {
 		db := request.Get("result")
 		db.Call("createObjectStore", records)
@@ -55,12 +58,29 @@ func Open(ctx context.Context, name string) (*Store, error) {
 	defer upgrade.Release()
 	request.Set("onupgradeneeded", upgrade)
 	if err := finish(ctx, request, "success", "error", "blocked"); err != nil {
-		return nil, fmt.Errorf("idb: opening: %w", err)
+		return nil, opening(ctx, request, err)
 	}
 	s := &Store{db: request.Get("result"), news: make(chan struct{})}
 	s.listen(name)
 	return s, nil
 }
+
+// ask opens the database. A browser that was told to keep nothing for the page throws, or fails the request.
+func ask(factory js.Value, name string) (request js.Value, err error) {
+	defer catch(&err)
+	return factory.Call("open", name, version), nil
+}
+
+// opening is why a request to open the database has failed, in words that help a person where there are any.
+func opening(ctx context.Context, request js.Value, err error) error {
+	if ctx.Err() == nil && denials[request.Get("error").Get("name").String()] {
+		return errDenied
+	}
+	return fmt.Errorf("idb: opening: %w", err)
+}
+
+// denials are the exceptions by which browsers say that the page may keep nothing: each has its own.
+var denials = map[string]bool{"SecurityError": true, "InvalidStateError": true, "UnknownError": true, "NotAllowedError": true}
 
 // Delete removes the database of this name, for tests.
 func Delete(ctx context.Context, name string) error {

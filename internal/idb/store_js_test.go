@@ -2,7 +2,9 @@ package idb_test
 
 import (
 	"fmt"
+	"strings"
 	"sync/atomic"
+	"syscall/js"
 	"testing"
 
 	"snug/client"
@@ -29,4 +31,26 @@ func TestContract(t *testing.T) {
 			return s
 		}
 	})
+}
+
+// TestOpenDenied: a browser that keeps nothing for the page says so in one of several ways, and each time a person hears
+// what to do.
+func TestOpenDenied(t *testing.T) {
+	factory := js.Global().Get("IDBFactory").Get("prototype")
+	real := factory.Get("open")
+	t.Cleanup(func() { factory.Set("open", real) })
+	for name, script := range map[string]string{
+		"throws": `throw new DOMException("The operation is insecure.", "SecurityError")`,
+		"fails": `const request = { error: new DOMException("Internal error.", "UnknownError") };
+			setTimeout(() => request.onerror());
+			return request`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			factory.Set("open", js.Global().Get("Function").New(script))
+			_, err := idb.Open(t.Context(), "denied")
+			if err == nil || !strings.Contains(err.Error(), "allow site data") {
+				t.Errorf("opening gives %v, want what to do about it", err)
+			}
+		})
+	}
 }

@@ -46,6 +46,7 @@ test.runIf(browserPresent())("IndexedDB keeps the contract of a store", { timeou
     if (code !== 0) console.log(lines);
     expect(code).toBe(0);
     expect(lines).toContain("--- PASS: TestContract/concurrent");
+    expect(lines).toContain("--- PASS: TestOpenDenied/throws");
   } finally {
     await browser.close();
     server.close();

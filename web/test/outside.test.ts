@@ -5,7 +5,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { audit, launch, open, shoot, type Watched } from "./browser";
-import { enter, ready, said, Server } from "./people";
+import { enter, ready, said, say, Server, settled } from "./people";
 import { Terminal } from "./terminal";
 
 describe.runIf(ready())("a browser that is the only device there", () => {
@@ -47,9 +47,30 @@ describe.runIf(ready())("a browser that is the only device there", () => {
     expect(await audit(page)).toEqual([]);
   });
 
+  test("keeps what is said to somebody in such a room, and says so", async () => {
+    const { page } = phone;
+    await page.getByRole("button", { name: /^bob/ }).click();
+    await page.getByText("The room with bob is not there yet.").waitFor();
+    await say(page, "Call me, please.");
+    await page.getByRole("region", { name: "Messages" }).getByText("Kept until the room is there").waitFor();
+    await shoot(page, "outside-kept");
+    expect(await audit(page)).toEqual([]);
+    // It outlives the page.
+    await page.reload();
+    await page.getByRole("navigation").getByRole("button", { name: /bob/ }).click();
+    await said(page, "Call me, please.").waitFor();
+    await page.getByRole("textbox", { name: /^Message to/ }).fill("half a dra");
+  });
+
   test("shows them when another device has come", async () => {
     const { page } = phone;
     await bob.run("send", "@alice", "I am, now.");
+    // The room takes the place of the one that waited, and brings along what was said and what was being written there.
+    await page.getByText("The room with bob is not there yet.").waitFor({ state: "detached" });
+    await said(page, "Call me, please.").waitFor();
+    await settled(page);
+    expect(await page.getByRole("textbox", { name: /^Message to/ }).inputValue()).toBe("half a dra");
+    await page.getByRole("button", { name: "Back to the rooms" }).click();
     await page.getByRole("navigation").getByRole("button", { name: /bob/ }).waitFor();
     // Every verb is online for a moment only: one of them has to meet the room in need.
     await expect.poll(async () => {

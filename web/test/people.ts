@@ -91,7 +91,7 @@ export const said = (page: Page, text: string) => page.getByRole("region", { nam
 
 // settled: all messages are in the room's log.
 export async function settled(page: Page): Promise<void> {
-  const waiting = page.getByText(/^(Sending…|Waiting for the connection)$/);
+  const waiting = page.getByText(/^(Sending…|Waiting for the connection|Kept until the room is there)$/);
   await expect.poll(() => waiting.count(), { timeout: 45_000 }).toBe(0);
   expect(await page.getByText("Not sent").count()).toBe(0);
 }

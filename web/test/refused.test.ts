@@ -113,6 +113,47 @@ describe.runIf(ready())("who comes in wrongly", () => {
     await context.close();
   });
 
+  test("signing in while the server is away: it is said, and goes on when the server is back", async () => {
+    const { page, context, wrong } = await open(browser, { width: 390, height: 780, touch: true });
+    await page.goto(server.origin);
+    await page.getByLabel("Handle").fill("alice");
+    await page.getByLabel("Passphrase", { exact: true }).fill(passphrase);
+    await server.stop("SIGKILL");
+    await page.keyboard.press("Enter");
+    await page.getByText("No connection").waitFor();
+    await shoot(page, "refused-away");
+    expect(await audit(page)).toEqual([]);
+    await server.start();
+    await page.getByRole("button", { name: "Try now" }).click({ timeout: 5_000 }).catch(() => undefined); // it may be back already
+    await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
+  test("the new link that somebody sends, opened in the tab where the old one failed", async () => {
+    const { page, context, wrong } = await open(browser);
+    const fresh = await invite();
+    await page.goto(`${server.origin}/#invite=${used}`);
+    await page.getByLabel("Handle").fill("erin");
+    await page.getByLabel("I have written it down").check();
+    await page.getByRole("button", { name: "Make my account" }).click();
+    await page.getByText("That invite was used before").waitFor();
+    // The same page: nothing but the fragment changes.
+    await page.goto(`${server.origin}/#invite=${fresh}`);
+    await expect.poll(() => new URL(page.url()).hash).toBe("");
+    await page.getByText("You are invited").waitFor();
+    expect(await page.getByLabel("Handle").inputValue()).toBe("erin");
+    await page.getByLabel("I have written it down").check();
+    await page.getByRole("button", { name: "Make my account" }).click();
+    await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
+    // One more, for who has an account by now, is told about and does nothing.
+    await page.goto(`${server.origin}/#invite=${used}`);
+    await page.getByText("you are signed in").waitFor();
+    expect(new URL(page.url()).hash).toBe("");
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   test("a code that is none, one that is not in use, one that was used; and the way back", async () => {
     const { page, context, wrong } = await open(browser, { width: 390, height: 780, touch: true });
     await page.goto(server.origin);

@@ -21,7 +21,7 @@ describe("codec", () => {
     expect(Packet.decode(new Uint8Array())).toEqual({ id: 0, body: undefined });
     expect(Packet.decode(new Uint8Array([0xaa, 0x01, 0x00]))).toEqual({
       id: 0,
-      body: { kind: "room", value: { room: "", kind: "unspecified", name: "", direct: "", joined: false, members: 0, seq: 0, serverSeq: 0, unread: 0, last: undefined, problem: "", topic: "", role: "", adds: "", edits: "", request: "", waiting: false, gone: false, outside: false } },
+      body: { kind: "room", value: { room: "", kind: "unspecified", name: "", direct: "", joined: false, members: 0, seq: 0, serverSeq: 0, unread: 0, last: undefined, problem: "", topic: "", role: "", adds: "", edits: "", request: "", waiting: false, gone: false, outside: false, read: 0 } },
     });
   });
 

@@ -36,6 +36,7 @@ interface Answers {
   revokeDevice: "done";
   listRooms: "rooms";
   openDirect: "room";
+  postDirect: "room";
   createRoom: "room";
   joinRoom: "done";
   leaveRoom: "done";
@@ -195,6 +196,7 @@ const answers: Answers = {
   revokeDevice: "done",
   listRooms: "rooms",
   openDirect: "room",
+  postDirect: "room",
   createRoom: "room",
   joinRoom: "done",
   leaveRoom: "done",

@@ -65,6 +65,7 @@ export type CallBody =
   | { kind: "listRoomInvites"; value: ListRoomInvites }
   | { kind: "revokeRoomInvite"; value: RevokeRoomInvite }
   | { kind: "joinByInvite"; value: JoinByInvite }
+  | { kind: "postDirect"; value: PostDirect }
   | { kind: "post"; value: Post }
   | { kind: "retry"; value: Retry }
   | { kind: "discard"; value: Discard }
@@ -116,6 +117,7 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 33, name: "listRoomInvites", kind: "message", of: () => ListRoomInvites, oneof: "body" },
   { number: 34, name: "revokeRoomInvite", kind: "message", of: () => RevokeRoomInvite, oneof: "body" },
   { number: 35, name: "joinByInvite", kind: "message", of: () => JoinByInvite, oneof: "body" },
+  { number: 36, name: "postDirect", kind: "message", of: () => PostDirect, oneof: "body" },
   { number: 40, name: "post", kind: "message", of: () => Post, oneof: "body" },
   { number: 41, name: "retry", kind: "message", of: () => Retry, oneof: "body" },
   { number: 42, name: "discard", kind: "message", of: () => Discard, oneof: "body" },
@@ -667,6 +669,8 @@ export interface Room {
   gone: boolean;
   // This account is in the room, and this device waits for another one to let it in.
   outside: boolean;
+  // Up to where the log was marked as read.
+  read: number;
 }
 
 export const Room: Codec<Room> = codec<Room>([
@@ -690,6 +694,7 @@ export const Room: Codec<Room> = codec<Room>([
   { number: 18, name: "waiting", kind: "boolean" },
   { number: 19, name: "gone", kind: "boolean" },
   { number: 20, name: "outside", kind: "boolean" },
+  { number: 21, name: "read", kind: "number" },
 ]);
 
 export interface Stranger {
@@ -725,6 +730,18 @@ export interface OpenDirect {
 
 export const OpenDirect: Codec<OpenDirect> = codec<OpenDirect>([
   { number: 1, name: "handle", kind: "string" },
+]);
+
+// PostDirect says something to somebody in the 1:1 room with them. Answered with Room when it is durable on this device: the
+// pair's, or one that waits, in which the message stands until the pair's is there.
+export interface PostDirect {
+  handle: string;
+  text: string;
+}
+
+export const PostDirect: Codec<PostDirect> = codec<PostDirect>([
+  { number: 1, name: "handle", kind: "string" },
+  { number: 2, name: "text", kind: "string" },
 ]);
 
 // CreateRoom is answered with Room.

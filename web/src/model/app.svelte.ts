@@ -11,7 +11,7 @@ import { Devices } from "./device.svelte";
 import { Timeline } from "./message.svelte";
 import { Linking } from "./link.svelte";
 import { NewPassphrase } from "./passphrase.svelte";
-import { Rooms } from "./room.svelte";
+import { keeps, promised, Rooms } from "./room.svelte";
 import { Welcome } from "./welcome.svelte";
 
 export type Phase = "starting" | "welcome" | "main" | "dead";
@@ -43,7 +43,10 @@ export class App {
   readonly composer = new Composer();
   readonly welcome: Welcome;
   // The room that is open.
-  readonly room: Room | undefined = $derived.by(() => (this.timeline === undefined ? undefined : this.rooms.get(this.timeline.room)));
+  readonly room: Room | undefined = $derived.by(() => {
+    if (this.timeline === undefined) return undefined;
+    return this.timeline.to === "" ? this.rooms.get(this.timeline.room) : promised(this.timeline.to);
+  });
 
   #core: Core;
   // The page is in front of somebody.
@@ -89,11 +92,19 @@ export class App {
     this.timeline?.close();
     const timeline = new Timeline(this.#core, room);
     const known = this.rooms.get(room);
-    if (known !== undefined && known.unread > 0) timeline.unreadAfter = Math.max(0, known.seq - known.unread);
+    if (known !== undefined && known.unread > 0) timeline.unreadAfter = known.read;
     this.timeline = timeline;
     this.heard = undefined;
     await timeline.open();
     this.#read();
+  }
+
+  // follow takes the invites of a link that was opened while the page was there.
+  follow(invites: { server: string; room: string }): void {
+    if (invites.room !== "") this.invitedTo = invites.room;
+    if (invites.server === "") return;
+    if (this.phase !== "main") this.welcome.invited(invites.server);
+    else this.toast = "That link is for somebody who has no account here yet: you are signed in.";
   }
 
   close(): void {
@@ -101,9 +112,26 @@ export class App {
     this.timeline = undefined;
   }
 
-  // openDirect opens the 1:1 room with somebody, which may have to be made.
-  async openDirect(handle: string): Promise<void> {
-    await this.attempt(async () => this.open((await this.rooms.direct(handle)).room));
+  // openDirect opens the 1:1 room with somebody. Where it has to be made, or this device has to be let in, there is a place to
+  // write meanwhile; the room takes that place when it is there, unless somebody has gone elsewhere by then: what they type is
+  // not to land with another. written is where a draft of theirs is.
+  async openDirect(handle: string, written = ""): Promise<void> {
+    const known = this.rooms.directWith(handle);
+    this.composer.move(written, known?.room ?? promised(handle).room);
+    if (known !== undefined) return this.open(known.room);
+    if (this.timeline?.to === handle) return;
+    this.timeline?.close();
+    const place = new Timeline(this.#core, promised(handle).room, handle);
+    place.onroom = (room) => void this.#arrived(place, room);
+    this.timeline = place;
+    const made = await this.attempt(async () => this.#arrived(place, await this.rooms.direct(handle)));
+    if (!made && this.timeline === place) this.close();
+  }
+
+  async #arrived(place: Timeline, room: Room): Promise<void> {
+    this.rooms.changed([room]);
+    this.composer.move(place.room, room.room);
+    if (this.timeline === place) await this.open(room.room);
   }
 
   // attempt does something whose failure is told by a toast; true where it worked.
@@ -182,8 +210,7 @@ export class App {
         this.#connected(event.value);
         return;
       case "roomsChanged":
-        this.rooms.changed(event.value.rooms);
-        this.#read();
+        this.#roomsChanged(event.value.rooms);
         return;
       case "messagesChanged":
         this.timeline?.changed(event.value.messages);
@@ -203,7 +230,8 @@ export class App {
         this.#forget(event.value.reason);
         return;
       case "resync":
-        void this.#readAgain();
+        // A core that cannot say it is dead, and the page shows that.
+        this.#readAgain().catch(() => {});
     }
   }
 
@@ -211,14 +239,32 @@ export class App {
     const back = connection.online && !this.connection.online;
     this.connection = connection;
     this.people.reachable = connection.online;
+    // A sign-in that the page has given up on went through after all.
+    if (back && this.phase === "welcome" && !this.welcome.busy) void this.#readAgain().catch(() => {});
     if (!back || this.phase !== "main") return;
     void this.people.load();
     if (!this.rooms.loaded) void this.rooms.load();
   }
 
+  #roomsChanged(rooms: readonly Room[]): void {
+    const here = this.room;
+    this.rooms.changed(rooms);
+    // What was kept for a 1:1 room has moved there.
+    if (here !== undefined && this.room === undefined && keeps(here)) void this.openDirect(here.direct, here.room);
+    this.#read();
+  }
+
+  // readAgain takes what is so from the core: any event may have been left out, also those of signing in and out.
   async #readAgain(): Promise<void> {
-    if (this.phase !== "main") return;
-    await Promise.all([this.rooms.load(), this.people.load(), this.timeline?.open()]);
+    const { me, connection } = await this.#core.call("getState", {});
+    if (connection !== undefined) this.#connected(connection);
+    if (me === undefined) {
+      if (this.phase === "main") this.#forget("");
+      return;
+    }
+    this.me = me;
+    if (this.phase === "main") await Promise.all([this.rooms.load(), this.people.load(), this.timeline?.again()]);
+    else if (this.phase === "welcome") await this.signedIn(me);
   }
 
   #hear(messages: readonly Message[]): void {
@@ -233,14 +279,21 @@ export class App {
     }
   }
 
+  // forget leaves nothing of who was here for who comes next: they may be in the same rooms.
   #forget(reason: string): void {
     this.close();
     this.me = undefined;
     this.rooms.list = [];
     this.rooms.loaded = false;
     this.people.list = [];
+    this.people.loaded = false;
+    this.devices.list = [];
+    this.archive.state = undefined;
+    this.composer.clear();
+    this.comparing = undefined;
+    this.heard = undefined;
+    this.toast = "";
     this.cause = reason;
-    this.welcome.passphrase = "";
     void this.welcome.choose("in");
     this.phase = "welcome";
   }

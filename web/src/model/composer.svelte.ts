@@ -21,6 +21,19 @@ export class Composer {
     else this.#drafts.set(room, text);
   }
 
+  clear(): void {
+    this.problem = "";
+    this.#drafts.clear();
+  }
+
+  // move takes what was written in one place to another.
+  move(from: string, to: string): void {
+    const written = this.draft(from);
+    if (from === to || written === "") return;
+    this.write(from, "");
+    this.add(to, written);
+  }
+
   // add puts a line at the end of a draft.
   add(room: string, text: string): void {
     const written = this.draft(room);

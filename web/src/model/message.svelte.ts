@@ -2,7 +2,7 @@
 
 import type { Core } from "../core/core";
 import { explain, phrase } from "../core/refusal";
-import type { Message } from "../core/protocol";
+import type { Message, Room } from "../core/protocol";
 import { compare, keyOf, rowsOf, type Row } from "./row";
 
 // How many messages one step back into a room's history brings.
@@ -12,6 +12,10 @@ const most = 500;
 
 export class Timeline {
   readonly room: string;
+  // Whom a 1:1 room is with that is not there yet: then there is nothing to read, and room is no room's id.
+  readonly to: string;
+  // Told of the room in which what was said to them stands.
+  onroom: (room: Room) => void = () => {};
   messages = $state.raw<Message[]>([]);
   // Nothing comes before the first message.
   whole = $state(false);
@@ -20,7 +24,7 @@ export class Timeline {
   problem = $state("");
   // Set while the last change put messages before the others: the view keeps its place by the end.
   shifted = $state(false);
-  unreadAfter = $state(0);
+  unreadAfter = $state(Infinity);
   rows: Row[] = $derived(rowsOf(this.messages, this.whole, this.unreadAfter));
 
   // The last that is shown of the room's log.
@@ -31,12 +35,14 @@ export class Timeline {
   // There is more to be read than there was when the loading that is under way began.
   #stale = false;
 
-  constructor(core: Core, room: string) {
+  constructor(core: Core, room: string, to = "") {
     this.#core = core;
     this.room = room;
+    this.to = to;
+    this.loaded = this.whole = to !== "";
   }
 
-  // open loads the newest messages, or loads them again after events were lost.
+  // open loads the newest messages.
   async open(): Promise<void> {
     await this.#load(0);
   }
@@ -48,7 +54,8 @@ export class Timeline {
     await this.#load(first.seq);
   }
 
-  // again loads what is loaded once more: there may be messages now where something was missing.
+  // again loads what is loaded once more, in its place: there may be messages now where something was missing, others may
+  // look another way, and what came while events were lost may be more than the newest page.
   async again(): Promise<void> {
     this.#stale = this.loading;
     if (this.loading || !this.loaded) return;
@@ -63,7 +70,8 @@ export class Timeline {
 
   // post says something: it is in the timeline when it is durable on this device.
   async post(text: string): Promise<void> {
-    await this.#core.call("post", { room: this.room, text });
+    if (this.to === "") await this.#core.call("post", { room: this.room, text });
+    else this.onroom(await this.#core.call("postDirect", { handle: this.to, text }));
   }
 
   async retry(message: Message): Promise<void> {
@@ -84,6 +92,7 @@ export class Timeline {
 
   // load reads the messages before one, or as many of the newest ones in the place of all that is loaded.
   async #load(before: number, anew = 0): Promise<void> {
+    if (this.to !== "") return;
     const limit = anew === 0 ? page : anew;
     this.loading = true;
     this.problem = "";

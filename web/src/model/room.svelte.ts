@@ -31,6 +31,8 @@ export class Rooms {
   unread: number = $derived(this.list.reduce((sum, room) => sum + (room.request === "" ? room.unread : 0), 0));
 
   #core: Core;
+  // The 1:1 rooms that are being made, by handle.
+  #making = new Map<string, Promise<Room>>();
 
   constructor(core: Core) {
     this.#core = core;
@@ -59,12 +61,17 @@ export class Rooms {
     this.list = [...byId.values()];
   }
 
-  async direct(handle: string): Promise<Room> {
-    const known = this.list.find((room) => room.direct === handle && !room.outside);
-    if (known !== undefined) return known;
-    const room = await this.#core.call("openDirect", { handle });
-    this.changed([room]);
-    return room;
+  // directWith gives the 1:1 room with somebody, if it is there; rather one that they can be reached in.
+  directWith(handle: string): Room | undefined {
+    const known = this.list.filter((room) => room.direct === handle && !room.outside);
+    return known.find((room) => room.joined) ?? known[0];
+  }
+
+  // direct has the 1:1 room with somebody made, and gives it when it is there, which may take until they are.
+  direct(handle: string): Promise<Room> {
+    const asked = this.#making.get(handle) ?? this.#core.call("openDirect", { handle }).finally(() => this.#making.delete(handle));
+    this.#making.set(handle, asked);
+    return asked;
   }
 
   async create(name: string, open: boolean, handles: readonly string[]): Promise<Room> {
@@ -128,6 +135,16 @@ export class Rooms {
   }
 }
 
+// promised stands for the 1:1 room with somebody that is not there yet.
+export function promised(handle: string): Room {
+  return { room: `@${handle}`, kind: "sealed", name: `@${handle}`, direct: handle, joined: false, members: 2, seq: 0, serverSeq: 0, unread: 0, last: undefined, problem: "", topic: "", role: "", adds: "", edits: "", stranger: undefined, request: "", waiting: true, gone: false, outside: false, read: 0 };
+}
+
+// keeps tells whether what is said in a room waits for a 1:1 room that is not there yet.
+export function keeps(room: Room): boolean {
+  return !room.joined && room.waiting && room.direct !== "";
+}
+
 // titleOf is a room's name for people.
 export function titleOf(room: Room): string {
   return room.direct !== "" ? room.direct : oneLine(room.name) || "Unnamed room";
@@ -145,6 +162,7 @@ export function outsideOf(rooms: readonly Room[]): string {
 export function audienceOf(room: Room): string {
   if (room.kind === "open") return "Open: everybody on this server can read it, and so can the server";
   if (room.direct !== "") return `Sealed: only you and ${room.direct} can read it`;
+  if (!room.joined) return "Sealed: only its members can read it";
   if (room.members <= 1) return "Sealed: only you can read it so far";
   return `Sealed: only its ${room.members} members can read it`;
 }

@@ -12,7 +12,7 @@ function said(seq: number, from: string, at: number, more: Partial<Message> = {}
 
 describe("rows", () => {
   test("group what one person says within five minutes", () => {
-    const rows = rowsOf([said(1, "bob", noon), said(2, "bob", noon + minute), said(3, "me", noon + 2 * minute), said(4, "me", noon + 9 * minute)], true, 0);
+    const rows = rowsOf([said(1, "bob", noon), said(2, "bob", noon + minute), said(3, "me", noon + 2 * minute), said(4, "me", noon + 9 * minute)], true, Infinity);
     expect(rows.map((row) => (row.kind === "message" ? `${row.message.seq}${row.first ? " first" : ""}${row.last ? " last" : ""}` : row.kind))).toEqual([
       "start", "day", "1 first", "2 last", "3 first last", "4 first last",
     ]);
@@ -26,7 +26,7 @@ describe("rows", () => {
 
   test("put together gaps that follow one another for one cause", () => {
     const gap = (seq: number, until: number, cause: string): Message => said(seq, "bob", noon, { kind: "gap", gap: cause, until });
-    const rows = rowsOf([gap(1, 4, "a"), gap(5, 5, "a"), gap(3, 3, "a"), gap(6, 6, "b"), gap(8, 9, "b")], false, 0);
+    const rows = rowsOf([gap(1, 4, "a"), gap(5, 5, "a"), gap(3, 3, "a"), gap(6, 6, "b"), gap(8, 9, "b")], false, Infinity);
     expect(rows.map((row) => (row.kind === "note" ? [row.message.seq, row.message.until] : row.kind))).toEqual(["day", [1, 5], [6, 6], [8, 9]]);
   });
 

@@ -26,12 +26,12 @@ export function compare(a: Message, b: Message): number {
 }
 
 // rowsOf lays out messages that are in order. whole: nothing comes before them. unreadAfter is the seq of the last one
-// that was read when the room was opened; 0 for no mark.
+// that was read when the room was opened; Infinity for no mark.
 export function rowsOf(messages: readonly Message[], whole: boolean, unreadAfter: number): Row[] {
   const rows: Row[] = [];
   if (whole) rows.push({ kind: "start", key: "start" });
   let previous: Message | undefined;
-  let marked = unreadAfter === 0;
+  let marked = false;
   for (const message of messages) {
     const newDay = previous === undefined || !sameDay(previous.at, message.at);
     if (newDay) rows.push({ kind: "day", key: `day ${new Date(message.at).toDateString()} ${keyOf(message)}`, at: message.at });

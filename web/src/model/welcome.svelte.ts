@@ -27,6 +27,7 @@ export class Welcome {
 
   #core: Core;
   #deviceName: string;
+  #submitting = false;
 
   constructor(core: Core, deviceName: string, invite: string) {
     this.#core = core;
@@ -35,8 +36,9 @@ export class Welcome {
     if (invite !== "") this.invited(invite);
   }
 
-  // invited takes the code of a link that was followed.
+  // invited takes the code of a link that was followed; not while another is being looked at.
   invited(code: string): void {
+    if (this.busy) return;
     this.invite = code;
     this.byLink = true;
     void this.choose("up");
@@ -52,20 +54,19 @@ export class Welcome {
 
   // submit signs up or in; undefined where it did not work, with the problem shown.
   async submit(): Promise<Me | undefined> {
-    if (this.mode === "up") await this.chosen.judge();
-    const mistake = this.#mistake();
-    if (mistake !== undefined) {
-      this.problem = mistake;
-      return undefined;
-    }
-    this.busy = true;
-    this.problem = undefined;
-    const handle = this.handle.trim().replace(/^@/u, "").toLowerCase();
+    // A second press of Enter while the first is looked at makes no second account.
+    if (this.#submitting) return undefined;
+    this.#submitting = true;
     try {
-      const shared = { handle, deviceName: this.#deviceName };
-      return this.mode === "up"
-        ? await this.#core.call("register", { ...shared, passphrase: this.chosen.words, invite: this.invite.trim() })
-        : await this.#core.call("login", { ...shared, passphrase: this.passphrase });
+      if (this.mode === "up") await this.chosen.judge();
+      this.problem = this.#mistake();
+      if (this.problem !== undefined) return undefined;
+      this.busy = true;
+      const me = await this.#enter();
+      // The page keeps it no longer than it has to.
+      this.passphrase = "";
+      this.chosen.forget();
+      return me;
     } catch (thrown) {
       const problem = explain(thrown);
       this.problem = this.mode === "in" && problem.code === "refused" ? { ...problem, field: "passphrase" } : problem;
@@ -73,13 +74,25 @@ export class Welcome {
       return undefined;
     } finally {
       this.busy = false;
+      this.#submitting = false;
     }
   }
 
+  #enter(): Promise<Me> {
+    const shared = { handle: this.#name(), deviceName: this.#deviceName };
+    return this.mode === "up"
+      ? this.#core.call("register", { ...shared, passphrase: this.chosen.words, invite: this.invite.trim() })
+      : this.#core.call("login", { ...shared, passphrase: this.passphrase });
+  }
+
+  // name is the handle as it was meant.
+  #name(): string {
+    return this.handle.trim().replace(/^@/u, "").toLowerCase();
+  }
+
   #mistake(): Problem | undefined {
-    const handle = this.handle.trim().replace(/^@/u, "");
-    if (!/^[a-z0-9._-]{3,32}$/u.test(handle.toLowerCase())) {
-      return { message: "That is not a handle.", hint: "A handle has 3 to 32 letters a–z, digits, dots, dashes and underscores.", field: "handle" };
+    if (!/^(?=.{3,32}$)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])$/u.test(this.#name())) {
+      return { message: "That is not a handle.", hint: "A handle has 3 to 32 letters a–z, digits, dots, dashes and underscores. It begins and ends with a letter or a digit.", field: "handle" };
     }
     if (this.mode === "up") return this.chosen.mistake();
     return this.passphrase.trim() === "" ? { message: "The passphrase is missing.", hint: "", field: "passphrase" } : undefined;

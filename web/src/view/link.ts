@@ -8,7 +8,7 @@ export interface Invites {
 
 export function takeInvites(): Invites {
   const text = location.hash.slice(1);
-  if (text !== "") history.replaceState(null, "", location.pathname + location.search);
+  if (text !== "") history.replaceState(history.state, "", location.pathname + location.search);
   if (text.startsWith("snug-room-")) return { server: "", room: text };
   return { server: new URLSearchParams(text).get("invite") ?? "", room: "" };
 }
@@ -20,5 +20,5 @@ export function inviteLink(code: string): string {
 // inviteOf takes the code out of what somebody pasted: the code, or the whole link.
 export function inviteOf(text: string): string {
   const at = text.indexOf("#invite=");
-  return at < 0 ? text.trim() : decodeURIComponent(text.slice(at + "#invite=".length).trim());
+  return at < 0 ? text.trim() : (new URLSearchParams(text.slice(at + 1).trim()).get("invite") ?? "");
 }

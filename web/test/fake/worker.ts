@@ -42,7 +42,7 @@ function message(room: string, from: string, at: number, text: string, more: Par
 
 function room(id: string, kind: "sealed" | "open", name: string, more: Partial<Room> = {}): Room {
   const list = messages.get(id) ?? [];
-  const made: Room = { room: id, kind, name, direct: "", joined: true, members: 2, seq: list.length, serverSeq: list.length, unread: 0, last: list.at(-1), problem: "", topic: "", role: kind === "sealed" ? "owner" : "", adds: "admin", edits: "admin", stranger: undefined, request: "", waiting: false, gone: false, outside: false, ...more };
+  const made: Room = { room: id, kind, name, direct: "", joined: true, members: 2, seq: list.length, serverSeq: list.length, unread: 0, last: list.at(-1), problem: "", topic: "", role: kind === "sealed" ? "owner" : "", adds: "admin", edits: "admin", stranger: undefined, request: "", waiting: false, gone: false, outside: false, read: 0, ...more };
   rooms.set(id, made);
   return made;
 }
