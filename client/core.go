@@ -93,6 +93,8 @@ type volatile struct {
 	renewals map[ident.RoomID]renewal
 	// begun says that the store was read once: from then on, what appears in it is news.
 	begun bool
+	// acted is the device for which the core acted when the last step ended.
+	acted ident.DeviceID
 	// link is the device being linked, from either end; nil where none is. It is never changed in place.
 	link *link
 	// archive is what is not stored of the account's archive.
@@ -149,11 +151,13 @@ func (c *Core) Step(ctx context.Context, store reader, now time.Time, in input) 
 	defer func() { c.step = nil }()
 	if c.mem == nil {
 		c.load()
+		c.noticeSignOut()
 		c.showForeign()
 	}
 	c.dispatch(in)
 	c.advance()
 	c.flush()
+	c.vol.acted = c.acts()
 	c.out.wake = c.nextWake()
 	return c.finish()
 }

@@ -22,9 +22,9 @@ func (c *Client) load(ctx context.Context) error {
 		return failed("reading the store", err)
 	}
 	_, err := d.step(ctx, inputTick{})
-	shown := c.core.vol.shown
+	shown, acted := c.core.vol.shown, c.core.vol.acted
 	c.core.vol = newVolatile() // nothing was asked of the network yet
-	c.core.vol.shown, c.core.vol.begun = shown, true
+	c.core.vol.shown, c.core.vol.acted, c.core.vol.begun = shown, acted, true
 	if err != nil {
 		return failed("reading the store", err)
 	}

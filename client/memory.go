@@ -199,6 +199,26 @@ func (c *Core) signOut(reason string) {
 	c.erase("")
 	c.mem = newMemory()
 	c.newDeviceKey()
+	c.forgetAccount(reason)
+}
+
+// acts gives the device for which this core acts; zero where nobody is signed in.
+func (c *Core) acts() ident.DeviceID {
+	if c.mem.account == nil {
+		return ident.DeviceID{}
+	}
+	return c.mem.account.me.Device
+}
+
+// noticeSignOut begins anew where another holder of this store has signed out the device for which this core acted.
+func (c *Core) noticeSignOut() {
+	if acted := c.vol.acted; c.err == nil && !acted.IsZero() && acted != c.acts() {
+		c.forgetAccount("signed out on this device")
+	}
+}
+
+// forgetAccount ends what is under way for an account that is signed out, and says why.
+func (c *Core) forgetAccount(reason string) {
 	connection := c.vol.connection
 	waits, nextID := c.vol.waits, c.vol.nextID
 	for _, r := range c.vol.requests {
