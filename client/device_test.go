@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -209,6 +210,60 @@ func TestForget(t *testing.T) {
 		}
 		if err := phone.login("alice", passphrase); err != nil {
 			t.Fatal(err)
+		}
+	})
+}
+
+// TestSignedOutElsewhere: who signs out in one process, or tab, is signed out in all that use the store. Each says so, answers
+// whoever waits, and acts for whoever signs in there next.
+func TestSignedOutElsewhere(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice := register(t, net, "alice", true)
+		register(t, net, "bob", true)
+		room, err := alice.Direct(alice.ctx(), "bob")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		tab := start(t, net, alice.disk, true)
+		tab.send(room, "from the other tab")
+		events := tab.Events()
+		net.Cut(errors.New("the cable is out"))
+		wait()
+		waiting := make(chan error, 1)
+		go func() {
+			_, err := tab.Accounts(tab.ctx())
+			waiting <- err
+		}()
+		wait()
+		if err := alice.Forget(alice.ctx()); err != nil { // without the server, so that it cannot be the one that tells the tab
+			t.Fatal(err)
+		}
+		if e := refusedAs(t, <-waiting, client.Refused); !strings.Contains(e.Message, "signed out") {
+			t.Errorf("who waits is told %v", e)
+		}
+		wait()
+		events.Close()
+		told := ""
+		for event := range events.C {
+			if e, ok := event.(client.SignedOut); ok {
+				told += e.Reason + "."
+			}
+		}
+		if told != "signed out on this device." {
+			t.Errorf("the other tab is told %q", told)
+		}
+		if me, in := tab.Me(); in {
+			t.Errorf("the other tab acts for %v", me)
+		}
+		net.Cut(nil)
+		if _, err := alice.Login(alice.ctx(), client.LoginOptions{Handle: "bob", Passphrase: passphrase, DeviceName: "laptop"}); err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		accounts, err := tab.Accounts(tab.ctx())
+		if me, in := tab.Me(); !in || me.Handle != "bob" || err != nil || len(accounts) != 2 {
+			t.Errorf("after a sign-in the other tab acts for %v (%v) and lists %v, %v", me, in, accounts, err)
 		}
 	})
 }

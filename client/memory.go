@@ -212,8 +212,11 @@ func (c *Core) changedHands() {
 	if !c.vol.begun || was == is {
 		return
 	}
-	reason := "that was done in another window"
-	c.startAnew("signed in or out: " + reason)
+	reason := "signed out on this device"
+	if was.IsZero() {
+		reason = "somebody has signed in on this device"
+	}
+	c.startAnew(reason)
 	c.vol.begun = true
 	if !was.IsZero() {
 		c.emit(SignedOut{reason})

@@ -82,3 +82,18 @@ func TestTailOnce(t *testing.T) {
 	prints("pears", market)
 	bob.mustRefuse(3, "snug room join "+market, "tail", market)
 }
+
+// TestTailEndsWithLogout: a tail does not outlive the sign-out of its home by another process.
+func TestTailEndsWithLogout(t *testing.T) {
+	s := serve(t)
+	alice := everybody(t, s, "alice")[0]
+	follower := alice.follow("common", "--since", "0")
+	alice.must("send", "common", "and that was that")
+	follower.texts(1)
+	s.kill() // it is not the server that tells it
+	alice.must("logout", "--forget", "--yes")
+	follower.ends()
+	if text := follower.stderr.String(); !strings.Contains(text, "snug: signed out on this device") {
+		t.Errorf("tail ends with %q, want why", text)
+	}
+}
