@@ -12,7 +12,7 @@ func Sweep(s *Server) { s.sweepOnce() }
 func Waiting(s *Server) (n int) {
 	for _, session := range s.registry.sessions() {
 		session.mu.Lock()
-		n += cap(session.mu.out)
+		n += cap(session.mu.out.own) + session.mu.out.size
 		session.mu.Unlock()
 	}
 	return n + int(s.hub.tails.size.Load())

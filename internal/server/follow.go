@@ -139,24 +139,23 @@ func (n *session) abandon(cursors []*cursor) {
 	}
 }
 
-// pull appends one frame of entries, if the cursor has any to read, and notes the
+// pull adds one frame of entries, if the cursor has any to read, and notes the
 // cursor again if there may be more. Only from flush.
-func (n *session) pull(ctx context.Context, c *cursor, b []byte) []byte {
+func (n *session) pull(ctx context.Context, c *cursor, b *frames) {
 	if reboot := c.topic.reboot.Load(); reboot > c.checked {
 		c.unsure, c.checked = true, reboot
 	}
 	if c.unsure && !n.recheck(ctx, c) || c.after >= min(c.until, c.topic.known.Load()) {
-		return b
+		return
 	}
-	b, last, commit := c.topic.read(b, c)
+	last, commit := c.topic.read(b, c)
 	if last == c.after {
-		b, last, commit = n.pullStored(ctx, c, b)
+		b.own, last, commit = n.pullStored(ctx, c, b.own)
 	}
 	c.after, c.unsure = last, commit
 	if c.after < c.topic.known.Load() || c.unsure {
 		n.behind(c)
 	}
-	return b
 }
 
 // pullStored is pull for entries that the tail has no longer. The store looks at

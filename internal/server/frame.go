@@ -42,7 +42,27 @@ const (
 	tagFrameEntries   = 60<<3 | 2 // ServerFrame.entries
 	tagEntriesRoom    = 1<<3 | 2  // Entries.room
 	tagEntriesEntries = 2<<3 | 2  // Entries.entries
+	tagFrameWelcome   = 61<<3 | 2 // ServerFrame.welcome
+	tagWelcomeWelcome = 6<<3 | 2  // WelcomeEvent.welcome
 )
+
+// appendWelcomeHeader adds a WelcomeEvent up to its welcome, which comes last.
+func appendWelcomeHeader(b []byte, w *wire.WelcomeEvent) []byte {
+	rest := *w
+	rest.Welcome = nil
+	inner := rest.SizeVT() + 1 + uvarintSize(len(w.Welcome)) + len(w.Welcome)
+	b = appendMessageHeader(b, 2+uvarintSize(inner)+inner)
+	b = binary.AppendUvarint(b, tagFrameWelcome)
+	b = binary.AppendUvarint(b, uint64(inner))
+	n := rest.SizeVT()
+	b = slices.Grow(b, n)
+	end := len(b) + n
+	if _, err := rest.MarshalToSizedBufferVT(b[len(b):end]); err != nil {
+		panic("server: internal error: encoding a welcome: " + err.Error())
+	}
+	b = append(b[:end], tagWelcomeWelcome)
+	return binary.AppendUvarint(b, uint64(len(w.Welcome)))
+}
 
 // appendEntriesHeader begins an Entries event with size bytes of entries, which
 // appendEntry made.

@@ -75,7 +75,7 @@ func newUpgrader() *gws.Upgrader {
 // serve upgrades a connection and serves it until it ends. The connection is
 // counted in s.sessions by the caller.
 func (s *Server) serve(conn net.Conn, buffered *bufio.Reader, r *http.Request, upgrader *gws.Upgrader, key ident.PublicKey) {
-	n := &session{server: s, key: key, gate: &gate{Conn: conn}, prefix: addressPrefix(s.clientAddress(conn.RemoteAddr().String(), r))}
+	n := &session{server: s, key: key, gate: &gate{Conn: conn, writing: make(chan struct{}, 1)}, prefix: addressPrefix(s.clientAddress(conn.RemoteAddr().String(), r))}
 	n.space.L = &n.mu
 	n.gate.SetLimit(maxGreeting)
 	n.heard.Store(s.now())
@@ -236,6 +236,7 @@ func (silence) Error(...any) {}
 type gate struct {
 	net.Conn
 	wire.Gate
+	writing chan struct{} // of size 1, for who writes: ours go out in parts, and the library's control frames not between them
 }
 
 // Read reads, and fails on the first header that asks for too much.
@@ -245,6 +246,34 @@ func (g *gate) Read(b []byte) (int, error) {
 		return 0, refused
 	}
 	return n, err
+}
+
+// Write is net.Conn's.
+func (g *gate) Write(b []byte) (int, error) {
+	g.writing <- struct{}{}
+	defer func() { <-g.writing }()
+	return g.Conn.Write(b)
+}
+
+// write writes frames and what they share.
+func (g *gate) write(f *frames) error {
+	g.writing <- struct{}{}
+	defer func() { <-g.writing }()
+	written := 0
+	for _, s := range f.shared {
+		if _, err := g.Conn.Write(f.own[written:s.after]); err != nil {
+			return err
+		}
+		if _, err := g.Conn.Write(s.content); err != nil {
+			return err
+		}
+		written = s.after
+	}
+	if written == len(f.own) {
+		return nil
+	}
+	_, err := g.Conn.Write(f.own[written:])
+	return err
 }
 
 // replay gives bytes that were read too early, once more.

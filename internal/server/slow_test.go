@@ -2,7 +2,9 @@ package server_test
 
 import (
 	"bytes"
+	"fmt"
 	"net"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -42,19 +44,6 @@ func (l *pipes) Close() error {
 // Addr is net.Listener's.
 func (l *pipes) Addr() net.Addr { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
-// turns has writers of a pipe wait for each other as synctest sees it: in the pipe itself they wait for a mutex.
-type turns struct {
-	net.Conn
-	writing chan struct{} // of size 1
-}
-
-// Write is net.Conn's.
-func (c *turns) Write(b []byte) (int, error) {
-	c.writing <- struct{}{}
-	defer func() { <-c.writing }()
-	return c.Conn.Write(b)
-}
-
 // openPipes opens a house to which one comes through pipes, in a bubble of synctest.
 func openPipes(t *testing.T) (*house, *pipes) {
 	t.Helper()
@@ -87,7 +76,7 @@ func (l *pipes) joinPerson(t *testing.T, handle string) (*peer, *person) {
 // dial makes a connection, which the server has accepted.
 func (l *pipes) dial() net.Conn {
 	ours, theirs := net.Pipe()
-	l.conns <- &turns{Conn: theirs, writing: make(chan struct{}, 1)}
+	l.conns <- theirs
 	return ours
 }
 
@@ -246,4 +235,51 @@ func TestTooSlow(t *testing.T) {
 			again.event("a welcome", func(f *wire.ServerFrame) bool { return bytes.Equal(f.GetWelcome().GetWelcome(), welcome) })
 		}
 	})
+}
+
+// TestCrowd: what is large and goes to many is in memory once, though none of them reads.
+func TestCrowd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, l := openPipes(t)
+		mallory := l.join(t, "mallory")
+		crowd := make([]*peer, 20)
+		refs := make([]*wire.DeviceRef, len(crowd))
+		for i := range crowd {
+			crowd[i] = l.join(t, fmt.Sprintf("victim%d", i))
+			refs[i] = crowd[i].ref()
+		}
+		room := mallory.room()
+		mallory.acked(mallory.commit(room, 0, refs, nil))
+		listen := make([]func(), len(crowd))
+		for i, p := range crowd {
+			p.ask(follow(room, 1))
+			listen[i] = p.deaf(t)
+		}
+		large := bytes.Repeat([]byte("x"), wire.MaxCommit-100<<10)
+		before := live()
+		commit := mallory.acked(mallory.committing(room, 1, large, new(wire.CommitEnvelope), nil))
+		mallory.acked(mallory.committing(mallory.room(), 0, []byte("c"), &wire.CommitEnvelope{Added: refs, Welcome: large}, nil))
+		synctest.Wait()
+		if grown := live() - before; grown > 8*wire.MaxCommit {
+			t.Errorf("two commits to %d that do not read take %d MiB", len(crowd), grown>>20)
+		}
+		for i, p := range crowd {
+			listen[i]()
+			p.event("the welcome", func(f *wire.ServerFrame) bool { return bytes.Equal(f.GetWelcome().GetWelcome(), large) })
+			if got := p.entries(room, 1); got[0].Seq != commit.Seq || !bytes.Equal(got[0].Head, commit.Head) {
+				t.Errorf("the entry is %d", got[0].Seq)
+			}
+			if p.ask(ping()).GetPong() == nil {
+				t.Error("the connection does not go on")
+			}
+		}
+	})
+}
+
+// live is how many bytes are in use.
+func live() int {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int(m.HeapAlloc)
 }

@@ -93,10 +93,10 @@ func (t *topic) wake(sessions map[*session]bool) {
 	}
 }
 
-// read appends a frame with the entries after a seq, up to a bound and about
+// read adds a frame with the entries after a seq, up to a bound and about
 // MaxBatch bytes, and no further than a commit after checked. It gives the last
 // seq read; after, where the tail does not go back so far.
-func (t *topic) read(b []byte, c *cursor) (_ []byte, last uint64, commit bool) {
+func (t *topic) read(b *frames, c *cursor) (last uint64, commit bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	end := min(c.until+1, t.first+uint64(len(t.entries)))
@@ -105,7 +105,7 @@ func (t *topic) read(b []byte, c *cursor) (_ []byte, last uint64, commit bool) {
 	}
 	from := c.after + 1
 	if t.first == 0 || from < t.first || from >= end {
-		return b, c.after, false
+		return c.after, false
 	}
 	size, next := 0, from
 	for ; next < end && !commit; next++ {
@@ -116,9 +116,13 @@ func (t *topic) read(b []byte, c *cursor) (_ []byte, last uint64, commit bool) {
 		size += len(e.bytes)
 		commit = e.commit && next > c.checked
 	}
-	b = appendEntriesHeader(b, c.room, size)
+	b.own = appendEntriesHeader(b.own, c.room, size)
 	for seq := from; seq < next; seq++ {
-		b = append(b, t.entries[seq-t.first].bytes...)
+		if e := t.entries[seq-t.first]; len(e.bytes) > flushSize {
+			b.share(e.bytes)
+		} else {
+			b.own = append(b.own, e.bytes...)
+		}
 	}
-	return b, next - 1, commit
+	return next - 1, commit
 }
