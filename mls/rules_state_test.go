@@ -94,6 +94,7 @@ func TestSavedStateRules(t *testing.T) {
 		{"a skipped key twice", ErrMalformed, put(recordKey(recordApplication, 0), versioned((&ratchet{
 			next: 9, secret: random(32), skipped: []messageKey{{generation: 2, key: random(16), nonce: random(12)}, {generation: 2, key: random(16), nonce: random(12)}},
 		}).encode))},
+		{"a reinit that is not the only one", ErrMalformed, put(recordKey(recordReInit, 1), versioned((&ReInit{Version: MLS10, Suite: 1}).encode))},
 		{"a gap in the proposals", ErrMalformed, drop(recordKey(recordPending, 0))},
 		{"a proposal of nobody", ErrMalformed, put(recordKey(recordPending, 0), pendingRecord(t, func(a *authenticatedContent) { a.content.sender.index = 77 }))},
 		{"a pending message", ErrMalformed, put(recordKey(recordPending, 0), pendingRecord(t, func(a *authenticatedContent) {
