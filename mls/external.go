@@ -235,7 +235,7 @@ func (g *Group) joinBy(tr *transition, opts ExternalOptions) (*ExternalJoin, err
 func (j *ExternalJoin) Message() []byte { return j.message }
 
 // Group is the group of which this device is a member once the commit has won. Each call gives a group of its own, whose
-// first Delta is a full one.
+// first Delta is a full one: take one and keep to it, as with Group.Clone.
 func (j *ExternalJoin) Group() *Group { return j.group.Clone() }
 
 // Save returns the candidate in a form that LoadExternalJoin reads. It holds the secrets of the epoch: keep it sealed, and

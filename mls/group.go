@@ -200,5 +200,6 @@ func (g *Group) Ignore(p *ReceivedProposal) {
 	}
 }
 
-// Clone returns an independent copy. The tree is shared until one of the two changes it. The copy's first Delta is a full one.
+// Clone returns an independent copy. The tree is shared until one of the two changes it. The copy's first Delta is a full one. Let one
+// of the two speak: they have the same message keys, and members read one message of each.
 func (g *Group) Clone() *Group { return &Group{cfg: g.cfg, epoch: g.epoch.clone()} }

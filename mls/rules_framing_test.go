@@ -159,4 +159,8 @@ func TestLargestTree(t *testing.T) {
 	_, kp, _ := party(t, "fresh")
 	err := g.checkList(committed(g, &Add{kp}), memberAt(g.own))
 	isBroken(t, "a tree of 2^20 leaves", err, "a group that is too large", nil)
+	g.tree.resize(2 * maxLeaves)
+	g.tree.set(nodeIndex(2*maxLeaves), &node{leaf: g.tree.leaf(0)})
+	_, err = parseRatchetTree(g.suite, g.tree.marshal())
+	isBroken(t, "a tree with a member beyond them, in a Welcome", err, "", ErrMalformed)
 }

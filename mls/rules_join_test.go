@@ -2,6 +2,7 @@ package mls
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -228,6 +229,46 @@ func TestOpenPathRules(t *testing.T) {
 	isBroken(t, "the own path", err, "an update path does not reach this member", nil)
 	_, err = g.tree.openPath(1, privateKeys{}, steps, nodes, nil, nil)
 	isBroken(t, "a path to keys that are not held", err, "an update path is not sealed to this member", nil)
+}
+
+// TestDecryptRules opens what was sealed to a key after each part of it was cut, replaced or meant for something else. Both path secrets
+// and the secrets of a Welcome come this way.
+func TestDecryptRules(t *testing.T) {
+	for _, s := range suites {
+		key, err := s.generateKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		private, err := key.hpkeKey(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		honest, err := s.encrypt(private.PublicKey(), "label", []byte("context"), []byte("secret"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.decrypt(private, "label", []byte("context"), honest); err != nil || string(got) != "secret" {
+			t.Errorf("suite %#x: the honest one: %q, %v", uint16(s.id), []byte(got), err)
+		}
+		kem, ct := honest.kemOutput, honest.ciphertext
+		for _, row := range []struct {
+			name, label, context string
+			sealed               hpkeCiphertext
+		}{
+			{"no KEM output", "label", "context", hpkeCiphertext{nil, ct}},
+			{"a short KEM output", "label", "context", hpkeCiphertext{kem[:len(kem)-1], ct}},
+			{"a long KEM output", "label", "context", hpkeCiphertext{append(kem[:len(kem):len(kem)], 0), ct}},
+			{"a KEM output of zeros", "label", "context", hpkeCiphertext{make([]byte, len(kem)), ct}},
+			{"no ciphertext", "label", "context", hpkeCiphertext{kem, nil}},
+			{"a short ciphertext", "label", "context", hpkeCiphertext{kem, ct[:len(ct)-1]}},
+			{"a long ciphertext", "label", "context", hpkeCiphertext{kem, append(ct[:len(ct):len(ct)], 0)}},
+			{"another label", "lable", "context", honest},
+			{"another context", "label", "contents", honest},
+		} {
+			_, err := s.decrypt(private, row.label, []byte(row.context), row.sealed)
+			isBroken(t, fmt.Sprintf("suite %#x: %s", uint16(s.id), row.name), err, "", ErrDecrypt)
+		}
+	}
 }
 
 // TestPathSecretRule has a committer seal another secret to a member than the one that the path's key comes from.

@@ -6,6 +6,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 )
 
@@ -86,6 +87,18 @@ func TestSendRules(t *testing.T) {
 		{"a new signer in an update", "a new signature key in a proposal", nil, func() error { _, err := g.ProposeUpdate(LeafOptions{Signer: signer}); return err }},
 		{"a proposal to remove nobody", "a remove of a leaf that is not a member's", nil, func() error { _, err := g.ProposeRemove(9); return err }},
 		{"a proposal to add nothing", "an add without a key package", nil, func() error { _, err := g.ProposeAdd(nil); return err }},
+		{"a GroupInfo with an extension twice", "an extension type occurs twice", nil, func() error {
+			_, err := g.GroupInfoWith(GroupInfoOptions{Extensions: Extensions{{0xF001, nil}, {0xF001, nil}}})
+			return err
+		}},
+		{"a context with too many external senders", "", ErrMalformed, func() error {
+			most := slices.Repeat([]ExternalSender{{make([]byte, 32), BasicCredential(nil)}}, maxExternalSenders)
+			if _, err := ParseExternalSenders(MarshalExternalSenders(most)); err != nil {
+				t.Errorf("as many external senders as there may be: %v", err)
+			}
+			data := MarshalExternalSenders(append(most, most[0]))
+			return byValue(&GroupContextExtensions{Extensions{{ExtensionExternalSenders, data}}})
+		}},
 		{"an export of less than nothing", "an export of a length that the KDF does not have", nil, func() error { _, err := g.Export("x", nil, -1); return err }},
 		{"a long export", "an export of a length that the KDF does not have", nil, func() error { _, err := g.Export("x", nil, 255*32+1); return err }},
 	} {

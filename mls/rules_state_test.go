@@ -61,6 +61,10 @@ func TestSavedStateRules(t *testing.T) {
 	}{
 		{"nothing", ErrMalformed, func(m map[string][]byte) { clear(m) }},
 		{"no header", ErrMalformed, drop("e")},
+		{"a record without a key", ErrMalformed, put("", secret)},
+		{"a record with half a key", ErrMalformed, put("k0000", secret)},
+		{"a record with a key in capitals", ErrMalformed, put("k0000000A", secret)},
+		{"a record of an unknown kind", ErrMalformed, put("z00000000", secret)},
 		{"no tree", ErrMalformed, func(m map[string][]byte) {
 			maps.DeleteFunc(m, func(key string, _ []byte) bool { return key[0] == recordNode })
 		}},
@@ -94,6 +98,7 @@ func TestSavedStateRules(t *testing.T) {
 		{"a skipped key twice", ErrMalformed, put(recordKey(recordApplication, 0), versioned((&ratchet{
 			next: 9, secret: random(32), skipped: []messageKey{{generation: 2, key: random(16), nonce: random(12)}, {generation: 2, key: random(16), nonce: random(12)}},
 		}).encode))},
+		{"a reinit that is not the only one", ErrMalformed, put(recordKey(recordReInit, 1), versioned((&ReInit{Version: MLS10, Suite: 1}).encode))},
 		{"a gap in the proposals", ErrMalformed, drop(recordKey(recordPending, 0))},
 		{"a proposal of nobody", ErrMalformed, put(recordKey(recordPending, 0), pendingRecord(t, func(a *authenticatedContent) { a.content.sender.index = 77 }))},
 		{"a pending message", ErrMalformed, put(recordKey(recordPending, 0), pendingRecord(t, func(a *authenticatedContent) {
@@ -174,6 +179,56 @@ func TestSavedCandidateRules(t *testing.T) {
 	}
 	if _, err := LoadStagedCommit(g.Clone(), saved); err != nil {
 		t.Errorf("the honest candidate: %v", err)
+	}
+}
+
+// TestSavedChangesRules reads how the tree of a candidate differs from the group's, and the keys beside it, in forms in which they are never
+// written.
+func TestSavedChangesRules(t *testing.T) {
+	g := groupOf(t, 3)[0]
+	changes := func(size uint32, places ...nodeIndex) func(*reader) {
+		w := &writer{}
+		w.uint32(size)
+		start := w.open()
+		for _, x := range places {
+			w.uint32(uint32(x))
+			w.present(false)
+		}
+		w.close(start)
+		return func(r *reader) { r.b = w.b; decodeChanges(r, g.tree) }
+	}
+	keys := func(places ...nodeIndex) func(*reader) {
+		w := &writer{}
+		start := w.open()
+		for _, x := range places {
+			w.uint32(uint32(x))
+			w.opaque(random(32))
+		}
+		w.close(start)
+		return func(r *reader) { r.b = w.b; new(epoch).decodeKeys(r) }
+	}
+	for _, row := range []struct {
+		name   string
+		want   error
+		decode func(*reader)
+	}{
+		{"no changes", nil, changes(4)},
+		{"two leaves that are gone", nil, changes(4, 0, 4)},
+		{"a tree of no leaves", ErrMalformed, changes(0)},
+		{"a tree of three leaves", ErrMalformed, changes(3)},
+		{"a tree that is too large", ErrMalformed, changes(2 * maxLeaves)},
+		{"a node outside of the tree", ErrMalformed, changes(4, 8)},
+		{"nodes out of order", ErrMalformed, changes(4, 4, 0)},
+		{"a node that is gone and was not there", ErrMalformed, changes(4, 6)},
+		{"keys in order", nil, keys(0, 3)},
+		{"keys out of order", ErrMalformed, keys(3, 0)},
+		{"a key twice", ErrMalformed, keys(3, 3)},
+	} {
+		var r reader
+		row.decode(&r)
+		if err := r.end(); !errors.Is(err, row.want) {
+			t.Errorf("%s: got %v, want %v", row.name, err, row.want)
+		}
 	}
 }
 

@@ -112,9 +112,6 @@ func (n *node) keyHash() uint64 {
 
 // checkContext verifies that all members support the GroupContext extensions and what these require.
 func (t *ratchetTree) checkContext(extensions Extensions) error {
-	if extensions.repeats() {
-		return invalid("13.4", "an extension type occurs twice")
-	}
 	required, err := extensions.requiredCapabilities()
 	if err != nil {
 		return err
