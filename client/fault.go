@@ -128,7 +128,7 @@ func (c *Core) advanceFault(r *room) {
 	case r.pending != nil:
 		c.submitCommit(r)
 	case f.passed || !c.reboots(r):
-	case c.now.Before(f.at):
+	case !c.due(f.at, rebootTime):
 		if at, set := c.vol.commitAt[r.id]; !set || f.at.Before(at) || !c.now.Before(at) {
 			c.vol.commitAt[r.id] = f.at
 		}

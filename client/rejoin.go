@@ -127,7 +127,7 @@ func (c *Core) advanceRejoin(r *room) {
 		return
 	case j.asked == epoch+1:
 		return
-	case c.now.Before(j.askAt):
+	case !c.due(j.askAt, rejoinMost):
 		c.vol.commitAt[r.id] = j.askAt
 		return
 	}
@@ -146,11 +146,21 @@ func (c *Core) advanceRejoin(r *room) {
 	c.submitSealed(r)
 }
 
-// requestPackage gives the key package to ask with. It stays the same until it has got an answer, or has grown too old.
+// due reports whether a stored time has come that was at most so far ahead. One that is further ahead is of a clock that was
+// wrong then.
+func (c *Core) due(at time.Time, most time.Duration) bool {
+	return !c.now.Before(at) || at.After(c.now.Add(most))
+}
+
+// requestPackage gives the key package to ask with. It stays the same until it has got an answer, or is not in the first half
+// of its lifetime.
 func (c *Core) requestPackage(j *rejoin) *mls.KeyPackage {
 	known, err := mls.ParseKeyPackage(j.keyPackage)
-	if err == nil && !j.spent && known.Member().Lifetime.NotAfter > uint64(c.now.Add(packageLifetime/2).Unix()) {
-		return known
+	if err == nil && !j.spent {
+		lifetime := known.Member().Lifetime
+		if lifetime.NotBefore <= uint64(c.now.Unix()) && lifetime.NotAfter > uint64(c.now.Add(packageLifetime/2).Unix()) {
+			return known
+		}
 	}
 	if j.ref != "" {
 		c.delete(keyPackagePrivate(j.ref))

@@ -2,14 +2,18 @@ package client_test
 
 import (
 	"bytes"
+	"crypto/rand"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"snug/client"
 	"snug/internal/ident"
 	"snug/internal/testkit"
+	"snug/internal/testkit/evil"
 	"snug/internal/wire"
 )
 
@@ -217,5 +221,38 @@ func TestRemovedWhileKeyless(t *testing.T) {
 		}
 		equal(t, alice.members(room), []string{"alice owner 1", "carol member 1"})
 		carol.healthy(room, alice)
+	})
+}
+
+// TestRejoinAfterAClockAhead: a device that was refused while its clock was a year ahead asks again when the clock is right.
+func TestRejoinAfterAClockAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := evil.Start(t)
+		alice, bob := settle(t, s, "alice"), settle(t, s, "bob")
+		room := club(t, "garden", alice, bob)
+		bob.stop()
+		records := bob.disk.Snapshot()
+		maps.DeleteFunc(records, func(key string, _ []byte) bool { return strings.HasPrefix(key, "group/") })
+		bob.disk.Restore(records)
+		asked := 0
+		bob.line.Ask(func(f *wire.ClientFrame) (*wire.ClientFrame, []*wire.ServerFrame) {
+			if f.GetSubmit().GetKind() != wire.EntryKind_ENTRY_KIND_PROPOSAL {
+				return f, nil
+			}
+			asked++
+			body := &wire.Error{Code: wire.ErrorCode_ERROR_CODE_FORBIDDEN, Message: "not now"}
+			return nil, []*wire.ServerFrame{{Id: f.Id, Body: &wire.ServerFrame_Error{Error: body}}}
+		})
+		ahead := startConfig(t, bob.disk, client.Config{Transport: bob.line, Rand: rand.Reader,
+			Now: func() time.Time { return time.Now().Add(365 * 24 * time.Hour) }})
+		wait()
+		ahead.stop()
+		bob.line.Ask(nil)
+		if asked == 0 {
+			t.Fatal("the device has not asked")
+		}
+		bob = &target{startOver(t, bob.line, bob.disk, nil), bob.line}
+		wait()
+		talks(t, room, alice, bob)
 	})
 }
