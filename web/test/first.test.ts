@@ -30,7 +30,7 @@ async function transcript(page: Page): Promise<string[]> {
     const before = texts.length;
     texts = await bubbles.allInnerTexts();
     return texts.length > 0 && texts.length === before;
-  }).toBe(true);
+  }, { timeout: 30_000 }).toBe(true);
   await page.setViewportSize(size);
   return texts;
 }

@@ -170,13 +170,15 @@ describe.runIf(browserPresent())("the page", () => {
     expect(await page.getByLabel("Role of carol.m").inputValue()).toBe("member");
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByLabel("Name", { exact: true }).fill("Reading room");
-    await page.getByLabel("Topic", { exact: true }).fill("One chapter a week");
+    await page.getByLabel("Topic", { exact: true }).fill("One chapter a week\u202e, read backwards");
     await page.getByLabel("Who adds members").selectOption("member");
     await shoot(page, "settings-light");
     expect(await audit(page)).toEqual([]);
     await page.getByRole("button", { name: "Save" }).click();
     await page.getByRole("heading", { name: "Reading room" }).first().waitFor();
-    await page.locator("header").getByText("One chapter a week").waitFor();
+    // What turns a line around is seen, and turns nothing around.
+    await page.locator("header").getByText("One chapter a week, read backwards").waitFor();
+    await page.getByRole("dialog").getByText("One chapter a week\ufffd, read backwards").waitFor();
     await page.getByRole("button", { name: "Leave" }).click();
     await page.getByRole("button", { name: "Leave the room" }).click();
     await page.getByRole("heading", { name: "Make yourself at home" }).waitFor();
