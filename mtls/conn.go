@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // Conn is a connection between two peers that have accepted each other. It is a
@@ -51,6 +52,23 @@ func (p Peer) Has(name Name) bool { return !name.IsZero() && slices.Contains(p.N
 
 // Peer gives the far side.
 func (c *Conn) Peer() Peer { return c.peer }
+
+// CloseWrite ends our direction. It takes 5 s at most, whatever the peer does.
+func (c *Conn) CloseWrite() error {
+	c.hurry()
+	return c.Conn.CloseWrite()
+}
+
+// Close ends the connection, with a farewell if the peer takes one within 5 s.
+func (c *Conn) Close() error {
+	c.hurry()
+	return c.Conn.Close()
+}
+
+// hurry gives what is being written a time to end. crypto/tls limits its farewell,
+// but first waits for a Read that answers the peer's update of keys (RFC 8446,
+// Section 4.6.3), which has no end where the peer takes nothing.
+func (c *Conn) hurry() { c.NetConn().SetWriteDeadline(time.Now().Add(farewellTime)) }
 
 // maxExport bounds what Export gives, in bytes: eight keys of 256 bits.
 const maxExport = 256

@@ -46,6 +46,8 @@ const (
 	// handshakeTimeout bounds a handshake with its confirmation: three round trips
 	// over the worst link we mean to serve, 2 s each, and time to compute.
 	handshakeTimeout = 10 * time.Second
+	// farewellTime bounds the end of a direction: as crypto/tls bounds its alert.
+	farewellTime = 5 * time.Second
 	// maxServed bounds the connections between a listener's accept and Accept: those
 	// whose handshake goes on, those that are being decided about, and those that
 	// nobody has accepted yet.

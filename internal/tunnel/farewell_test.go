@@ -29,48 +29,119 @@ func (h hurried) SetWriteDeadline(at time.Time) error {
 }
 
 // TestFarewellToTheDeaf: a peer that asks for new keys and reads no answer cannot keep the end of its connection waiting,
-// and all that waits for that: a tunnel that is to stop, another route in the place.
+// and all that waits for that: a tunnel that is to stop, another route in the place, a program with a connection of mtls.
 func TestFarewellToTheDeaf(t *testing.T) {
 	t.Parallel()
-	far, near := newHome(t), newHome(t)
+	for name, accept := range map[string]func(t *testing.T, far, near *home, conn net.Conn) (read func() error, end func()){
+		"a link": waiting,
+		"mtls, closed": func(t *testing.T, far, near *home, conn net.Conn) (func() error, func()) {
+			return accepted(t, far, near, conn, (*mtls.Conn).Close)
+		},
+		"mtls, one direction": func(t *testing.T, far, near *home, conn net.Conn) (func() error, func()) {
+			return accepted(t, far, near, conn, (*mtls.Conn).CloseWrite)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			far, near := newHome(t), newHome(t)
+			ours, theirs := net.Pipe() // no buffer: what is written waits for who reads
+			defer theirs.Close()
+			read, end := accept(t, far, near, hurried{ours})
+			reading := make(chan error, 1)
+			go func() { reading <- read() }()
+			turnDeaf(t, far, near, theirs)
+			ended := make(chan struct{})
+			go func() {
+				defer close(ended)
+				end()
+			}()
+			select {
+			case <-ended:
+			case <-time.After(patience):
+				t.Fatal("the end waits for a peer that reads nothing")
+			}
+			theirs.Close()
+			if err := <-reading; err == nil {
+				t.Error("the reader has heard something")
+			}
+		})
+	}
+}
+
+// waiting is a link of the far end's.
+func waiting(t *testing.T, far, near *home, conn net.Conn) (read func() error, end func()) {
 	served, err := mtls.ServerConfig(far.id, mtls.Pin(near.id.Fingerprint()), tunnel.Protocol)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tunnel.Waiting(conn, served)
+}
+
+// accepted is a connection that a listener of the far end's accepts.
+func accepted(t *testing.T, far, near *home, conn net.Conn, end func(*mtls.Conn) error) (func() error, func()) {
+	one := make(chan net.Conn, 1)
+	one <- conn
+	l, err := mtls.NewListener(&queue{conns: one, done: make(chan struct{})}, &mtls.ListenerOptions{
+		Identity: far.id, Trust: mtls.Pin(near.id.Fingerprint()), PlainProtocols: []string{tunnel.Protocol},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	come := make(chan *mtls.Conn, 1)
+	read := func() error {
+		accepted, err := l.AcceptConn()
+		if err != nil {
+			return err
+		}
+		come <- accepted
+		_, err = accepted.Read(make([]byte, 1))
+		return err
+	}
+	return read, func() { _ = end(<-come) }
+}
+
+// queue is a listener whose connections come by a channel.
+type queue struct {
+	conns chan net.Conn
+	done  chan struct{}
+}
+
+func (q *queue) Accept() (net.Conn, error) {
+	select {
+	case conn := <-q.conns:
+		return conn, nil
+	case <-q.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (q *queue) Close() error {
+	close(q.done)
+	return nil
+}
+
+func (q *queue) Addr() net.Addr { return &net.TCPAddr{} }
+
+// turnDeaf shakes hands as the near end, asks for new keys, and takes the first byte of the answer: the rest is under way, and
+// waits.
+func turnDeaf(t *testing.T, far, near *home, conn net.Conn) {
+	t.Helper()
 	dialed, err := mtls.ClientConfig(near.id, mtls.Pin(far.id.Fingerprint()), tunnel.Protocol)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var secrets safeBuffer
 	dialed.KeyLogWriter = &secrets
-	ours, theirs := net.Pipe() // no buffer: what is written waits for who reads
-	defer theirs.Close()
-	read, end := tunnel.Waiting(hurried{ours}, served)
-	reading := make(chan error, 1)
-	go func() { reading <- read() }()
-	client := tls.Client(theirs, dialed)
+	client := tls.Client(conn, dialed)
 	if err := client.Handshake(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := theirs.Write(keyUpdate(t, client.ConnectionState().CipherSuite, secrets.String())); err != nil {
+	if _, err := conn.Write(keyUpdate(t, client.ConnectionState().CipherSuite, secrets.String())); err != nil {
 		t.Fatal(err)
 	}
-	// Its first byte: the rest is under way, and waits.
-	if _, err := theirs.Read(make([]byte, 1)); err != nil {
+	if _, err := conn.Read(make([]byte, 1)); err != nil {
 		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		end()
-	}()
-	select {
-	case <-ended:
-	case <-time.After(patience):
-		t.Fatal("the end waits for a peer that reads nothing")
-	}
-	if err := <-reading; err == nil {
-		t.Error("the reader goes on")
 	}
 }
 
