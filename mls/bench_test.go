@@ -105,13 +105,13 @@ func (bg *benchGroup) bulk(p *primitives, size int) {
 	}
 }
 
-// followed is how many secrets are derived to follow a commit of a member across the tree: both children of each node above
-// its leaf, the parents being erased (RFC 9420, Section 9.2); the two ratchets; key, nonce and next secret (9.1), key and
+// followed is how many secrets are derived to follow a commit of a member across the tree: one child of each node above its
+// leaf, as the other is for later messages of an epoch that the commit ends; the ratchet; key and nonce (9.1), key and
 // nonce of the sender's data (6.3.2); the path's node and commit secrets (7.4, 8); and the key schedule with the
 // secrets of the epoch (8), its two extractions and the confirmation among them.
 func followed(n int) int {
-	const ratchets, message, sender, path, schedule = 2, 3, 2, 2, 14
-	return 2*levels(n) + ratchets + message + sender + path + schedule
+	const ratchet, message, sender, path, schedule = 1, 2, 2, 2, 14
+	return levels(n) + ratchet + message + sender + path + schedule
 }
 
 // benchProcess follows an update of the first member as the last one, who has to open one ciphertext and, below the root, nothing to derive.
