@@ -3,6 +3,7 @@ package client
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"snug/internal/ident"
@@ -92,6 +93,9 @@ func (c *Core) processEntry(r *room, entry *wire.Entry) bool {
 		c.passStretch(r, entry.Seq)
 		c.cameIn(r, entry.Seq)
 		r.since = entry.Seq - 1
+	case entry.Seq > r.seq+1 && strings.HasPrefix(r.problem, problemLetIn):
+		c.halt(r, r.problem) // which is why what came between is not handed to it
+		return false
 	case entry.Seq != r.seq+1:
 		c.halt(r, fmt.Sprintf("the server left out messages: %d follows %d", entry.Seq, r.seq))
 		return false
