@@ -104,12 +104,7 @@ func (c *call) readAnswer(ctx context.Context, do string) (string, error) {
 	if do != "" && isTerminal(c.in) {
 		c.say("%s", do)
 	}
-	select {
-	case line := <-reading(func() (string, error) { return readLine(c.in) }):
-		return line.text, line.err
-	case <-ctx.Done():
-		return "", interruption(ctx)
-	}
+	return await(ctx, func() (string, error) { return readLine(c.in) })
 }
 
 // readLine reads one line and no more, so that what follows is there for who reads next.

@@ -166,15 +166,10 @@ func (c *call) readText(ctx context.Context) (string, error) {
 	if isTerminal(c.in) {
 		c.say("type what to say; ctrl-D on a line of its own sends it")
 	}
-	select {
-	case text := <-reading(func() (string, error) {
+	return await(ctx, func() (string, error) {
 		read, err := io.ReadAll(io.LimitReader(c.in, wire.MaxText+2))
 		return string(read), err
-	}):
-		return text.text, text.err
-	case <-ctx.Done():
-		return "", interruption(ctx)
-	}
+	})
 }
 
 // isTerminal reports whether a person reads w.

@@ -105,6 +105,16 @@ func askSecretly(ctx context.Context, prompt, hint string) (string, error) {
 	}
 }
 
+// await gives what read reads, as long as it is waited for.
+func await(ctx context.Context, read func() (string, error)) (string, error) {
+	select {
+	case line := <-reading(read):
+		return line.text, line.err
+	case <-ctx.Done():
+		return "", interruption(ctx)
+	}
+}
+
 // reading reads on the side. What blocks there when nobody waits for it any more stays so to the end of the process.
 func reading(read func() (string, error)) <-chan typed {
 	done := make(chan typed, 1)
