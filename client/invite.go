@@ -227,15 +227,22 @@ func (c *Core) createInvite(call uint64, room ident.RoomID, options RoomInviteOp
 // RevokeRoomInvite withdraws an invite and returns when nobody can come by it any more.
 func (c *Client) RevokeRoomInvite(ctx context.Context, room ident.RoomID, id ident.RoomInviteID) error {
 	_, err := call[struct{}](ctx, c, func(c *Core, call uint64) {
-		r := c.mem.rooms[room]
-		if r != nil && r.status == joined && r.kind == Sealed {
-			if _, known := c.roster(r).invite(id); !known {
-				c.reply(call, nil, refuse(NotFound, "look at those that it has", "the room has no such invite").run("snug room invites"))
-				return
-			}
+		w := want{kind: wantRevoke, text: string(id[:])}
+		r, err := c.changeable(room)
+		if err == nil {
+			err = c.mayInvite(c.roster(r), w)
+		}
+		if err != nil {
+			c.reply(call, nil, err)
+			return
+		}
+		// Only now: who may not withdraw an invite is told so, whether they have heard of it yet or not.
+		if _, known := c.roster(r).invite(id); !known {
+			c.reply(call, nil, refuse(NotFound, "look at those that it has", "the room has no such invite").run("snug room invites"))
+			return
 		}
 		c.delete(keyInvite(room, id))
-		c.wantChecked(call, room, []want{{kind: wantRevoke, text: string(id[:])}})
+		c.wantChecked(call, room, []want{w})
 	})
 	return err
 }

@@ -220,6 +220,7 @@ func TestInviteRights(t *testing.T) {
 		wait()
 		_, err = bob.CreateRoomInvite(bob.ctx(), room.ID, client.RoomInviteOptions{})
 		refusedWith(t, "a member invites", err, "an owner or admin to add members")
+		refusedWith(t, "a member withdraws nothing", bob.RevokeRoomInvite(bob.ctx(), room.ID, ident.RoomInviteID{1}), "an owner or admin to add members")
 		made := alice.invite(room.ID, client.RoomInviteOptions{})
 		refusedWith(t, "a member withdraws", bob.RevokeRoomInvite(bob.ctx(), room.ID, made.ID), "an owner or admin to add members")
 		wantCode(t, "withdrawing nothing", alice.RevokeRoomInvite(alice.ctx(), room.ID, ident.RoomInviteID{1}), client.NotFound)
