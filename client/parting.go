@@ -12,6 +12,9 @@ type Parting struct {
 	// Unarchived counts the rooms of which this device has read something that is not in the archive, or not yet: it is gone
 	// with the last device. Rooms that the account has left are never in it.
 	Unarchived int
+	// Unsent counts the messages written here that the server has not acknowledged: nobody else has them, and they are gone with
+	// the device, the last one or not. Those that could not be sent are among them.
+	Unsent int
 }
 
 // Parting tells what signing out on this device takes away. It waits for the server's answer, unless that cannot be reached.
@@ -30,6 +33,11 @@ func (c *Core) parting() (p Parting) {
 	chain := c.chain(c.mem.account.me.Account)
 	p.Last = chain != nil && len(chain.Devices()) <= 1
 	for _, r := range c.mem.rooms {
+		for _, w := range r.rows {
+			if w.kind == rowText && w.state != rowAcked {
+				p.Unsent++
+			}
+		}
 		if r.kind != Sealed {
 			continue
 		}

@@ -1,11 +1,13 @@
 package client_test
 
 import (
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"snug/client"
+	"snug/internal/ident"
 	"snug/internal/testkit"
 )
 
@@ -52,5 +54,15 @@ func TestParting(t *testing.T) {
 			t.Fatal(err)
 		}
 		want("the archive off", client.Parting{Last: true, Rooms: 2, Alone: 1, Unarchived: 2})
+		net.Cut(errors.New("no network"))
+		for _, room := range []ident.RoomID{diary.ID, den.ID} {
+			if _, err := alice.Post(alice.ctx(), room, "later"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want("without a network", client.Parting{Last: true, Rooms: 2, Alone: 1, Unarchived: 2, Unsent: 2})
+		net.Cut(nil)
+		wait()
+		want("all sent", client.Parting{Last: true, Rooms: 2, Alone: 1, Unarchived: 2})
 	})
 }

@@ -76,7 +76,11 @@ func TestDeviceVerbs(t *testing.T) {
 	// The server is gone for good: there is a way out.
 	s.kill()
 	twin.mustRefuse(5, "--forget", "logout", "--timeout", "2s")
-	if got := twin.must("logout", "--forget")[0]; got["revoked"] != false {
+	twin.mustRefuse(5, "the message is kept", "send", "common", "for later", "--timeout", "1s")
+	if o := twin.unasked("logout", "--forget"); o.status != 2 || !strings.Contains(o.stderr, "one message was written here and not sent") {
+		t.Errorf("forgetting what waits: exit %d, %q, want 2 and what is lost", o.status, o.stderr)
+	}
+	if got := twin.must("logout", "--forget", "--yes")[0]; got["revoked"] != false {
 		t.Errorf("forgetting printed %v", got)
 	}
 	twin.mustRefuse(3, "nobody is signed in", "whoami")
