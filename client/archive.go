@@ -147,11 +147,22 @@ type roomArchive struct {
 	below, above ident.Hash
 	// through is up to where the log is archived even though nothing is shown there: a device of the account has come.
 	through uint64
-	// before says that the account was in the room before this device, gone that it is not any more.
-	before, gone bool
+	// before says that the account was in the room before this device.
+	before bool
+	gone   departure
 
 	dirty bool
 }
+
+// departure is whether the account has gone out of the room, and what the server had of it was deleted since. That is done once: what is
+// there later is of another device of the account, by which it is in the room again.
+type departure uint64
+
+const (
+	notGone departure = iota
+	gone
+	goneDeleted
+)
 
 const roomArchiveVersion = 1
 
@@ -170,14 +181,17 @@ func (a *roomArchive) encode() []byte {
 	e.bytes(a.above[:])
 	e.uint(a.through)
 	e.bool(a.before)
-	e.bool(a.gone)
+	e.uint(uint64(a.gone))
 	return e.b
 }
 
 func decodeRoomArchive(b []byte) (*roomArchive, error) {
 	d := newDecoder(b, roomArchiveVersion)
 	a := &roomArchive{earlier: decodeSpans(d, maxEarlier), lost: decodeSpans(d, maxEarlier), born: d.uint(), bottom: uint32(d.uint()), top: uint32(d.uint()),
-		below: d.hash(), above: d.hash(), through: d.uint(), before: d.bool(), gone: d.bool()}
+		below: d.hash(), above: d.hash(), through: d.uint(), before: d.bool(), gone: departure(d.uint())}
+	if a.gone > goneDeleted {
+		return nil, errRecord
+	}
 	return a, d.end()
 }
 
@@ -326,13 +340,13 @@ func (c *Core) cameIn(r *room, seq uint64) {
 	}
 	// A room without a place begins with what was passed last: that stays lost.
 	a.earlier, a.lost = a.earlier.add(stint).minus(a.lost), a.lost.within(seq-1, seq-1)
-	a.gone, a.dirty = false, true
+	a.gone, a.dirty = notGone, true
 }
 
 // accountLeft notes that the account is in the room no more: what the server has of it is of no use to anybody.
 func (c *Core) accountLeft(id ident.RoomID) {
 	a := c.archiveOf(id)
-	a.gone, a.dirty = true, true
+	a.gone, a.dirty = gone, true
 }
 
 // archiveState is what is not stored of the archive.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"snug/client"
 	"snug/internal/testkit"
 )
 
@@ -63,3 +64,51 @@ func TestArchiveLostKeys(t *testing.T) {
 		})
 	}
 }
+
+// TestArchiveOfAnotherStay: a device that has gone out of a room with its account leaves alone what another one archives of it since the
+// account is in again, the switch too.
+func TestArchiveOfAnotherStay(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob := register(t, net, "alice", true), register(t, net, "bob", true)
+		garden, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "garden", Handles: []string{"bob"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		room := garden.ID
+		alice.send(room, "apples")
+		time.Sleep(5 * time.Minute)
+		if err := bob.LeaveRoom(bob.ctx(), room); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(5 * time.Minute)
+		me, _ := bob.Me()
+		net.Do(func(m *testkit.Model) { m.Bare(me.Device) }) // so that it stays outside
+		phone := newDevice(t, net, "bob", true)
+		if err := alice.AddMembers(alice.ctx(), room, "bob"); err != nil {
+			t.Fatal(err)
+		}
+		alice.send(room, "pears")
+		time.Sleep(2 * archivePause)
+		if bob.room(room).Joined || !phone.room(room).Joined {
+			t.Fatal("the old device is in the room, or the new one is not")
+		}
+		was := archiveOf(net, "bob").Revision
+		if got := len(archiveOf(net, "bob").Chunks[room]); got != 1 {
+			t.Errorf("%d chunks are archived of the new stay, want 1", got)
+		}
+		time.Sleep(2 * archivePause)
+		if now := archiveOf(net, "bob").Revision; now != was {
+			t.Errorf("the archive has changed from revision %d to %d, and nobody has said anything", was, now)
+		}
+		if err := phone.SetRoomArchive(phone.ctx(), room, false); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * archivePause)
+		if v, err := phone.Archive(phone.ctx()); err != nil || len(v.Off) != 1 {
+			t.Errorf("the archive is %+v, %v, want the room left out of it", v, err)
+		}
+	})
+}
+
+// archivePause is how long a device waits before it tries to change the archive of a room again.
+const archivePause = 10 * time.Minute

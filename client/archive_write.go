@@ -14,7 +14,7 @@ func (c *Core) advanceArchive(r *room) {
 	if !c.online() || !c.vol.archive.known || c.vol.archive.problem != "" || r.kind != Sealed || c.asking(changeArchiveName) {
 		return
 	}
-	if c.archiveOf(r.id).gone {
+	if c.archiveOf(r.id).gone == gone {
 		c.dropArchive(r)
 		return
 	}
@@ -177,11 +177,20 @@ func (c *Core) archiveRefused(change *wire.ChangeArchive, e *wire.Error) {
 func (c *Core) dropArchive(r *room) {
 	key, err := c.vaultKey()
 	head := c.archiveHead()
-	if listed := head.room(r.id); err != nil || listed.chunks == 0 && !listed.off && listed.recovery == nil || c.now.Before(c.vol.archive.at[r.id]) {
+	if err != nil || c.now.Before(c.vol.archive.at[r.id]) {
 		return
 	}
-	c.vol.archive.at[r.id] = c.now.Add(archiveRest)
+	id := r.id
+	deleted := func(c *Core) {
+		a := c.archiveOf(id)
+		a.gone, a.dirty = goneDeleted, true
+	}
+	if listed := head.room(id); listed.chunks == 0 && !listed.off && listed.recovery == nil {
+		deleted(c)
+		return
+	}
+	c.vol.archive.at[id] = c.now.Add(archiveRest)
 	next := head.with(archivedRoom{room: r.id})
 	next.revision++
-	c.changeArchive(0, key, next, &wire.ChangeArchive{Drop: [][]byte{r.id.Bytes()}}, func(*Core) {}, nil)
+	c.changeArchive(0, key, next, &wire.ChangeArchive{Drop: [][]byte{id.Bytes()}}, deleted, nil)
 }

@@ -69,7 +69,7 @@ func (c *Core) advanceRestarts() {
 // lockedOut reports whether the server lists a room in which devices of one account are, and this one is not.
 func (c *Core) lockedOut(id ident.RoomID) bool {
 	log, r := c.vol.logs[id], c.mem.rooms[id]
-	there := r == nil || r.status == left && !c.archiveOf(id).gone || r.status == refused
+	there := r == nil || r.status == left && c.archiveOf(id).gone == notGone || r.status == refused
 	return there && log.listed && !log.joined && log.kind == Sealed && log.members == 1 && log.direct.IsZero() && c.vol.welcomes[id] == nil
 }
 

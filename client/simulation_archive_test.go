@@ -48,6 +48,9 @@ func (s *sim) checkHistory(fresh *device, others, people []*device, room ident.R
 		got[m.Seq] = m
 	}
 	for _, d := range others {
+		if !d.view(room).Joined {
+			continue // it went out with the account, whose archive of the room was deleted; the account is in again without it
+		}
 		for _, m := range s.texts(d, room) {
 			there := got[m.Seq]
 			if there.Kind != m.Kind || there.Text != m.Text || there.ID != m.ID || there.Device != m.Device || !there.At.Equal(m.At) {

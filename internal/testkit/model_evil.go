@@ -16,6 +16,9 @@ func (m *Model) ClaimFor(device ident.DeviceID) *wire.KeyPackage {
 	return &wire.KeyPackage{Device: device.Bytes(), KeyPackage: p.lastResort}
 }
 
+// Bare takes away the key packages of a device, as if it had none left.
+func (m *Model) Bare(device ident.DeviceID) { delete(m.packages, device) }
+
 // Chain gives an account's chain.
 func (m *Model) Chain(account ident.AccountID) []byte {
 	a := m.accountByID(account[:])
