@@ -343,12 +343,17 @@ func (c *Core) proposalEntry(r *room, entry *wire.Entry, m *Message) {
 		m.gap(gapProposal + reason(err))
 		return
 	}
-	if _, ok := result.(*mls.ReceivedProposal); !ok {
+	proposal, ok := result.(*mls.ReceivedProposal)
+	if !ok {
 		m.gap("it is not what the server says it is")
 		return
 	}
 	r.replan = true
-	if _, set := c.vol.commitAt[r.id]; !set {
+	_, set := c.vol.commitAt[r.id]
+	switch {
+	case proposal.From == mls.SenderNewMemberProposal && m.Account == c.mem.account.me.Account:
+		c.vol.commitAt[r.id] = c.now // a device believes its own account's answer, whatever has become of the roles: it goes first
+	case !set:
 		c.vol.commitAt[r.id] = c.now.Add(c.jitter(commitJitter))
 	}
 }

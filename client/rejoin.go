@@ -30,10 +30,12 @@ type rejoin struct {
 	head ident.Hash
 }
 
-// The causes of a rejoin that are no other client's doing.
+// The causes of a rejoin that no change of the room is to blame for.
 const (
 	causeLost    = "this device has lost the keys of the room"
 	causeDamaged = "this device's keys of the room are damaged"
+	// causeByMember is of errByMember.
+	causeByMember = "this device was away while the account left the room, as it seems, and a member who could not do so has let it in"
 )
 
 const (

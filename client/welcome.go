@@ -49,6 +49,10 @@ func (c *Core) tryWelcome(id ident.RoomID) {
 	case err != nil && r.rejoin != nil:
 		c.cfg.log.Warn("refused an answer", "room", id, "error", err)
 		c.answerRefused(r, used, err)
+	case err == errByMember:
+		// Nothing is handed to this device any more but what follows the Welcome: it asks who may let it in.
+		c.cfg.log.Warn("refused a welcome", "room", id, "error", err)
+		c.startRejoin(r, causeByMember)
 	case err != nil:
 		c.cfg.log.Warn("refused a welcome", "room", id, "error", err)
 		if r.status != joined && r.status != making && r.status != restarting {
@@ -138,12 +142,18 @@ func (c *Core) checkReturn(r *room, group *mls.Group, event *wire.WelcomeEvent, 
 		return errors.New("client: the room was further already")
 	case last.direct:
 		return errors.New("client: nobody is let into a 1:1 room again")
-	case !known || !member || rank > roleAdmin || c.revokedNow(leafOf(inviter)):
+	case known && member && rank > roleAdmin && !c.revokedNow(leafOf(inviter)):
+		return errByMember
+	case !known || !member || c.revokedNow(leafOf(inviter)):
 		return errors.New("client: let into a known room by somebody who could not have done so")
 	}
 	now, err := rosterOf(group.Extensions())
 	return firstError(err, checkLengths(last, now))
 }
+
+// errByMember is of a Welcome by a member who could not have signed it as far as this device knows. They may have become an owner
+// since: where this account's other device left, say, which was the only owner's. Or they are in league with the server.
+var errByMember = errors.New("client: let into a known room by a member, who could not have done so")
 
 // checkLengths refuses a roster by which an account's chain is shorter than by the last one that was known: a device that was
 // revoked since could be in the room.
