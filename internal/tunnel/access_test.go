@@ -279,7 +279,7 @@ func TestRevocationOfTheFarEnd(t *testing.T) {
 	nearEnd := startHeld(t, time.Now, near.route(t, "main", "listen 127.0.0.1:0", "to "+farEnd.addr(), "tls connect", "allow "+far.rule(), "revoked "+near.write(t, "revoked", "")))
 	conn := dial(t, nearEnd.addr())
 	io.WriteString(conn, "x")
-	until(t, "the stream is there", func() bool { return farEnd.row("main").Streams == 1 })
+	until(t, "the stream is there", func() bool { return farEnd.row("main").Streams == 1 && nearEnd.row("main").Streams == 1 })
 	near.write(t, "revoked", far.id.Fingerprint().String()+"\n")
 	nearEnd.promised(t)
 	if n, err := conn.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {

@@ -13,6 +13,14 @@ import (
 
 // For tests in the package beside this one.
 
+// Patience bounds every wait of the tests; nothing is expected to come near it.
+const Patience = 3 * time.Minute
+
+// None of the tests is about these times, and none may end by them because the machine has other things to do.
+func init() {
+	handshakeTimeout, connectTimeout, openTimeout, proxyTimeout = Patience, Patience, Patience, Patience
+}
+
 type (
 	Decoder = decoder
 	Event   = event

@@ -2,7 +2,9 @@ package tunnel
 
 import "time"
 
-const (
+// What others have so long for. The tests, whose machine may be busy with other things, are more patient: before they begin
+// they set these to more.
+var (
 	// handshakeTimeout bounds a handshake: three round trips over the worst link we mean to serve, 2 s each, and time to
 	// compute.
 	handshakeTimeout = 10 * time.Second
@@ -12,6 +14,9 @@ const (
 	openTimeout = connectTimeout + 5*time.Second
 	// proxyTimeout bounds the header of the PROXY protocol, which who sends it has at hand.
 	proxyTimeout = 5 * time.Second
+)
+
+const (
 	// lingerTimeout and maxLinger bound what is read and thrown away after a refusal, so that a reset does not overtake
 	// the alert: a dialer's last flight is under 4 KiB with a short chain.
 	lingerTimeout = time.Second

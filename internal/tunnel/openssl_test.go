@@ -70,27 +70,27 @@ func TestOpenSSLServer(t *testing.T) {
 	ca.certify(t, near, &x509.Certificate{Subject: pkix.Name{CommonName: "near"}})
 	ca.certify(t, far, &x509.Certificate{DNSNames: []string{"far"}})
 	lines := ca.certified(t, near)
-	probe, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := probe.Addr().String()
-	probe.Close()
 	// -rev sends each line back to front.
-	cmd := exec.CommandContext(t.Context(), program, "s_server", "-accept", address, "-cert", far.path("leaf.crt"), "-key", far.path("leaf.key"),
+	cmd := exec.CommandContext(t.Context(), program, "s_server", "-accept", "127.0.0.1:0", "-cert", far.path("leaf.crt"), "-key", far.path("leaf.key"),
 		"-CAfile", near.path("ca.pem"), "-Verify", "1", "-verify_return_error", "-tls1_3", "-rev")
-	if err := cmd.Start(); err != nil {
+	says, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
 	defer cmd.Wait()
 	defer cmd.Process.Kill()
-	until(t, "s_server listens", func() bool {
-		conn, err := net.Dial("tcp", address)
-		if err == nil {
-			conn.Close()
+	var address string
+	for lines := bufio.NewScanner(says); address == "" && lines.Scan(); {
+		if at, found := strings.CutPrefix(lines.Text(), "ACCEPT "); found {
+			address = at
 		}
-		return err == nil
-	})
+	}
+	if address == "" {
+		t.Fatal("s_server does not say where it listens")
+	}
 	good := start(t, near.route(t, "main", append(lines, "listen 127.0.0.1:0", "to "+address, "tls connect", "allow dns:far")...))
 	conn := dial(t, good.addr())
 	conn.Write([]byte("olleh\n"))

@@ -336,13 +336,7 @@ func TestReloadEnding(t *testing.T) {
 	conn := opened(t, near.to(t, end.addr(), far))
 	addrs := end.Addrs()
 	end.stop()
-	until(t, "nobody listens", func() bool {
-		probe, err := net.Dial("tcp", addrs["main"])
-		if err == nil {
-			probe.Close()
-		}
-		return err != nil
-	})
+	until(t, "nobody is let in", func() bool { return !enters(t, near, far, addrs["main"]) })
 	more := &tunnel.Config{Metrics: "127.0.0.1:0", Routes: []tunnel.Route{far.route(t, "main", lines...), far.route(t, "more", lines...)}}
 	if err := end.Reload(t.Context(), more); err == nil {
 		t.Error("no error")

@@ -21,8 +21,10 @@ import (
 	"snug/mtls"
 )
 
-// patience bounds every wait of these tests; nothing is expected to come near it.
-const patience = 60 * time.Second
+const patience = tunnel.Patience
+
+// nowhere is where nobody listens: a port that was free may be another test's by now.
+const nowhere = "127.0.0.1:1"
 
 // A home is a directory with a key, as that of `snug key show`.
 type home struct {
