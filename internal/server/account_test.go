@@ -152,6 +152,7 @@ func TestLogin(t *testing.T) {
 	}
 	// Logged in is not yet a device.
 	p.refused(noAuth, &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}})
+	h.clock.stop()
 	for range 20 {
 		if e := p.ask(login("alice", make([]byte, 32))).GetError(); e.GetCode() == rateLimited && e.RetryAfterMs > 0 {
 			if !strings.HasPrefix(e.Hint, "wait ") {

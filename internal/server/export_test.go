@@ -5,6 +5,9 @@ import (
 	"net/netip"
 )
 
+// The server would hang up on whom it has not heard since a test has turned the clock, whenever its own time comes.
+func init() { sweepEvery = 1 << 62 }
+
 // Sweep is what the server does every now and then.
 func Sweep(s *Server) { s.sweepOnce() }
 
@@ -73,8 +76,9 @@ const (
 	HighWater   = highWater
 )
 
-// How long a revoked device's connection may take to go.
+// How long a revoked device's connection may take to go, and what is under way when the server stops.
 const (
 	CloseWithin = closeWithin
 	Farewell    = farewell
+	DrainWithin = drainWithin
 )

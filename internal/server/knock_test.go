@@ -138,6 +138,7 @@ func TestKnockBounds(t *testing.T) {
 	alice.silent("a letter of last week")
 	bob.done(knockRoom(room, "x"))
 	alice.hearsKnock(room, bob, "x", "")
+	h.clock.stop()
 	for range 100 {
 		if e := bob.ask(knockRoom(room, "x")).GetError(); e.GetCode() == rateLimited && e.RetryAfterMs > 0 {
 			return

@@ -145,6 +145,7 @@ func TestLinkBounds(t *testing.T) {
 	h.clock.turn(10 * time.Minute)
 	fresh.refused(notFound, joinLink(linkBox))
 	alice.hearsEnd()
+	h.clock.stop()
 	for range 30 {
 		if e := alice.ask(openLink(linkBox)).GetError(); e.GetCode() == rateLimited {
 			return

@@ -182,6 +182,7 @@ func TestLoginWork(t *testing.T) {
 // TestLoginLimits: tries are limited by account wherever they come from, for handles that nobody has as well.
 func TestLoginLimits(t *testing.T) {
 	h := open(t)
+	h.clock.stop()
 	h.joinPerson(t, "alice")
 	for _, handle := range []string{"alice", "nobody"} {
 		refused := 0

@@ -25,7 +25,7 @@ import (
 )
 
 // patience is how long a test waits for what must come: far longer than it takes.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // house is a server on loopback ports.
 type house struct {

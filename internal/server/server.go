@@ -23,6 +23,10 @@ import (
 	"snug/internal/wire"
 )
 
+// sweepEvery is how often we look for connections that say nothing. A variable, because tests that turn the clock look
+// themselves.
+var sweepEvery = wire.PingEvery / 3
+
 // Limits of one server. Those that clients must know are in package wire.
 const (
 	// greetWithin is how long a connection may take for its handshake, its upgrade
@@ -30,8 +34,6 @@ const (
 	greetWithin = 10 * time.Second
 	// silentFor is after how long we hang up on a connection that says nothing.
 	silentFor = 3 * wire.PingEvery
-	// sweepEvery is how often we look for those.
-	sweepEvery = wire.PingEvery / 3
 	// drainWithin is how long requests under way may take when the server stops;
 	// with the closing of sockets it stays below the 10 s that systemd's users
 	// commonly wait.

@@ -276,6 +276,23 @@ func TestCrowd(t *testing.T) {
 	})
 }
 
+// TestDrainDeaf: who reads nothing keeps a server that stops waiting for as long as it may, and no longer.
+func TestDrainDeaf(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, l := openPipes(t)
+		p := l.join(t, "alice")
+		p.deaf(t)
+		p.send(ping())
+		began := time.Now()
+		if err := h.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if took, most := time.Since(began), server.DrainWithin+server.CloseWithin; took < server.DrainWithin || took > most || most >= 10*time.Second {
+			t.Errorf("draining took %v, want %v to %v, and that less than 10 s", took, server.DrainWithin, most)
+		}
+	})
+}
+
 // live is how many bytes are in use.
 func live() int {
 	runtime.GC()
