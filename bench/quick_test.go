@@ -3,7 +3,6 @@ package main
 import (
 	"os"
 	"testing"
-	"time"
 )
 
 // TestQuick runs the quick plan against the real server.
@@ -26,9 +25,6 @@ func TestQuick(t *testing.T) {
 	}
 	if r.Startup.EmptySeconds == 0 || r.Startup.DataSeconds == 0 || r.Idle.AfterKiB == 0 {
 		t.Errorf("got %+v and %+v", r.Startup, r.Idle)
-	}
-	if took := time.Since(b.clock.start); took > time.Minute {
-		t.Errorf("took %v", took)
 	}
 	if _, err := os.Stat(b.data); err != nil {
 		t.Error(err)

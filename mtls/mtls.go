@@ -39,13 +39,15 @@ const Protocol = "snug-mtls/1"
 // key of its own for it.
 const NoProtocol = ""
 
+// handshakeTimeout bounds a handshake with its confirmation: three round trips
+// over the worst link we mean to serve, 2 s each, and time to compute. A variable,
+// because the machine of the tests may have much else to do.
+var handshakeTimeout = 10 * time.Second
+
 const (
 	// connectTimeout bounds the way to the first byte: as the system's own first
 	// four tries (1 + 2 + 4 + 8 s).
 	connectTimeout = 15 * time.Second
-	// handshakeTimeout bounds a handshake with its confirmation: three round trips
-	// over the worst link we mean to serve, 2 s each, and time to compute.
-	handshakeTimeout = 10 * time.Second
 	// farewellTime bounds the end of a direction: as crypto/tls bounds its alert.
 	farewellTime = 5 * time.Second
 	// maxServed bounds the connections between a listener's accept and Accept: those

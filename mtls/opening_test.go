@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"testing"
-	"time"
 
 	"snug/mtls"
 )
@@ -48,7 +47,7 @@ func TestHalfOpenFlood(t *testing.T) {
 			t.Fatal(err)
 		}
 		// Far less than the time that the silent ones are given.
-		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		conn, err := mtls.Client(ctx, raw, &mtls.ClientOptions{Identity: alice, Trust: mtls.Pin(bob.Fingerprint())})
 		cancel()
 		if err != nil {

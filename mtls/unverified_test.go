@@ -55,7 +55,7 @@ func undecided(t *testing.T, alice, bob mtls.Decide) (dialed, accepted *mtls.Con
 	t.Helper()
 	refusals := make(chan error, 1)
 	l, err := mtls.Listen(t.Context(), "tcp", "127.0.0.1:0", &mtls.ListenerOptions{
-		Identity: identity(t, "bob"), DecideUnverified: bob, Patience: 5 * time.Second,
+		Identity: identity(t, "bob"), DecideUnverified: bob, Patience: patience,
 		Refused: func(_ net.Addr, err error) { refusals <- err },
 	})
 	if err != nil {
@@ -63,7 +63,7 @@ func undecided(t *testing.T, alice, bob mtls.Decide) (dialed, accepted *mtls.Con
 	}
 	t.Cleanup(func() { l.Close() })
 	dialed, dialError = mtls.Dial(t.Context(), "tcp", l.Addr().String(), &mtls.ClientOptions{
-		Identity: identity(t, "alice"), DecideUnverified: alice, Patience: 5 * time.Second,
+		Identity: identity(t, "alice"), DecideUnverified: alice, Patience: patience,
 	})
 	if dialError != nil {
 		// Where the dialer refused, the listener had confirmed.

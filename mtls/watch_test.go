@@ -8,8 +8,10 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"snug/mtls"
@@ -187,8 +189,32 @@ func TestWatcher(t *testing.T) {
 	wantRule(t, refusal, mtls.RuleRevoked)
 }
 
-// TestWatcherRuns: nobody has to say that a list has changed. The connection's deadline of 5 s, set when it was made, is
-// what is promised.
+// TestWatcherInTime: what is written is in force within the 5 s that are promised, whenever in its rounds it comes.
+func TestWatcherInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ca := newAuthority(t, "ours")
+		h, w := newHome(t, ca, "alice", "bob")
+		ctx, stop := context.WithCancel(t.Context())
+		ran := make(chan error, 1)
+		go func() { ran <- w.Run(ctx) }()
+		for i := range 5 {
+			time.Sleep(1234 * time.Millisecond)
+			began, key := time.Now(), mtls.Fingerprint{byte(i)}
+			h.put("keys", []byte(key.String()+"\n"))
+			if told := <-h.told; told.err != nil {
+				t.Error(told.err)
+			}
+			took, taken := time.Since(began), slices.Contains(w.Live().Trust().Revoked.Keys, key)
+			if !taken || took > 5*time.Second {
+				t.Errorf("change %d: in force %t, told after %v; want it in force, after 5 s at most", i, taken, took)
+			}
+		}
+		stop()
+		<-ran
+	})
+}
+
+// TestWatcherRuns: nobody has to say that a list has changed.
 func TestWatcherRuns(t *testing.T) {
 	ca := newAuthority(t, "ours")
 	h, dialing := newHome(t, ca, "alice", "bob")

@@ -120,8 +120,8 @@ func TestAnyName(t *testing.T) {
 	listener.ends(0)
 }
 
-// TestRevocationCuts revokes one of two that are connected, on a list that lies where both look: it is over within the 5 s
-// that are promised, and without any signal.
+// TestRevocationCuts revokes one of two that are connected, on a list that lies where both look: it is over without any
+// signal. How soon is for TestWatcherInTime of package mtls.
 func TestRevocationCuts(t *testing.T) {
 	h := newHouse(t)
 	h.pki("issue", "db")
@@ -138,11 +138,7 @@ func TestRevocationCuts(t *testing.T) {
 	listener.prints("still here")
 
 	h.pki("revoke", "web", "--reason", "key-compromise")
-	limit := time.AfterFunc(5*time.Second, func() { listener.cmd.Process.Kill() })
 	listener.ends(6)
-	if !limit.Stop() {
-		t.Error("it took more than 5 s")
-	}
 	dialer.ends(6)
 	if !strings.Contains(listener.log.String(), "revoked by") {
 		t.Errorf("the listener says %s", listener.log)

@@ -5,19 +5,12 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 )
 
-// TestStartup keeps the promises of a bare machine: ready within a second, and small while nobody is there. Figures are
-// made by `go run ./bench --only startup`; the bounds here are far from them.
-func TestStartup(t *testing.T) {
-	began := time.Now()
+// TestIdleMemory: a server is small while nobody is there. Figures, and how soon it is ready, are made by
+// `go run ./bench --only startup`; the bound here is far from them.
+func TestIdleMemory(t *testing.T) {
 	s := serve(t)
-	took := time.Since(began)
-	t.Logf("start to ready in an empty directory: %v", took.Round(time.Millisecond))
-	if took > time.Second {
-		t.Errorf("the server was ready after %v, want 1 s at most", took)
-	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		t.Skipf("SKIPPED: memory is read from /proc: %v", err)
