@@ -155,6 +155,13 @@ func (c *Chain) Len() int { return len(c.statements) }
 // Last gives the newest statement.
 func (c *Chain) Last() Statement { return c.statements[len(c.statements)-1].statement }
 
+// Statement gives the statement at a place below Len, and when it was made, as the
+// signer's clock had it, in seconds.
+func (c *Chain) Statement(seq int) (Statement, time.Time) {
+	s := c.statements[seq]
+	return s.statement, s.time()
+}
+
 // Head gives the hash of the last statement. With Len it names this state of the
 // chain: store both to detect a rollback later.
 func (c *Chain) Head() Hash {
