@@ -80,7 +80,9 @@ func (c *Core) setChain(chain *ident.Chain) {
 	}
 	if d, ok := chain.EverEnrolled(a.me.Device); ok && d.Revoked {
 		c.signOut("this device was revoked")
+		return
 	}
+	c.reviewChain()
 }
 
 // accuse tells the rooms of an account that its chain was shown rolled back or forked.

@@ -109,6 +109,7 @@ func (c *Core) advanceConnection() {
 	}
 	if k.phase == ready && !c.now.Before(k.countAt) {
 		c.countKeyPackages()
+		c.followVault()
 	}
 	if k.phase >= greeted && c.now.Sub(k.spoke) >= wire.PingEvery {
 		c.ask(request{name: "ping", needs: greeted, frame: &wire.ClientFrame{Body: &wire.ClientFrame_Ping{Ping: &wire.Ping{}}},
@@ -297,6 +298,7 @@ func (c *Core) sync() {
 		then: func(*Core, *wire.ServerFrame) {}, refused: func(*Core, *wire.Error) {}})
 	c.refreshChains()
 	c.countKeyPackages()
+	c.followVault()
 	c.resumeChange()
 	c.followArchive()
 	c.attachLink()

@@ -95,6 +95,8 @@ type volatile struct {
 	begun bool
 	// shownAs is the device that events have been about so far; zero while nobody was signed in.
 	shownAs ident.DeviceID
+	// alertsShown is what Alerts gave when AlertsChanged was last told.
+	alertsShown string
 	// link is the device being linked, from either end; nil where none is. It is never changed in place.
 	link *link
 	// archive is what is not stored of the account's archive.

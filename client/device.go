@@ -15,6 +15,8 @@ type Device struct {
 	EnrolledAt time.Time
 	// Current is this device.
 	Current bool
+	// New says that an Alert of its coming was not dismissed on this device.
+	New bool
 }
 
 // Devices lists the enrolled devices of this account, by age. It waits for the server's answer, unless that cannot be
@@ -32,9 +34,10 @@ func (c *Client) Devices(ctx context.Context) ([]Device, error) {
 
 func (c *Core) devices() []Device {
 	me := c.mem.account.me
+	c.reviewChain()
 	var devices []Device
 	for _, d := range c.chain(me.Account).Devices() {
-		devices = append(devices, Device{ID: d.ID, Name: d.Name, EnrolledAt: d.Enrolled, Current: d.ID == me.Device})
+		devices = append(devices, Device{ID: d.ID, Name: d.Name, EnrolledAt: d.Enrolled, Current: d.ID == me.Device, New: c.newDevice(d.ID)})
 	}
 	return devices
 }
@@ -131,6 +134,9 @@ func (c *Core) extendChain(change chainChange, tries int) {
 	if err := chain.Append(c.mem.account.identity, change.statement, c.now); err != nil {
 		c.reply(change.call, nil, statementError(chain, change.statement, err))
 		return
+	}
+	if revoke, ok := change.statement.(ident.Revoke); ok {
+		c.doesItself(revoke.Device)
 	}
 	c.ask(request{name: change.name, call: change.call, needs: ready, sticky: true, frame: change.frame(chain.Marshal()),
 		then: func(c *Core, _ *wire.ServerFrame) {

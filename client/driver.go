@@ -22,9 +22,9 @@ func (c *Client) load(ctx context.Context) error {
 		return failed("reading the store", err)
 	}
 	_, err := d.step(ctx, inputTick{})
-	shown, as := c.core.vol.shown, c.core.vol.shownAs
+	was := c.core.vol
 	c.core.vol = newVolatile() // nothing was asked of the network yet
-	c.core.vol.shown, c.core.vol.shownAs, c.core.vol.begun = shown, as, true
+	c.core.vol.shown, c.core.vol.shownAs, c.core.vol.alertsShown, c.core.vol.begun = was.shown, was.shownAs, was.alertsShown, true
 	if err != nil {
 		return failed("reading the store", err)
 	}

@@ -5,7 +5,7 @@ import (
 )
 
 // Event is something that a view may want to show: ConnectionChanged, RoomChanged, MessageChanged, AccountsChanged,
-// PassphraseChanged, ArchiveChanged, SignedOut or Resync.
+// AlertsChanged, PassphraseChanged, ArchiveChanged, SignedOut or Resync.
 type Event interface{ event() }
 
 // ConnectionChanged tells that the server is reachable, or why it is not and when that is tried again. Without either it
@@ -26,6 +26,9 @@ type MessageChanged struct{ Message Message }
 // AccountsChanged tells that Accounts would give another answer.
 type AccountsChanged struct{}
 
+// AlertsChanged tells that Alerts would give another answer.
+type AlertsChanged struct{}
+
 // PassphraseChanged tells that this device has changed the account's passphrase, or why a change that was begun before was
 // not carried out.
 type PassphraseChanged struct{ Problem string }
@@ -45,6 +48,7 @@ func (ConnectionChanged) event() {}
 func (RoomChanged) event()       {}
 func (MessageChanged) event()    {}
 func (AccountsChanged) event()   {}
+func (AlertsChanged) event()     {}
 func (PassphraseChanged) event() {}
 func (ArchiveChanged) event()    {}
 func (SignedOut) event()         {}

@@ -199,6 +199,9 @@ func (c *Core) changeLink(change func(l *link)) {
 	l := *c.vol.link
 	change(&l)
 	c.vol.link = &l
+	if l.old && l.confirmed && l.err != nil && c.mem.account != nil {
+		c.didItself(ident.NewDeviceID(c.mem.account.me.Account, l.device.Key)) // if it comes all the same, that is news
+	}
 }
 
 // linking reports whether a link is under way.
@@ -403,6 +406,7 @@ func (c *Core) confirmLink(call uint64) {
 			c.reply(call, nil, failed("sealing the account", err))
 			return
 		}
+		c.doesItself(ident.NewDeviceID(me, l.device.Key))
 		c.changeLink(func(l *link) { l.confirmed = true })
 		c.sayLink(sealed)
 	}

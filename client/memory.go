@@ -18,6 +18,8 @@ type memory struct {
 	// strangers are accounts whose handle this device has known another account by.
 	strangers map[ident.AccountID]string
 	rooms     map[ident.RoomID]*room
+	// alerts is nil until the account's own chain is reviewed for the first time.
+	alerts *alertRecord
 	// head is the newest head of the account's archive that was seen, nil for none; archives what is known of the rooms'.
 	head     *archiveHead
 	archives map[ident.RoomID]*roomArchive
@@ -80,6 +82,7 @@ func (c *Core) load() {
 			return
 		}
 		c.mem.account = a
+		c.loadAlerts()
 	}
 	c.loadArchive()
 	for _, record := range c.scan(ScanOptions{Prefix: keyRooms}) {
@@ -180,6 +183,7 @@ func (c *Core) flush() {
 		}
 	}
 	c.flushArchives()
+	c.flushAlerts()
 }
 
 // saveGroup writes what the step has changed in a room's group.

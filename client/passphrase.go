@@ -228,6 +228,7 @@ func (c *Core) sendChange(call uint64, b []byte, again func(*Core) bool) {
 		then: func(c *Core, _ *wire.ServerFrame) {
 			if c.endChange(b) {
 				c.put(keyVault, body.Vault)
+				c.dropAlerts(ofPassphrase) // what another device has set holds no more
 				c.emit(PassphraseChanged{})
 			}
 			c.reply(call, struct{}{}, nil)

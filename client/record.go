@@ -15,6 +15,7 @@ import (
 //	vault                   the newest vault that this device has seen the server have
 //	vaultkey                what opens it without the passphrase
 //	passphrase              a change of passphrase that the server has not answered: a wire.ChangePassphrase
+//	alerts                  what the person is told of the account's devices and passphrase, and how far that was looked at
 //	chain/<account>         the longest chain of the account that was seen
 //	known/<handle>          the account that this device knows by a handle
 //	stranger/<account>      the handle of an account that is not the one known by it
@@ -49,6 +50,7 @@ const (
 	keyVault      = "vault"
 	keyVaultKey   = "vaultkey"
 	keyChange     = "passphrase"
+	keyAlerts     = "alerts"
 	keyChains     = "chain/"
 	keyKnowns     = "known/"
 	keyStrange    = "stranger/"
