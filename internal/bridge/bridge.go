@@ -27,6 +27,8 @@ type Core interface {
 	Invite(ctx context.Context) (client.Invite, error)
 	Forget(ctx context.Context) error
 	Devices(ctx context.Context) ([]client.Device, error)
+	Alerts(ctx context.Context) ([]client.Alert, error)
+	DismissAlerts(ctx context.Context, ids ...uint64) error
 	RenameDevice(ctx context.Context, device ident.DeviceID, name string) error
 	RevokeDevice(ctx context.Context, device ident.DeviceID) error
 	StartLink(ctx context.Context) (client.Link, error)

@@ -65,6 +65,45 @@ func (x RefusalCode) String() string {
 	return strconv.Itoa(int(x))
 }
 
+type AlertKind int32
+
+const (
+	AlertKind_ALERT_KIND_UNSPECIFIED         AlertKind = 0
+	AlertKind_ALERT_KIND_DEVICE_ADDED        AlertKind = 1
+	AlertKind_ALERT_KIND_DEVICE_REVOKED      AlertKind = 2
+	AlertKind_ALERT_KIND_PASSPHRASE_REPLACED AlertKind = 3
+)
+
+// Enum value maps for AlertKind.
+var (
+	AlertKind_name = map[int32]string{
+		0: "ALERT_KIND_UNSPECIFIED",
+		1: "ALERT_KIND_DEVICE_ADDED",
+		2: "ALERT_KIND_DEVICE_REVOKED",
+		3: "ALERT_KIND_PASSPHRASE_REPLACED",
+	}
+	AlertKind_value = map[string]int32{
+		"ALERT_KIND_UNSPECIFIED":         0,
+		"ALERT_KIND_DEVICE_ADDED":        1,
+		"ALERT_KIND_DEVICE_REVOKED":      2,
+		"ALERT_KIND_PASSPHRASE_REPLACED": 3,
+	}
+)
+
+func (x AlertKind) Enum() *AlertKind {
+	p := new(AlertKind)
+	*p = x
+	return p
+}
+
+func (x AlertKind) String() string {
+	name, valid := AlertKind_name[int32(x)]
+	if valid {
+		return name
+	}
+	return strconv.Itoa(int(x))
+}
+
 type RoomKind int32
 
 const (
@@ -199,6 +238,8 @@ type Call struct {
 	//	*Call_ListAccounts
 	//	*Call_CreateInvite
 	//	*Call_ListDevices
+	//	*Call_ListAlerts
+	//	*Call_DismissAlerts
 	//	*Call_GetArchive
 	//	*Call_SetArchive
 	//	*Call_StartLink
@@ -351,6 +392,20 @@ func (x *Call) GetCreateInvite() *CreateInvite {
 func (x *Call) GetListDevices() *ListDevices {
 	if x, ok := x.GetBody().(*Call_ListDevices); ok {
 		return x.ListDevices
+	}
+	return nil
+}
+
+func (x *Call) GetListAlerts() *ListAlerts {
+	if x, ok := x.GetBody().(*Call_ListAlerts); ok {
+		return x.ListAlerts
+	}
+	return nil
+}
+
+func (x *Call) GetDismissAlerts() *DismissAlerts {
+	if x, ok := x.GetBody().(*Call_DismissAlerts); ok {
+		return x.DismissAlerts
 	}
 	return nil
 }
@@ -661,6 +716,15 @@ type Call_ListDevices struct {
 	ListDevices *ListDevices `protobuf:"bytes,10,opt,name=list_devices,json=listDevices,proto3,oneof"`
 }
 
+type Call_ListAlerts struct {
+	// What was done to the account on other devices.
+	ListAlerts *ListAlerts `protobuf:"bytes,16,opt,name=list_alerts,json=listAlerts,proto3,oneof"`
+}
+
+type Call_DismissAlerts struct {
+	DismissAlerts *DismissAlerts `protobuf:"bytes,17,opt,name=dismiss_alerts,json=dismissAlerts,proto3,oneof"`
+}
+
 type Call_GetArchive struct {
 	// History for new devices.
 	GetArchive *GetArchive `protobuf:"bytes,70,opt,name=get_archive,json=getArchive,proto3,oneof"`
@@ -834,6 +898,10 @@ func (*Call_CreateInvite) isCall_Body() {}
 
 func (*Call_ListDevices) isCall_Body() {}
 
+func (*Call_ListAlerts) isCall_Body() {}
+
+func (*Call_DismissAlerts) isCall_Body() {}
+
 func (*Call_GetArchive) isCall_Body() {}
 
 func (*Call_SetArchive) isCall_Body() {}
@@ -918,6 +986,7 @@ type Packet struct {
 	//	*Packet_Accounts
 	//	*Packet_Invite
 	//	*Packet_Devices
+	//	*Packet_Alerts
 	//	*Packet_Judgement
 	//	*Packet_Archive
 	//	*Packet_Contact
@@ -938,6 +1007,7 @@ type Packet struct {
 	//	*Packet_Resync
 	//	*Packet_PassphraseChanged
 	//	*Packet_ArchiveChanged
+	//	*Packet_AlertsChanged
 	Body isPacket_Body `protobuf_oneof:"body"`
 }
 
@@ -1013,6 +1083,13 @@ func (x *Packet) GetInvite() *Invite {
 func (x *Packet) GetDevices() *Devices {
 	if x, ok := x.GetBody().(*Packet_Devices); ok {
 		return x.Devices
+	}
+	return nil
+}
+
+func (x *Packet) GetAlerts() *Alerts {
+	if x, ok := x.GetBody().(*Packet_Alerts); ok {
+		return x.Alerts
 	}
 	return nil
 }
@@ -1157,6 +1234,13 @@ func (x *Packet) GetArchiveChanged() *ArchiveChanged {
 	return nil
 }
 
+func (x *Packet) GetAlertsChanged() *AlertsChanged {
+	if x, ok := x.GetBody().(*Packet_AlertsChanged); ok {
+		return x.AlertsChanged
+	}
+	return nil
+}
+
 type isPacket_Body interface {
 	isPacket_Body()
 }
@@ -1191,6 +1275,10 @@ type Packet_Invite struct {
 
 type Packet_Devices struct {
 	Devices *Devices `protobuf:"bytes,9,opt,name=devices,proto3,oneof"`
+}
+
+type Packet_Alerts struct {
+	Alerts *Alerts `protobuf:"bytes,11,opt,name=alerts,proto3,oneof"`
 }
 
 type Packet_Judgement struct {
@@ -1275,6 +1363,10 @@ type Packet_ArchiveChanged struct {
 	ArchiveChanged *ArchiveChanged `protobuf:"bytes,71,opt,name=archive_changed,json=archiveChanged,proto3,oneof"`
 }
 
+type Packet_AlertsChanged struct {
+	AlertsChanged *AlertsChanged `protobuf:"bytes,72,opt,name=alerts_changed,json=alertsChanged,proto3,oneof"`
+}
+
 func (*Packet_Refusal) isPacket_Body() {}
 
 func (*Packet_Done) isPacket_Body() {}
@@ -1290,6 +1382,8 @@ func (*Packet_Accounts) isPacket_Body() {}
 func (*Packet_Invite) isPacket_Body() {}
 
 func (*Packet_Devices) isPacket_Body() {}
+
+func (*Packet_Alerts) isPacket_Body() {}
 
 func (*Packet_Judgement) isPacket_Body() {}
 
@@ -1330,6 +1424,8 @@ func (*Packet_Resync) isPacket_Body() {}
 func (*Packet_PassphraseChanged) isPacket_Body() {}
 
 func (*Packet_ArchiveChanged) isPacket_Body() {}
+
+func (*Packet_AlertsChanged) isPacket_Body() {}
 
 type Resync struct {
 	unknownFields []byte
@@ -1920,6 +2016,8 @@ type Device struct {
 	EnrolledAt    int64  `protobuf:"varint,3,opt,name=enrolled_at,json=enrolledAt,proto3" json:"enrolledAt,omitempty"`
 	// The one that asks.
 	Current bool `protobuf:"varint,4,opt,name=current,proto3" json:"current,omitempty"`
+	// An alert of its coming was not dismissed.
+	New bool `protobuf:"varint,5,opt,name=new,proto3" json:"new,omitempty"`
 }
 
 func (x *Device) Reset() {
@@ -1952,6 +2050,13 @@ func (x *Device) GetEnrolledAt() int64 {
 func (x *Device) GetCurrent() bool {
 	if x != nil {
 		return x.Current
+	}
+	return false
+}
+
+func (x *Device) GetNew() bool {
+	if x != nil {
+		return x.New
 	}
 	return false
 }
@@ -2019,6 +2124,125 @@ func (x *RevokeDevice) GetDevice() string {
 	}
 	return ""
 }
+
+// ListAlerts asks for what was done to this account elsewhere and nobody has dismissed here. Answered with Alerts.
+type ListAlerts struct {
+	unknownFields []byte
+}
+
+func (x *ListAlerts) Reset() {
+	*x = ListAlerts{}
+}
+
+func (*ListAlerts) ProtoMessage() {}
+
+type Alert struct {
+	unknownFields []byte
+	Id            uint64    `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	Kind          AlertKind `protobuf:"varint,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The device that came or went; empty of a passphrase.
+	Device     string `protobuf:"bytes,3,opt,name=device,proto3" json:"device,omitempty"`
+	DeviceName string `protobuf:"bytes,4,opt,name=device_name,json=deviceName,proto3" json:"deviceName,omitempty"`
+	At         int64  `protobuf:"varint,5,opt,name=at,proto3" json:"at,omitempty"`
+	// A device that was added is none any more.
+	Revoked bool `protobuf:"varint,6,opt,name=revoked,proto3" json:"revoked,omitempty"`
+}
+
+func (x *Alert) Reset() {
+	*x = Alert{}
+}
+
+func (*Alert) ProtoMessage() {}
+
+func (x *Alert) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Alert) GetKind() AlertKind {
+	if x != nil {
+		return x.Kind
+	}
+	return AlertKind_ALERT_KIND_UNSPECIFIED
+}
+
+func (x *Alert) GetDevice() string {
+	if x != nil {
+		return x.Device
+	}
+	return ""
+}
+
+func (x *Alert) GetDeviceName() string {
+	if x != nil {
+		return x.DeviceName
+	}
+	return ""
+}
+
+func (x *Alert) GetAt() int64 {
+	if x != nil {
+		return x.At
+	}
+	return 0
+}
+
+func (x *Alert) GetRevoked() bool {
+	if x != nil {
+		return x.Revoked
+	}
+	return false
+}
+
+type Alerts struct {
+	unknownFields []byte
+	Alerts        []*Alert `protobuf:"bytes,1,rep,name=alerts,proto3" json:"alerts,omitempty"`
+}
+
+func (x *Alerts) Reset() {
+	*x = Alerts{}
+}
+
+func (*Alerts) ProtoMessage() {}
+
+func (x *Alerts) GetAlerts() []*Alert {
+	if x != nil {
+		return x.Alerts
+	}
+	return nil
+}
+
+// DismissAlerts takes alerts away on this device. Answered with Done.
+type DismissAlerts struct {
+	unknownFields []byte
+	Ids           []uint64 `protobuf:"varint,1,rep,packed,name=ids,proto3" json:"ids,omitempty"`
+}
+
+func (x *DismissAlerts) Reset() {
+	*x = DismissAlerts{}
+}
+
+func (*DismissAlerts) ProtoMessage() {}
+
+func (x *DismissAlerts) GetIds() []uint64 {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+// AlertsChanged tells that ListAlerts would give another answer.
+type AlertsChanged struct {
+	unknownFields []byte
+}
+
+func (x *AlertsChanged) Reset() {
+	*x = AlertsChanged{}
+}
+
+func (*AlertsChanged) ProtoMessage() {}
 
 // GetArchive asks how history is kept for new devices. Answered with Archive, as is SetArchive.
 type GetArchive struct {
@@ -4055,6 +4279,56 @@ func (this *Call_Forget) EqualVT(thatIface isCall_Body) bool {
 	return true
 }
 
+func (this *Call_ListAlerts) EqualVT(thatIface isCall_Body) bool {
+	that, ok := thatIface.(*Call_ListAlerts)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.ListAlerts, that.ListAlerts; p != q {
+		if p == nil {
+			p = &ListAlerts{}
+		}
+		if q == nil {
+			q = &ListAlerts{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *Call_DismissAlerts) EqualVT(thatIface isCall_Body) bool {
+	that, ok := thatIface.(*Call_DismissAlerts)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.DismissAlerts, that.DismissAlerts; p != q {
+		if p == nil {
+			p = &DismissAlerts{}
+		}
+		if q == nil {
+			q = &DismissAlerts{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *Call_ListRooms) EqualVT(thatIface isCall_Body) bool {
 	that, ok := thatIface.(*Call_ListRooms)
 	if !ok {
@@ -5184,6 +5458,31 @@ func (this *Packet_Judgement) EqualVT(thatIface isPacket_Body) bool {
 	return true
 }
 
+func (this *Packet_Alerts) EqualVT(thatIface isPacket_Body) bool {
+	that, ok := thatIface.(*Packet_Alerts)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.Alerts, that.Alerts; p != q {
+		if p == nil {
+			p = &Alerts{}
+		}
+		if q == nil {
+			q = &Alerts{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *Packet_Rooms) EqualVT(thatIface isPacket_Body) bool {
 	that, ok := thatIface.(*Packet_Rooms)
 	if !ok {
@@ -5651,6 +5950,31 @@ func (this *Packet_ArchiveChanged) EqualVT(thatIface isPacket_Body) bool {
 		}
 		if q == nil {
 			q = &ArchiveChanged{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
+func (this *Packet_AlertsChanged) EqualVT(thatIface isPacket_Body) bool {
+	that, ok := thatIface.(*Packet_AlertsChanged)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.AlertsChanged, that.AlertsChanged; p != q {
+		if p == nil {
+			p = &AlertsChanged{}
+		}
+		if q == nil {
+			q = &AlertsChanged{}
 		}
 		if !p.EqualVT(q) {
 			return false
@@ -6231,6 +6555,9 @@ func (this *Device) EqualVT(that *Device) bool {
 	if this.Current != that.Current {
 		return false
 	}
+	if this.New != that.New {
+		return false
+	}
 	return string(this.unknownFields) == string(that.unknownFields)
 }
 
@@ -6310,6 +6637,130 @@ func (this *RevokeDevice) EqualVT(that *RevokeDevice) bool {
 
 func (this *RevokeDevice) EqualMessageVT(thatMsg any) bool {
 	that, ok := thatMsg.(*RevokeDevice)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *ListAlerts) EqualVT(that *ListAlerts) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *ListAlerts) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*ListAlerts)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *Alert) EqualVT(that *Alert) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.Id != that.Id {
+		return false
+	}
+	if this.Kind != that.Kind {
+		return false
+	}
+	if this.Device != that.Device {
+		return false
+	}
+	if this.DeviceName != that.DeviceName {
+		return false
+	}
+	if this.At != that.At {
+		return false
+	}
+	if this.Revoked != that.Revoked {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *Alert) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*Alert)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *Alerts) EqualVT(that *Alerts) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if len(this.Alerts) != len(that.Alerts) {
+		return false
+	}
+	for i, vx := range this.Alerts {
+		vy := that.Alerts[i]
+		if p, q := vx, vy; p != q {
+			if p == nil {
+				p = &Alert{}
+			}
+			if q == nil {
+				q = &Alert{}
+			}
+			if !p.EqualVT(q) {
+				return false
+			}
+		}
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *Alerts) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*Alerts)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *DismissAlerts) EqualVT(that *DismissAlerts) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if len(this.Ids) != len(that.Ids) {
+		return false
+	}
+	for i, vx := range this.Ids {
+		vy := that.Ids[i]
+		if vx != vy {
+			return false
+		}
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *DismissAlerts) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*DismissAlerts)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *AlertsChanged) EqualVT(that *AlertsChanged) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *AlertsChanged) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*AlertsChanged)
 	if !ok {
 		return false
 	}
@@ -7985,6 +8436,60 @@ func (m *Call_Forget) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Call_ListAlerts) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Call_ListAlerts) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.ListAlerts != nil {
+		size, err := m.ListAlerts.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x82
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x82
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Call_DismissAlerts) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Call_DismissAlerts) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.DismissAlerts != nil {
+		size, err := m.DismissAlerts.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x8a
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x8a
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Call_ListRooms) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -9184,6 +9689,29 @@ func (m *Packet_Judgement) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Packet_Alerts) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Packet_Alerts) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Alerts != nil {
+		size, err := m.Alerts.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x5a
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x5a
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Packet_Rooms) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -9694,6 +10222,33 @@ func (m *Packet_ArchiveChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error)
 		dAtA[i] = 0x4
 		i--
 		dAtA[i] = 0xba
+	}
+	return len(dAtA) - i, nil
+}
+func (m *Packet_AlertsChanged) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Packet_AlertsChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.AlertsChanged != nil {
+		size, err := m.AlertsChanged.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xc2
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xc2
 	}
 	return len(dAtA) - i, nil
 }
@@ -10883,6 +11438,16 @@ func (m *Device) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.New {
+		i--
+		if m.New {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.Current {
 		i--
 		if m.Current {
@@ -11043,6 +11608,242 @@ func (m *RevokeDevice) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Device)))
 		i--
 		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ListAlerts) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ListAlerts) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *ListAlerts) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Alert) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Alert) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Alert) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Revoked {
+		i--
+		if m.Revoked {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.At != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.At))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.DeviceName) > 0 {
+		i -= len(m.DeviceName)
+		copy(dAtA[i:], m.DeviceName)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.DeviceName)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Device) > 0 {
+		i -= len(m.Device)
+		copy(dAtA[i:], m.Device)
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(len(m.Device)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Kind != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Kind))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Id != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Id))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Alerts) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Alerts) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Alerts) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Alerts) > 0 {
+		for iNdEx := len(m.Alerts) - 1; iNdEx >= 0; iNdEx-- {
+			size, err := m.Alerts[iNdEx].MarshalToSizedBufferVT(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *DismissAlerts) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *DismissAlerts) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *DismissAlerts) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if len(m.Ids) > 0 {
+		var pksize2 int
+		for _, num := range m.Ids {
+			pksize2 += protobuf_go_lite.SizeOfVarint(uint64(num))
+		}
+		i -= pksize2
+		j1 := i
+		for _, num := range m.Ids {
+			for num >= 1<<7 {
+				dAtA[j1] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j1++
+			}
+			dAtA[j1] = uint8(num)
+			j1++
+		}
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(pksize2))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *AlertsChanged) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *AlertsChanged) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *AlertsChanged) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
 	}
 	return len(dAtA) - i, nil
 }
@@ -13956,6 +14757,34 @@ func (m *Call_Forget) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Call_ListAlerts) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.ListAlerts != nil {
+		l = m.ListAlerts.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Call_DismissAlerts) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.DismissAlerts != nil {
+		l = m.DismissAlerts.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *Call_ListRooms) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -14588,6 +15417,20 @@ func (m *Packet_Judgement) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Packet_Alerts) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Alerts != nil {
+		l = m.Alerts.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 2
+	}
+	return n
+}
 func (m *Packet_Rooms) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -14848,6 +15691,20 @@ func (m *Packet_ArchiveChanged) SizeVT() (n int) {
 	_ = l
 	if m.ArchiveChanged != nil {
 		l = m.ArchiveChanged.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
+func (m *Packet_AlertsChanged) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.AlertsChanged != nil {
+		l = m.AlertsChanged.SizeVT()
 		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	} else {
 		n += 3
@@ -15281,6 +16138,9 @@ func (m *Device) SizeVT() (n int) {
 	if m.Current {
 		n += 2
 	}
+	if m.New {
+		n += 2
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -15329,6 +16189,89 @@ func (m *RevokeDevice) SizeVT() (n int) {
 	if l > 0 {
 		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
 	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *ListAlerts) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Alert) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Id != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Id))
+	}
+	if m.Kind != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Kind))
+	}
+	l = len(m.Device)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	l = len(m.DeviceName)
+	if l > 0 {
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	}
+	if m.At != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.At))
+	}
+	if m.Revoked {
+		n += 2
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Alerts) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Alerts) > 0 {
+		for _, e := range m.Alerts {
+			l = e.SizeVT()
+			n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+		}
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *DismissAlerts) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Ids) > 0 {
+		l = 0
+		for _, e := range m.Ids {
+			l += protobuf_go_lite.SizeOfVarint(uint64(e))
+		}
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(l)) + l
+	}
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *AlertsChanged) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
 	n += len(m.unknownFields)
 	return n
 }
@@ -16849,6 +17792,72 @@ func (m *Call) UnmarshalVT(dAtA []byte) error {
 				m.Body = &Call_Forget{Forget: v}
 			}
 			iNdEx = postIndex
+		case 16:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ListAlerts", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Call_ListAlerts); ok {
+				if err := oneof.ListAlerts.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &ListAlerts{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Call_ListAlerts{ListAlerts: v}
+			}
+			iNdEx = postIndex
+		case 17:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DismissAlerts", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Call_DismissAlerts); ok {
+				if err := oneof.DismissAlerts.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &DismissAlerts{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Call_DismissAlerts{DismissAlerts: v}
+			}
+			iNdEx = postIndex
 		case 20:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field ListRooms", wireType)
@@ -18352,6 +19361,39 @@ func (m *Packet) UnmarshalVT(dAtA []byte) error {
 				m.Body = &Packet_Judgement{Judgement: v}
 			}
 			iNdEx = postIndex
+		case 11:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Alerts", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Packet_Alerts); ok {
+				if err := oneof.Alerts.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &Alerts{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Packet_Alerts{Alerts: v}
+			}
+			iNdEx = postIndex
 		case 20:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Rooms", wireType)
@@ -18977,6 +20019,39 @@ func (m *Packet) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &Packet_ArchiveChanged{ArchiveChanged: v}
+			}
+			iNdEx = postIndex
+		case 72:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AlertsChanged", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Packet_AlertsChanged); ok {
+				if err := oneof.AlertsChanged.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &AlertsChanged{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Packet_AlertsChanged{AlertsChanged: v}
 			}
 			iNdEx = postIndex
 		default:
@@ -20925,6 +22000,18 @@ func (m *Device) UnmarshalVT(dAtA []byte) error {
 				return err
 			}
 			m.Current = bool(v != 0)
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field New", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.New = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
@@ -21143,6 +22230,375 @@ func (m *RevokeDevice) UnmarshalVT(dAtA []byte) error {
 			}
 			m.Device = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ListAlerts) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ListAlerts: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ListAlerts: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Alert) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Alert: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Alert: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Id", wireType)
+			}
+			m.Id = 0
+			m.Id, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Kind", wireType)
+			}
+			m.Kind = 0
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			m.Kind = AlertKind(_v)
+			if err != nil {
+				return err
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Device", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Device = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DeviceName", wireType)
+			}
+			var stringLen uint64
+			stringLen, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.DeviceName = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field At", wireType)
+			}
+			m.At = 0
+			m.At, iNdEx, err = protobuf_go_lite.DecodeVarintInt64(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Revoked", wireType)
+			}
+			var v int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			v = int(_v)
+			if err != nil {
+				return err
+			}
+			m.Revoked = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Alerts) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Alerts: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Alerts: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Alerts", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Alerts = append(m.Alerts, &Alert{})
+			if err := m.Alerts[len(m.Alerts)-1].UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *DismissAlerts) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: DismissAlerts: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: DismissAlerts: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType == 0 {
+				var v uint64
+				v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+				if err != nil {
+					return err
+				}
+				m.Ids = append(m.Ids, v)
+			} else if wireType == 2 {
+				var packedLen int
+				var _v uint64
+				_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+				packedLen = int(_v)
+				if err != nil {
+					return err
+				}
+				if packedLen < 0 {
+					return protobuf_go_lite.ErrInvalidLength
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return protobuf_go_lite.ErrInvalidLength
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.Ids) == 0 {
+					m.Ids = make([]uint64, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint64
+					v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+					if err != nil {
+						return err
+					}
+					m.Ids = append(m.Ids, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ids", wireType)
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *AlertsChanged) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: AlertsChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: AlertsChanged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

@@ -77,6 +77,21 @@ func (c *core) SetRoomArchive(ctx context.Context, room ident.RoomID, on bool) e
 	return c.err
 }
 
+func (c *core) Alerts(ctx context.Context) ([]client.Alert, error) {
+	return []client.Alert{
+		{ID: 3, Kind: client.DeviceAdded, Device: ident.DeviceID{1}, DeviceName: "phone", At: time.UnixMilli(5), Revoked: true},
+		{ID: 4, Kind: client.DeviceRevoked, Device: ident.DeviceID{2}, DeviceName: "desk", At: time.UnixMilli(6)},
+		{ID: 9, Kind: client.PassphraseReplaced, At: time.UnixMilli(7)},
+	}, c.err
+}
+
+func (c *core) DismissAlerts(ctx context.Context, ids ...uint64) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.said = append(c.said, fmt.Sprint(ids))
+	return c.err
+}
+
 // port is the page's end.
 type port struct {
 	calls   chan []byte
@@ -252,6 +267,28 @@ func TestArchive(t *testing.T) {
 	}
 	if got := set((ident.RoomID{1}).String(), false); got.GetProblem() != "[0 true 1 false]" {
 		t.Errorf("a room's: %v", got)
+	}
+}
+
+// TestAlerts: a page gets alerts as they are, and dismisses those that it names; a number list comes packed or not, as Protocol
+// Buffers allow.
+func TestAlerts(t *testing.T) {
+	c := &core{}
+	p := serve(t, c)
+	p.call(t, &bridge.Call{Id: 1, Body: &bridge.Call_ListAlerts{ListAlerts: &bridge.ListAlerts{}}})
+	want := &bridge.Alerts{Alerts: []*bridge.Alert{
+		{Id: 3, Kind: bridge.AlertKind_ALERT_KIND_DEVICE_ADDED, Device: (ident.DeviceID{1}).String(), DeviceName: "phone", At: 5, Revoked: true},
+		{Id: 4, Kind: bridge.AlertKind_ALERT_KIND_DEVICE_REVOKED, Device: (ident.DeviceID{2}).String(), DeviceName: "desk", At: 6},
+		{Id: 9, Kind: bridge.AlertKind_ALERT_KIND_PASSPHRASE_REPLACED, At: 7},
+	}}
+	if got := p.packet(t).GetAlerts(); !got.EqualVT(want) {
+		t.Errorf("got %v, want %v", got, want)
+	}
+	p.call(t, &bridge.Call{Id: 2, Body: &bridge.Call_DismissAlerts{DismissAlerts: &bridge.DismissAlerts{Ids: []uint64{3, 300}}}})
+	p.packet(t)
+	p.calls <- []byte{8, 3, 17<<3&0x7f | 2 | 0x80, 1, 5, 8, 3, 8, 0xac, 2} // id 3, dismiss_alerts with ids 3 and 300 apart, as the page writes them
+	if got := p.packet(t); got.Id != 3 || got.GetDone() == nil || fmt.Sprint(c.said) != "[[3 300] [3 300]]" {
+		t.Errorf("got %v, and %v was dismissed", got, c.said)
 	}
 }
 

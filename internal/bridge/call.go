@@ -62,6 +62,10 @@ func (s *Server) dispatchDevice(ctx context.Context, call *Call) (isPacket_Body,
 		})
 	case *Call_RevokeDevice:
 		return withDevice(ctx, body.RevokeDevice.GetDevice(), s.core.RevokeDevice)
+	case *Call_ListAlerts:
+		return s.listAlerts(ctx)
+	case *Call_DismissAlerts:
+		return done(s.core.DismissAlerts(ctx, body.DismissAlerts.GetIds()...))
 	case *Call_Forget:
 		return done(s.core.Forget(ctx))
 	case *Call_GetArchive:

@@ -14,7 +14,7 @@ func (s *Server) listDevices(ctx context.Context) (isPacket_Body, error) {
 	answer := new(Devices)
 	for _, d := range devices {
 		answer.Devices = append(answer.Devices, &Device{
-			Device: d.ID.String(), Name: d.Name, EnrolledAt: milliseconds(d.EnrolledAt), Current: d.Current,
+			Device: d.ID.String(), Name: d.Name, EnrolledAt: milliseconds(d.EnrolledAt), Current: d.Current, New: d.New,
 		})
 	}
 	return &Packet_Devices{Devices: answer}, nil

@@ -36,6 +36,7 @@ type gathered struct {
 	rooms    map[string]int // where a room is in list
 	accounts bool
 	archive  bool
+	alerts   bool
 	resync   bool
 }
 
@@ -61,6 +62,8 @@ func (s *Server) gather(g *gathered, event client.Event) {
 		s.connection = connection
 		s.mu.Unlock()
 		s.post(&Packet{Body: &Packet_ConnectionChanged{ConnectionChanged: connection}})
+	case client.AlertsChanged:
+		g.alerts = true
 	case client.ArchiveChanged:
 		g.archive = true
 	case client.PassphraseChanged:
@@ -84,6 +87,9 @@ func (g *gathered) flush(s *Server) {
 	}
 	if g.archive {
 		s.post(&Packet{Body: &Packet_ArchiveChanged{ArchiveChanged: &ArchiveChanged{}}})
+	}
+	if g.alerts {
+		s.post(&Packet{Body: &Packet_AlertsChanged{AlertsChanged: &AlertsChanged{}}})
 	}
 	if g.resync {
 		s.post(&Packet{Body: &Packet_Resync{Resync: &Resync{}}})

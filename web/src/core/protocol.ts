@@ -5,6 +5,9 @@ import { codec, type Codec } from "./codec";
 export type RefusalCode = "unspecified" | "refused" | "not_found" | "unreachable" | "usage" | "failed";
 const namesRefusalCode = ["unspecified", "refused", "not_found", "unreachable", "usage", "failed"] as const;
 
+export type AlertKind = "unspecified" | "device_added" | "device_revoked" | "passphrase_replaced";
+const namesAlertKind = ["unspecified", "device_added", "device_revoked", "passphrase_replaced"] as const;
+
 export type RoomKind = "unspecified" | "sealed" | "open";
 const namesRoomKind = ["unspecified", "sealed", "open"] as const;
 
@@ -35,6 +38,8 @@ export type CallBody =
   | { kind: "listAccounts"; value: ListAccounts }
   | { kind: "createInvite"; value: CreateInvite }
   | { kind: "listDevices"; value: ListDevices }
+  | { kind: "listAlerts"; value: ListAlerts }
+  | { kind: "dismissAlerts"; value: DismissAlerts }
   | { kind: "getArchive"; value: GetArchive }
   | { kind: "setArchive"; value: SetArchive }
   | { kind: "startLink"; value: StartLink }
@@ -87,6 +92,8 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 8, name: "listAccounts", kind: "message", of: () => ListAccounts, oneof: "body" },
   { number: 9, name: "createInvite", kind: "message", of: () => CreateInvite, oneof: "body" },
   { number: 10, name: "listDevices", kind: "message", of: () => ListDevices, oneof: "body" },
+  { number: 16, name: "listAlerts", kind: "message", of: () => ListAlerts, oneof: "body" },
+  { number: 17, name: "dismissAlerts", kind: "message", of: () => DismissAlerts, oneof: "body" },
   { number: 70, name: "getArchive", kind: "message", of: () => GetArchive, oneof: "body" },
   { number: 71, name: "setArchive", kind: "message", of: () => SetArchive, oneof: "body" },
   { number: 60, name: "startLink", kind: "message", of: () => StartLink, oneof: "body" },
@@ -139,6 +146,7 @@ export type PacketBody =
   | { kind: "accounts"; value: Accounts }
   | { kind: "invite"; value: Invite }
   | { kind: "devices"; value: Devices }
+  | { kind: "alerts"; value: Alerts }
   | { kind: "judgement"; value: Judgement }
   | { kind: "archive"; value: Archive }
   | { kind: "contact"; value: Contact }
@@ -158,7 +166,8 @@ export type PacketBody =
   | { kind: "signedOut"; value: SignedOut }
   | { kind: "resync"; value: Resync }
   | { kind: "passphraseChanged"; value: PassphraseChanged }
-  | { kind: "archiveChanged"; value: ArchiveChanged };
+  | { kind: "archiveChanged"; value: ArchiveChanged }
+  | { kind: "alertsChanged"; value: AlertsChanged };
 
 export const Packet: Codec<Packet> = codec<Packet>([
   { number: 1, name: "id", kind: "number" },
@@ -170,6 +179,7 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 7, name: "accounts", kind: "message", of: () => Accounts, oneof: "body" },
   { number: 8, name: "invite", kind: "message", of: () => Invite, oneof: "body" },
   { number: 9, name: "devices", kind: "message", of: () => Devices, oneof: "body" },
+  { number: 11, name: "alerts", kind: "message", of: () => Alerts, oneof: "body" },
   { number: 10, name: "judgement", kind: "message", of: () => Judgement, oneof: "body" },
   { number: 70, name: "archive", kind: "message", of: () => Archive, oneof: "body" },
   { number: 50, name: "contact", kind: "message", of: () => Contact, oneof: "body" },
@@ -190,6 +200,7 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 66, name: "resync", kind: "message", of: () => Resync, oneof: "body" },
   { number: 67, name: "passphraseChanged", kind: "message", of: () => PassphraseChanged, oneof: "body" },
   { number: 71, name: "archiveChanged", kind: "message", of: () => ArchiveChanged, oneof: "body" },
+  { number: 72, name: "alertsChanged", kind: "message", of: () => AlertsChanged, oneof: "body" },
 ]);
 
 export type Resync = Record<string, never>;
@@ -434,6 +445,8 @@ export interface Device {
   enrolledAt: number;
   // The one that asks.
   current: boolean;
+  // An alert of its coming was not dismissed.
+  new: boolean;
 }
 
 export const Device: Codec<Device> = codec<Device>([
@@ -441,6 +454,7 @@ export const Device: Codec<Device> = codec<Device>([
   { number: 2, name: "name", kind: "string" },
   { number: 3, name: "enrolledAt", kind: "number" },
   { number: 4, name: "current", kind: "boolean" },
+  { number: 5, name: "new", kind: "boolean" },
 ]);
 
 export interface Devices {
@@ -470,6 +484,53 @@ export interface RevokeDevice {
 export const RevokeDevice: Codec<RevokeDevice> = codec<RevokeDevice>([
   { number: 1, name: "device", kind: "string" },
 ]);
+
+// ListAlerts asks for what was done to this account elsewhere and nobody has dismissed here. Answered with Alerts.
+export type ListAlerts = Record<string, never>;
+
+export const ListAlerts: Codec<ListAlerts> = codec<ListAlerts>([]);
+
+export interface Alert {
+  id: number;
+  kind: AlertKind;
+  // The device that came or went; empty of a passphrase.
+  device: string;
+  deviceName: string;
+  at: number;
+  // A device that was added is none any more.
+  revoked: boolean;
+}
+
+export const Alert: Codec<Alert> = codec<Alert>([
+  { number: 1, name: "id", kind: "number" },
+  { number: 2, name: "kind", kind: "enum", names: namesAlertKind },
+  { number: 3, name: "device", kind: "string" },
+  { number: 4, name: "deviceName", kind: "string" },
+  { number: 5, name: "at", kind: "number" },
+  { number: 6, name: "revoked", kind: "boolean" },
+]);
+
+export interface Alerts {
+  alerts: Alert[];
+}
+
+export const Alerts: Codec<Alerts> = codec<Alerts>([
+  { number: 1, name: "alerts", kind: "message", of: () => Alert, repeated: true },
+]);
+
+// DismissAlerts takes alerts away on this device. Answered with Done.
+export interface DismissAlerts {
+  ids: number[];
+}
+
+export const DismissAlerts: Codec<DismissAlerts> = codec<DismissAlerts>([
+  { number: 1, name: "ids", kind: "number", repeated: true },
+]);
+
+// AlertsChanged tells that ListAlerts would give another answer.
+export type AlertsChanged = Record<string, never>;
+
+export const AlertsChanged: Codec<AlertsChanged> = codec<AlertsChanged>([]);
 
 // GetArchive asks how history is kept for new devices. Answered with Archive, as is SetArchive.
 export type GetArchive = Record<string, never>;
