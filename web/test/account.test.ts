@@ -130,6 +130,33 @@ describe.runIf(ready())("an account", () => {
     await third.context.close();
   });
 
+  test("the other devices are told of the one that signed in, each until somebody has looked there", async () => {
+    const told = (page: Page, what: string) => page.getByRole("status").filter({ hasText: what });
+    await told(laptop.page, "New device signed in:").waitFor();
+    await told(laptop.page, "If that was not you, revoke it and change your passphrase.").waitFor();
+    await told(phone.page, "New device signed in:").waitFor();
+    await shoot(laptop.page, "account-alert");
+    await shoot(phone.page, "account-alert-phone");
+    // Who let the phone in, and who changed the passphrase, is told of neither; and nobody of the devices from before it.
+    await laptop.page.reload();
+    await told(laptop.page, "Your passphrase was changed on another device").waitFor();
+    expect(await told(laptop.page, "New device signed in:").getByRole("paragraph").count()).toBe(3); // two alerts, and what to do
+    await phone.page.reload();
+    await told(phone.page, "New device signed in:").waitFor();
+    expect(await told(phone.page, "New device signed in:").getByRole("paragraph").count()).toBe(2);
+    await laptop.page.getByRole("button", { name: "Dismiss" }).click();
+    await told(laptop.page, "New device signed in:").waitFor({ state: "detached" });
+    await laptop.page.reload();
+    await enter(laptop.page, /bob/);
+    expect(await told(laptop.page, "New device signed in:").count()).toBe(0);
+    // It was dismissed there and nowhere else, and leads to the devices.
+    await told(phone.page, "New device signed in:").getByRole("button", { name: "Devices" }).click();
+    await phone.page.getByRole("dialog", { name: "You" }).getByText("New", { exact: true }).waitFor();
+    await shoot(phone.page, "account-alert-devices");
+    await phone.page.keyboard.press("Escape");
+    expect(laptop.wrong.concat(phone.wrong)).toEqual([]);
+  });
+
   test("a revoked device is signed out, says why, and comes back as a new one", async () => {
     const { page } = laptop;
     await settings(page);

@@ -99,6 +99,43 @@ describe.runIf(browserPresent())("the page on a phone", () => {
     await context.close();
   });
 
+  test("tells of devices that have come, in a room and above the rooms, until somebody has looked", async () => {
+    const { page, context, wrong } = await main();
+    await enter(page, /bob/);
+    await page.getByRole("textbox", { name: /^Message to/ }).fill("/devices 5 /passphrase");
+    await page.keyboard.press("Enter");
+    const told = page.getByRole("status").filter({ hasText: "Your passphrase was changed on another device" });
+    await told.getByText("And 3 more before.").waitFor();
+    await told.getByText("If that was not you, revoke it and change your passphrase.").waitFor();
+    await shoot(page, "phone-alerts");
+    expect(await audit(page)).toEqual([]);
+    // What is written and read is still there, beside all that is told.
+    expect((await page.getByRole("textbox", { name: /^Message to/ }).boundingBox())?.y).toBeLessThan(look.height - 30);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(look.width);
+    await page.getByRole("button", { name: "Back to the rooms" }).click();
+    await told.waitFor();
+    await shoot(page, "phone-alerts-rooms");
+    await page.getByRole("button", { name: "Devices", exact: true }).click();
+    await expect.poll(() => page.getByRole("dialog", { name: "You" }).getByText("New", { exact: true }).count()).toBe(5);
+    expect(await overflowing(page)).toEqual([]);
+    await page.getByRole("button", { name: /^Revoke Firefox/ }).first().click();
+    await page.getByRole("button", { name: "Revoke it" }).click();
+    await expect.poll(() => page.getByRole("dialog", { name: "You" }).getByText("New", { exact: true }).count()).toBe(4);
+    await page.keyboard.press("Escape");
+    // Three are shown at a time, and what was not shown is not dismissed.
+    await page.getByText("And 2 more before.").waitFor();
+    await page.getByRole("button", { name: "Dismiss" }).focus();
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.getByText("New device signed in:").count()).toBe(2);
+    expect(await page.getByText(/more before/).count()).toBe(0);
+    expect(await focused(page)).toBe("Dismiss");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => page.getByText("New device signed in:").count()).toBe(0);
+    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute("role"))).toBe("status");
+    expect(wrong).toEqual([]);
+    await context.close();
+  });
+
   test("keeps the keyboard where it was when a room or a dialog is closed", async () => {
     const { page, context, wrong } = await main();
     await enter(page, /Allotment/);

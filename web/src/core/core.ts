@@ -18,6 +18,8 @@ interface Answers {
   listAccounts: "accounts";
   createInvite: "invite";
   listDevices: "devices";
+  listAlerts: "alerts";
+  dismissAlerts: "done";
   getArchive: "archive";
   setArchive: "archive";
   startLink: "link";
@@ -63,7 +65,7 @@ export type Argument<K extends CallKind> = ValueOf<CallBody, K>;
 export type Answer<K extends CallKind> = ValueOf<PacketBody, Answers[K]>;
 export type CoreEvent = Extract<
   PacketBody,
-  { kind: "progress" | "connectionChanged" | "roomsChanged" | "messagesChanged" | "accountsChanged" | "passphraseChanged" | "archiveChanged" | "signedOut" | "resync" }
+  { kind: "progress" | "connectionChanged" | "roomsChanged" | "messagesChanged" | "accountsChanged" | "passphraseChanged" | "archiveChanged" | "alertsChanged" | "signedOut" | "resync" }
 >;
 
 // Wire is the part of a Worker that a core needs.
@@ -161,6 +163,7 @@ const events: ReadonlySet<string> = new Set<CoreEvent["kind"]>([
   "accountsChanged",
   "passphraseChanged",
   "archiveChanged",
+  "alertsChanged",
   "signedOut",
   "resync",
 ]);
@@ -178,6 +181,8 @@ const answers: Answers = {
   listAccounts: "accounts",
   createInvite: "invite",
   listDevices: "devices",
+  listAlerts: "alerts",
+  dismissAlerts: "done",
   getArchive: "archive",
   setArchive: "archive",
   startLink: "link",

@@ -4,6 +4,7 @@ import type { Core, CoreEvent } from "../core/core";
 import { explain, phrase } from "../core/refusal";
 import type { Connection, Invite, Me, Message, Progress, Room } from "../core/protocol";
 import { People } from "./account.svelte";
+import { Alerts } from "./alert.svelte";
 import { Archive } from "./archive.svelte";
 import { Composer } from "./composer.svelte";
 import { SafetyNumber } from "./contact.svelte";
@@ -39,6 +40,7 @@ export class App {
   readonly rooms: Rooms;
   readonly people: People;
   readonly devices: Devices;
+  readonly alerts: Alerts;
   readonly archive: Archive;
   readonly composer = new Composer();
   readonly welcome: Welcome;
@@ -58,6 +60,7 @@ export class App {
     this.rooms = new Rooms(core);
     this.people = new People(core);
     this.devices = new Devices(core);
+    this.alerts = new Alerts(core);
     this.archive = new Archive(core);
     this.welcome = new Welcome(core, deviceName, invites.server);
     this.invitedTo = invites.room;
@@ -84,7 +87,7 @@ export class App {
     this.me = me;
     this.cause = "";
     this.phase = "main";
-    await Promise.all([this.rooms.load(), this.people.load()]);
+    await Promise.all([this.rooms.load(), this.people.load(), this.alerts.load()]);
   }
 
   async open(room: string): Promise<void> {
@@ -222,6 +225,9 @@ export class App {
       case "passphraseChanged":
         if (event.value.problem !== "") this.toast = event.value.problem;
         return;
+      case "alertsChanged":
+        void this.alerts.load();
+        return;
       case "archiveChanged":
         void this.archive.changed();
         void this.timeline?.again();
@@ -263,7 +269,7 @@ export class App {
       return;
     }
     this.me = me;
-    if (this.phase === "main") await Promise.all([this.rooms.load(), this.people.load(), this.timeline?.again()]);
+    if (this.phase === "main") await Promise.all([this.rooms.load(), this.people.load(), this.alerts.load(), this.timeline?.again()]);
     else if (this.phase === "welcome") await this.signedIn(me);
   }
 
@@ -288,6 +294,7 @@ export class App {
     this.people.list = [];
     this.people.loaded = false;
     this.devices.list = [];
+    this.alerts.forget();
     this.archive.state = undefined;
     this.composer.clear();
     this.comparing = undefined;

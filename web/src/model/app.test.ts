@@ -1,6 +1,6 @@
 import { expect, test, vi } from "vitest";
 import type { CallKind, Core, CoreEvent } from "../core/core";
-import type { Message, Room } from "../core/protocol";
+import type { Alert, Message, Room } from "../core/protocol";
 import { App } from "./app.svelte";
 
 const me = { account: "a-alice", handle: "alice", device: "d-alice", deviceName: "Chrome", owner: false };
@@ -17,6 +17,7 @@ function room(id: string, more: Partial<Room> = {}): Room {
 class Scripted {
   signedIn = true;
   rooms: Room[] = [room("r-home")];
+  alerts: Alert[] = [];
   messages: Message[] = [];
   // What has been asked.
   asked: [CallKind, unknown][] = [];
@@ -24,6 +25,7 @@ class Scripted {
   answers: Partial<Record<CallKind, (value: never) => unknown>> = {
     getState: () => ({ me: this.signedIn ? me : undefined, connection: { online: true, problem: "", retryAt: 0 } }),
     listAccounts: () => ({ accounts: [] }),
+    listAlerts: () => ({ alerts: this.alerts }),
     listRooms: () => ({ rooms: this.rooms }),
     listMessages: ({ before, limit }: { before: number; limit: number }) => ({ messages: this.messages.filter((message) => before === 0 || message.seq < before).slice(-limit) }),
     markRead: () => ({}),
@@ -84,6 +86,29 @@ test("leaves nothing for who signs in next: neither drafts nor the passphrase", 
   app.welcome.passphrase = "velvet tundra 9 mosaic harpoon glacier";
   await app.welcome.submit();
   expect(app.welcome.passphrase).toBe("");
+});
+
+test("shows alerts until they are dismissed, and none to who signs in next", async () => {
+  const core = new Scripted();
+  const alert: Alert = { id: 7, kind: "device_added", device: "d-2", deviceName: "Firefox", at: 5, revoked: false };
+  core.alerts = [alert];
+  const app = await started(core);
+  expect(app.alerts.list).toEqual([alert]);
+  const another = { ...alert, id: 8 };
+  core.alerts = [alert, another];
+  core.onevent({ kind: "alertsChanged", value: {} });
+  await vi.waitFor(() => expect(app.alerts.list).toEqual([alert, another]));
+  core.answers.dismissAlerts = ({ ids }: { ids: number[] }) => {
+    core.alerts = core.alerts.filter(({ id }) => !ids.includes(id));
+    return {};
+  };
+  await app.alerts.dismiss([alert]);
+  expect(app.alerts.list).toEqual([another]);
+  // An answer that comes late, to somebody else's question, shows nothing.
+  const late = app.alerts.load();
+  core.onevent({ kind: "signedOut", value: { reason: "" } });
+  await late;
+  expect(app.alerts.list).toEqual([]);
 });
 
 test("makes one account, however often it is asked to", async () => {

@@ -1,7 +1,7 @@
 // A core that is scripted and lives in memory: it answers as the real one does, so that the page can be tried and
 // looked at by itself. It stands in for the worker's script and is in no product.
 
-import { Call, Packet, type CallBody, type Message, type PacketBody, type Room, type RoomInvite } from "../../src/core/protocol";
+import { Call, Packet, type Alert, type CallBody, type Message, type PacketBody, type Room, type RoomInvite } from "../../src/core/protocol";
 
 const scope = self as unknown as DedicatedWorkerGlobalScope;
 const minute = 60_000;
@@ -20,9 +20,10 @@ const accounts = [
   { account: "a-oskar", handle: "oskar", online: false, seenAt: now - 4 * 24 * 60 * minute },
 ];
 let devices = [
-  { device: "d-alice", name: "Chrome on Linux", enrolledAt: now - 100 * minute, current: true },
-  { device: "d-2", name: "Terminal on desk", enrolledAt: now - 3000 * minute, current: false },
+  { device: "d-alice", name: "Chrome on Linux", enrolledAt: now - 100 * minute, current: true, new: false },
+  { device: "d-2", name: "Terminal on desk", enrolledAt: now - 3000 * minute, current: false, new: false },
 ];
+let alerts: Alert[] = [];
 let archive = { on: true, off: [] as string[], problem: "", try: "" };
 let invites: RoomInvite[] = [];
 let blocked: typeof accounts = [];
@@ -113,6 +114,17 @@ async function say(roomId: string, text: string, id: number): Promise<void> {
     changed(message(roomId, "", Date.now(), "@bob added you (not the @bob that you knew: other keys)", { kind: "notice" }));
     roomChanged(roomId);
   }
+  // As many devices come as the number behind it says.
+  for (let left = Number(/\/devices (\d+)/u.exec(text)?.[1] ?? 0); left > 0; left--) {
+    const id = devices.length + alerts.length + 10;
+    devices = [...devices, { device: `d-${id}`, name: `Firefox on a machine of somebody ${id}`, enrolledAt: Date.now(), current: false, new: true }];
+    alerts = [...alerts, { id, kind: "device_added", device: `d-${id}`, deviceName: `Firefox on a machine of somebody ${id}`, at: Date.now(), revoked: false }];
+    post(0, { kind: "alertsChanged", value: {} });
+  }
+  if (text.includes("/passphrase")) {
+    alerts = [...alerts, { id: 1000, kind: "passphrase_replaced", device: "", deviceName: "", at: Date.now(), revoked: false }];
+    post(0, { kind: "alertsChanged", value: {} });
+  }
   if (text.includes("/die")) scope.postMessage("the script said so");
   if (text.includes("/answer")) {
     await pause(300);
@@ -195,12 +207,20 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
       return { kind: "invite", value: { code: "k7f3-9qmd-2xwz-h4tn", expiresAt: now + 7 * 24 * 60 * minute } };
     case "listDevices":
       return { kind: "devices", value: { devices } };
+    case "listAlerts":
+      return { kind: "alerts", value: { alerts } };
+    case "dismissAlerts":
+      alerts = alerts.filter((alert) => !body.value.ids.includes(alert.id));
+      post(0, { kind: "alertsChanged", value: {} });
+      return done;
     case "renameDevice":
       devices = devices.map((d) => (d.device === body.value.device ? { ...d, name: body.value.name } : d));
       return done;
     case "revokeDevice":
       if (!online) return { kind: "refusal", value: { code: "unreachable", message: "no answer in time", hint: "try again later" } };
       devices = devices.filter((d) => d.device !== body.value.device);
+      alerts = alerts.filter((alert) => alert.device !== body.value.device);
+      post(0, { kind: "alertsChanged", value: {} });
       return done;
     case "getArchive":
       return { kind: "archive", value: archive };
@@ -221,7 +241,7 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
       return { kind: "match", value: { digits: "304192", deviceName: "" } };
     case "confirmLink":
       await pause(300);
-      devices = [...devices, { device: "d-3", name: "Firefox on a phone", enrolledAt: Date.now(), current: false }];
+      devices = [...devices, { device: "d-3", name: "Firefox on a phone", enrolledAt: Date.now(), current: false, new: false }];
       return done;
     case "acceptLink":
       await pause(300);
