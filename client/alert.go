@@ -171,10 +171,13 @@ func (c *Core) didItself(device ident.DeviceID) bool {
 	return inTime
 }
 
+// vaultName names the request for the vault that no call waits for.
+const vaultName = "vault"
+
 // followVault asks for the account's vault: only who holds its keys makes one of a later revision, and does so to change
 // the passphrase.
 func (c *Core) followVault() {
-	c.ask(request{name: "vault", needs: ready, refused: func(*Core, *wire.Error) {},
+	c.ask(request{name: vaultName, needs: ready, refused: func(*Core, *wire.Error) {},
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_GetVault{GetVault: &wire.GetVault{}}},
 		then:  func(c *Core, reply *wire.ServerFrame) { c.reviewVault(reply.GetVault()) }})
 }

@@ -81,7 +81,7 @@ func (c *Core) settled() bool {
 	if !c.now.Before(k.settleBy) {
 		return true
 	}
-	if len(c.vol.welcomes) > 0 || c.asking(chainsName) || c.asking(outsideChains) || c.restartsPending() {
+	if len(c.vol.welcomes) > 0 || c.asking(chainsName) || c.asking(outsideChains) || c.asking(vaultName) || c.restartsPending() {
 		return false
 	}
 	for id, log := range c.vol.logs {

@@ -12,6 +12,7 @@ import (
 func deviceVerbs() []*verb {
 	return []*verb{
 		simple("devices", "List the devices of this account", devices),
+		alertsVerb(),
 		{
 			name: "device rename", args: "DEVICE NAME", least: 2, most: 2, flags: withDeviceNamed(renameDevice),
 			does:    "Call a device otherwise: DEVICE is its id or its name, as snug devices lists them",
@@ -36,6 +37,7 @@ func devices(ctx context.Context, c *call, d *device) error {
 			return err
 		}
 	}
+	c.sayAlerts(ctx, d, 0)
 	return nil
 }
 
@@ -45,10 +47,14 @@ func (c *call) printDevice(device client.Device) error {
 		Name       string `json:"name"`
 		EnrolledAt string `json:"enrolled_at"`
 		Current    bool   `json:"current"`
-	}{device.ID.String(), device.Name, timeText(device.EnrolledAt), device.Current}
+		New        bool   `json:"new"`
+	}{device.ID.String(), device.Name, timeText(device.EnrolledAt), device.Current, device.New}
 	mark := ""
-	if device.Current {
+	switch {
+	case device.Current:
 		mark = "  (this one)"
+	case device.New:
+		mark = "  (new)"
 	}
 	return c.print(object, "%s  %s  since %s%s", object.Device, safe(device.Name), device.EnrolledAt.Local().Format(time.DateOnly), mark)
 }

@@ -70,6 +70,7 @@ func examineRooms(ctx context.Context, c *call, d *device) error {
 	if err != nil {
 		return err
 	}
+	c.sayAlerts(ctx, d, 0)
 	unwell := 0
 	for _, r := range list {
 		if r.Outside {

@@ -173,6 +173,7 @@ func rooms(ctx context.Context, c *call, d *device) error {
 		}
 	}
 	c.sayOutside(outside)
+	c.sayAlerts(ctx, d, 0)
 	return nil
 }
 

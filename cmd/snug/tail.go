@@ -26,6 +26,8 @@ type tail struct {
 	all bool
 	// printed is the seq of the last entry that was printed, by room.
 	printed map[ident.RoomID]uint64
+	// alerted is the newest alert that was said.
+	alerted uint64
 	// mark moves the room's read marker along: what is printed has been shown.
 	mark bool
 }
@@ -98,6 +100,7 @@ func (t *tail) catchUp(ctx context.Context) error {
 func (t *tail) follow(ctx context.Context) error {
 	events := t.d.Events()
 	defer events.Close()
+	t.alerted = t.c.sayAlerts(ctx, t.d, 0)
 	rooms, err := t.rooms(ctx)
 	if err != nil && !t.mayAppear(ctx, err) {
 		return err
@@ -182,7 +185,11 @@ func (t *tail) handle(ctx context.Context, event client.Event) error {
 			return nil
 		}
 	case client.RoomChanged:
+	case client.AlertsChanged:
+		t.alerted = t.c.sayAlerts(ctx, t.d, t.alerted)
+		return nil
 	case client.Resync:
+		t.alerted = t.c.sayAlerts(ctx, t.d, t.alerted)
 	case client.SignedOut:
 		return &client.Error{Code: client.Refused, Message: event.Reason}
 	default:
