@@ -174,9 +174,14 @@ func (c *Core) didItself(device ident.DeviceID) bool {
 // vaultName names the request for the vault that no call waits for.
 const vaultName = "vault"
 
+// vaultEvery is how often a device that stays connected asks for the vault, of which nobody tells it: soon enough for a person
+// to set another passphrase before much is done with one that was stolen.
+const vaultEvery = time.Hour
+
 // followVault asks for the account's vault: only who holds its keys makes one of a later revision, and does so to change
 // the passphrase.
 func (c *Core) followVault() {
+	c.vol.connection.vaultAt = c.now.Add(vaultEvery)
 	c.ask(request{name: vaultName, needs: ready, refused: func(*Core, *wire.Error) {},
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_GetVault{GetVault: &wire.GetVault{}}},
 		then:  func(c *Core, reply *wire.ServerFrame) { c.reviewVault(reply.GetVault()) }})

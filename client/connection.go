@@ -65,6 +65,8 @@ type connection struct {
 	settleBy time.Time
 	// countAt is when this device looks after its key packages next.
 	countAt time.Time
+	// vaultAt is when it asks for the account's vault next.
+	vaultAt time.Time
 }
 
 func (c *Core) online() bool { return c.vol.connection.phase == ready && !c.vol.connection.draining }
@@ -109,6 +111,8 @@ func (c *Core) advanceConnection() {
 	}
 	if k.phase == ready && !c.now.Before(k.countAt) {
 		c.countKeyPackages()
+	}
+	if k.phase == ready && !c.now.Before(k.vaultAt) {
 		c.followVault()
 	}
 	if k.phase >= greeted && c.now.Sub(k.spoke) >= wire.PingEvery {
@@ -324,6 +328,7 @@ func (c *Core) nextWake() time.Time {
 	}
 	if k.phase == ready {
 		sooner(k.countAt)
+		sooner(k.vaultAt)
 	}
 	for _, r := range c.vol.requests {
 		if r.sent {
