@@ -40,10 +40,12 @@ type Alert struct {
 // Alerts lists what nobody has dismissed on this device, oldest first: what has happened since the device was enrolled,
 // but for what was done on it. It needs no network, and gives what the device has heard. AlertsChanged tells of changes.
 func (c *Client) Alerts(ctx context.Context) ([]Alert, error) {
-	return call[[]Alert](ctx, c, func(c *Core, call uint64) {
-		c.reviewChain()
-		c.reply(call, c.viewAlerts(), nil)
-	})
+	return call[[]Alert](ctx, c, func(c *Core, call uint64) { c.listAlerts(call) })
+}
+
+func (c *Core) listAlerts(call uint64) {
+	c.reviewChain()
+	c.reply(call, c.viewAlerts(), nil)
 }
 
 // DismissAlerts takes alerts away that somebody has seen, for ever and on this device alone: a device that should not be

@@ -33,6 +33,11 @@ func (s *Stepper) Logout(call uint64) StepFunc {
 	return s.verb(call, func(c *Core) { c.logout(call, maxLoginTries) })
 }
 
+// Alerts answers with what this device tells of its account.
+func (s *Stepper) Alerts(call uint64) StepFunc {
+	return s.verb(call, func(c *Core) { c.listAlerts(call) })
+}
+
 // RenameSelf gives this device another name.
 func (s *Stepper) RenameSelf(call uint64, name string) StepFunc {
 	return s.verb(call, func(c *Core) {

@@ -66,6 +66,7 @@ type device struct {
 	me         ident.AccountID
 	gone       bool
 	history    []client.Message // the last answer
+	alerts     []client.Alert   // as well
 }
 
 func newSim(t *testing.T, seed uint64) *sim {
@@ -203,6 +204,8 @@ func (d *device) answered(r client.Reply) {
 		d.me = value.Account
 	case []client.Message:
 		d.history = value
+	case []client.Alert:
+		d.alerts = value
 	}
 }
 
@@ -434,6 +437,7 @@ func (s *sim) check() {
 		}
 	}
 	s.checkPromises()
+	s.checkAlerts()
 }
 
 func (d *device) view(id ident.RoomID) client.View {
