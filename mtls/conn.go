@@ -142,6 +142,9 @@ type wire struct {
 	net.Conn
 	live atomic.Pointer[Live]      // that knows of it; nil if none does
 	cut  atomic.Pointer[PeerError] // why we ended it
+
+	// release is Admit's; set before anybody but the listener has the connection.
+	release func()
 }
 
 // Read gives ErrTruncated instead of io.EOF.
@@ -166,10 +169,14 @@ func (w *wire) why(err error) error {
 	return err
 }
 
-// Close leaves the Live that knew of the connection.
+// Close leaves the Live that knew of the connection, and gives its room back.
 func (w *wire) Close() error {
 	w.leave()
-	return w.Conn.Close()
+	err := w.Conn.Close()
+	if w.release != nil {
+		w.release()
+	}
+	return err
 }
 
 func (w *wire) leave() {

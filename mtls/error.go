@@ -117,6 +117,10 @@ func either[T fmt.Stringer](all []T, none string) string {
 // as a rule. Nothing that was written has reached its application.
 type RefusedError struct {
 	Reason string // the peer's alert, such as "tls: bad certificate"
+
+	// Busy says that the peer accepts our key, and has no room for another
+	// connection: later it may have.
+	Busy bool
 }
 
 // Error gives the peer's reason.

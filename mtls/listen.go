@@ -30,6 +30,13 @@ type ListenerOptions struct {
 	// cover, and may then be the only one of the two.
 	DecideUnverified Decide
 
+	// Admit, if not nil, has the last word about a dialer that Trust or
+	// DecideUnverified has let in, before it is told so: for how many connections
+	// it may have at a time. On an error its Dial gives a *RefusedError that is
+	// Busy. Otherwise release, if not nil, is called once, when our end of the
+	// connection is closed. Called from many goroutines; it must not wait.
+	Admit func(peer Peer, remote net.Addr) (release func(), err error)
+
 	// Refused, if not nil, is told of every connection that did not come through
 	// the handshake, with a *PeerError if its key was the reason. Called from many
 	// goroutines; not after Close has returned.
@@ -44,6 +51,7 @@ type Listener struct {
 	inner   net.Listener
 	terms   *Terms
 	config  *tls.Config
+	admit   func(Peer, net.Addr) (func(), error)
 	refused func(net.Addr, error)
 
 	accepted chan *Conn
@@ -81,6 +89,7 @@ func NewListener(inner net.Listener, opts *ListenerOptions) (*Listener, error) {
 		inner:    inner,
 		terms:    t,
 		config:   t.config(),
+		admit:    opts.Admit,
 		refused:  opts.Refused,
 		accepted: make(chan *Conn),
 		slots:    make(chan struct{}, maxServed),
@@ -185,7 +194,9 @@ func (l *Listener) serve(ctx context.Context, raw net.Conn, opening *opening) {
 	select {
 	case l.accepted <- conn:
 	case <-l.done:
-		conn.Close()
+		// It was told that it is in, and nobody reads what it says: that is a cut,
+		// and no end.
+		conn.NetConn().Close()
 	}
 }
 
@@ -207,22 +218,55 @@ func (l *Listener) handshake(ctx context.Context, opening *opening) (*Conn, erro
 		return nil, fmt.Errorf("mtls: handshake: %w", err)
 	}
 	accepted, err := l.terms.accept(ctx, conn, w)
+	raw.SetDeadline(time.Now().Add(lingerTimeout))
+	if err == nil {
+		err = l.makeRoom(accepted, w)
+	}
 	if err != nil {
 		// An end that is announced: to the dialer it is a refusal, not a cut.
-		raw.SetDeadline(time.Now().Add(lingerTimeout))
 		conn.CloseWrite()
 		w.leave()
 		linger(raw)
 		return nil, err
 	}
-	raw.SetDeadline(time.Now().Add(handshakeTimeout))
+	if err := l.confirm(conn); err != nil {
+		w.Close()
+		return nil, fmt.Errorf("mtls: confirming: %w", err)
+	}
+	return accepted, nil
+}
+
+// confirm tells the dialer that it is in.
+func (l *Listener) confirm(conn *tls.Conn) error {
+	raw := conn.NetConn()
+	if err := raw.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
+		return err
+	}
 	if l.terms.confirmed(conn) {
 		if _, err := conn.Write([]byte{confirmation}); err != nil {
-			w.Close()
-			return nil, fmt.Errorf("mtls: confirming: %w", err)
+			return err
 		}
 	}
-	return accepted, raw.SetDeadline(time.Time{})
+	return raw.SetDeadline(time.Time{})
+}
+
+// makeRoom asks whether there is room for a connection, and tells the dialer where
+// there is none.
+func (l *Listener) makeRoom(conn *Conn, w *wire) error {
+	if l.admit == nil {
+		return nil
+	}
+	release, err := l.admit(conn.peer, conn.RemoteAddr())
+	if err == nil {
+		if release != nil {
+			w.release = sync.OnceFunc(release)
+		}
+		return nil
+	}
+	if l.terms.confirmed(conn.Conn) {
+		conn.Write([]byte{busy})
+	}
+	return fmt.Errorf("mtls: admitting the peer: %w", err)
 }
 
 // linger closes so that the alert arrives: closing a socket with unread bytes in

@@ -67,8 +67,12 @@ const (
 	maxBackoff = time.Second
 )
 
-// confirmation is the byte that a listener sends once it has judged the dialer.
-const confirmation = 1
+// confirmation is the byte that a listener sends once it has judged the dialer, and
+// busy the one that it sends in its place to who is trusted and has no room.
+const (
+	confirmation = 1
+	busy         = 2
+)
 
 // ClientOptions say who dials and whom it expects: Identity and Trust, or Live in
 // their place. The rest may be left out.
@@ -177,10 +181,21 @@ func (t *Terms) awaitConfirmation(ctx context.Context, conn *tls.Conn) error {
 	if err != nil {
 		return dialError(ctx, err)
 	}
-	if b[0] != confirmation {
-		return errors.New("mtls: the listener confirmed with an unknown byte")
+	return Confirmed(b[0])
+}
+
+// Confirmed judges the byte that a listener says after the handshake, where
+// Protocol or another one with a confirmation was chosen, for who brings
+// connections of their own: nil says that we are in, a *RefusedError that there is
+// no room for us.
+func Confirmed(b byte) error {
+	switch b {
+	case confirmation:
+		return nil
+	case busy:
+		return &RefusedError{Reason: "too many connections at once", Busy: true}
 	}
-	return nil
+	return errors.New("mtls: the listener confirmed with an unknown byte")
 }
 
 // dialError tells a refusal by the listener from all else. crypto/tls does not
