@@ -148,12 +148,15 @@ func (d *doctor) explain(err error) Diagnosis {
 	var garbage tls.RecordHeaderError
 	var op *net.OpError
 	var refused *refusedStream
+	var busy *mtls.RefusedError
 	switch {
 	case err == nil:
 		d.OK = true
 		return d.say("none", "", "both sides accept each other: we are %s, it is %s", d.Ours, d.Theirs)
 	case errors.As(err, &refused):
 		return d.say("there", "there: see that the service runs at the address of --to", "both sides accept each other, but %s", refused.why)
+	case errors.As(err, &busy) && busy.Busy:
+		return d.say("there", "there: snug listen with --streams and --commands, or wait until one has ended", "both sides accept each other, but it has %s", busy.Reason)
 	case errors.As(err, &wrong):
 		return d.wrongPeer(wrong)
 	case errors.As(err, &garbage):

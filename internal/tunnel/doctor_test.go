@@ -12,6 +12,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/asn1"
 	"encoding/pem"
+	"errors"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -168,7 +169,22 @@ func TestDoctor(t *testing.T) {
 	row("out of date here", "here", "our certificate is out of date", "snug pki renew", certified(ca, cn("far")), h, lines...)
 	h, lines = ours(ca, cn("near"), "allow cn:far")
 	row("TLS 1.2", "there", "speaks no TLS 1.3", "TLS 1.3", foreign(&tls.Config{MaxVersion: tls.VersionTLS12}), h, lines...)
+	row("no room there", "there", "too many connections at once", "--streams", full(t, far, near), near, "allow "+far.rule())
 	row("another protocol", "there", "another protocol", "--password", foreign(&tls.Config{NextProtos: []string{"h2"}}), h, lines...)
+}
+
+// full is a listener of package mtls that knows a peer, and has room for nobody.
+func full(t *testing.T, far, near *home) string {
+	t.Helper()
+	l, err := mtls.Listen(t.Context(), "tcp", "127.0.0.1:0", &mtls.ListenerOptions{
+		Identity: far.id, Trust: mtls.Pin(near.id.Fingerprint()),
+		Admit: func(mtls.Peer, net.Addr) (func(), error) { return nil, errors.New("no room") },
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	return l.Addr().String()
 }
 
 // newWeakKey makes one that nobody should accept.

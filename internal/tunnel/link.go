@@ -92,9 +92,10 @@ func (l *link) confirmed() error {
 	if err := l.fill(); err != nil {
 		return err
 	}
+	said := l.in[l.r]
 	l.r++
 	l.drained()
-	return nil
+	return mtls.Confirmed(said)
 }
 
 // confirm says that byte, to who waits for it.

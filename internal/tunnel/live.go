@@ -316,6 +316,7 @@ func (r *route) shaken() (n int64) {
 func handshakeResult(err error) string {
 	var wrong *mtls.PeerError
 	var op *net.OpError
+	var busy *mtls.RefusedError
 	switch {
 	case err == nil:
 		return "ok"
@@ -323,7 +324,7 @@ func handshakeResult(err error) string {
 		return string(wrong.Rule)
 	case errors.As(err, &op) && op.Op == "remote error":
 		return "refused"
-	case errors.Is(err, errCrowded):
+	case errors.Is(err, errCrowded), errors.As(err, &busy) && busy.Busy:
 		return "crowded"
 	case errors.Is(err, errBroken), errors.Is(err, ErrNobody):
 		return "policy"
