@@ -92,6 +92,8 @@ type admission struct {
 
 	// names are what the peers at these addresses are called, where the proof says it.
 	names sync.Map
+	// expected are the names of which a certified peer has one.
+	expected []mtls.Name
 }
 
 // admission is what the flags come to. giveUp is called when nobody can come in any more.
@@ -112,6 +114,7 @@ func (c *call) admit(ctx context.Context, f *socketFlags, listens bool, giveUp c
 	if len(*f.peers) > 0 && f.tokenFile == "" || f.certs.used() {
 		var err error
 		a.live, a.end, err = c.socketTrust(ctx, f.peers, f.certs)
+		a.expected = f.certs.names
 		return a, err
 	}
 	var err error
@@ -171,7 +174,7 @@ func (a *admission) sessionWords(conn exporter, peer mtls.Fingerprint, dialed bo
 func (c *call) connected(a *admission, conn *mtls.Conn, dialed bool) (name string, err error) {
 	peer := conn.Peer().Fingerprint
 	event := socketEvent{Event: "connected", Addr: conn.RemoteAddr().String(), Peer: peer.String(), Name: c.nameOf(peer)}
-	if name, ok := a.names.LoadAndDelete(event.Addr); ok {
+	if name, ok := a.names.Load(event.Addr); ok {
 		event.Name = name.(string)
 	}
 	who := event.Peer
@@ -209,7 +212,7 @@ func reasonOf(err error) string {
 		return refusal.Message
 	}
 	reason := err.Error()
-	for _, prefix := range []string{"mtls: handshake: ", "mtls: deciding about the peer: ", "mtls: dialing: ", "mtls: ", "cpace: "} {
+	for _, prefix := range []string{"mtls: handshake: ", "mtls: deciding about the peer: ", "mtls: admitting the peer: ", "mtls: dialing: ", "mtls: ", "cpace: "} {
 		reason = strings.TrimPrefix(reason, prefix)
 	}
 	return reason

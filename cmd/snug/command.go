@@ -58,11 +58,12 @@ func (c *call) joinCommand(ctx context.Context, line string, conn *mtls.Conn, na
 		}
 		return nil
 	}
-	if err = c.join(ctx, &j); err != nil {
+	// The connection has its seat for as long as the command runs.
+	j.broke = func() {
 		kill()
 		wait()
 	}
-	return err
+	return c.join(ctx, &j)
 }
 
 // whileRead writes to a command for as long as it reads: one that has seen enough, as head does, is no failure.

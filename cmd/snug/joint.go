@@ -19,6 +19,8 @@ type joint struct {
 	out  io.Writer
 	// inEnded, where set, is called at the end of in, before the peer is told of it; its error cuts the stream.
 	inEnded func() error
+	// broke, where set, is called when the stream has failed, before the connection is closed.
+	broke func()
 	// outEnded, where set, is called when the peer has ended its direction. Whether out was still open is no matter.
 	outEnded func() error
 	// person is somebody at a terminal: nobody says there that they are done before the other side is, so it ends with
@@ -77,6 +79,9 @@ func (c *call) join(ctx context.Context, j *joint) error {
 	err := j.settle(up, down)
 	endProgress()
 	if err != nil {
+		if j.broke != nil {
+			j.broke()
+		}
 		j.conn.NetConn().Close()
 	} else {
 		j.conn.Close()

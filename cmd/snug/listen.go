@@ -17,9 +17,6 @@ import (
 // errNobodyCame ends a listener that was interrupted: what it should have received is not there.
 var errNobodyCame = errors.New("interrupted before anybody came")
 
-// maxCommands bounds the commands that run at once; who comes then waits. A shell and its pipes take a few MiB.
-const maxCommands = 64
-
 // A listening is what the flags of listen ask for.
 type listening struct {
 	*socketFlags
@@ -27,6 +24,8 @@ type listening struct {
 	exec string
 	// keep goes on after the first peer.
 	keep bool
+	// commands and streams are how many connections there are at a time then, in all and of one peer.
+	commands, streams int
 }
 
 func listenFlags(set *flag.FlagSet) action {
@@ -34,6 +33,8 @@ func listenFlags(set *flag.FlagSet) action {
 	l := listening{socketFlags: addSocketFlags(set, true)}
 	set.StringVar(&l.exec, "exec", "", "join the peer with this `COMMAND` of the shell; it finds the peer's key in SNUG_PEER and name in SNUG_PEER_NAME")
 	set.BoolVar(&l.keep, "keep", false, "with --exec: go on listening, and run the command for each peer that comes")
+	set.IntVar(&l.commands, "commands", defaultCommands, "with --keep: how `many` connections there are at a time; more are refused")
+	set.IntVar(&l.streams, "streams", defaultStreams, "with --keep: how `many` of them one peer has")
 	return l.run
 }
 
@@ -50,7 +51,7 @@ func (l *listening) run(ctx context.Context, c *call) error {
 		return err
 	}
 	defer a.end()
-	listener, err := a.listen(ctx, c)
+	listener, err := a.listen(ctx, c, l.seats())
 	if err != nil {
 		return err
 	}
@@ -88,15 +89,31 @@ func (l *listening) check(c *call) error {
 	if l.keep && l.password {
 		return usageErrorf("snug listen :9000 --password --remember bob", "--keep and --password: a password lets in one peer, and once")
 	}
+	if !l.keep && (l.commands != defaultCommands || l.streams != defaultStreams) {
+		return usageErrorf("snug listen :9000 --peer FINGERPRINT --keep --exec COMMAND --streams 4", "--commands and --streams need --keep: else there is one connection")
+	}
+	if l.commands < 1 || l.streams < 1 {
+		return usageErrorf("snug listen :9000 --peer FINGERPRINT --keep --exec COMMAND --streams 4", "--commands and --streams: at least 1")
+	}
 	return l.socketFlags.check(c, true)
 }
 
+// seats are those that there are: one, where there is one stdin.
+func (l *listening) seats() *seats {
+	if !l.keep {
+		return &seats{most: 1, ofPeer: 1}
+	}
+	return &seats{most: l.commands, ofPeer: l.streams}
+}
+
 // listen begins.
-func (a *admission) listen(ctx context.Context, c *call) (*mtls.Listener, error) {
+func (a *admission) listen(ctx context.Context, c *call, p *seats) (*mtls.Listener, error) {
 	listener, err := mtls.Listen(ctx, "tcp", c.args[0], &mtls.ListenerOptions{
 		Live: a.live, Identity: a.identity, Protocols: []string{a.protocol}, Patience: a.patience, DecideUnverified: a.decide,
+		Admit: a.seat(c, p),
 		Refused: func(remote net.Addr, err error) {
 			c.refused(remote, err)
+			a.names.Delete(remote.String())
 			if a.refused != nil {
 				a.refused(remote, err)
 			}
@@ -140,9 +157,7 @@ func hintOfListening(err error) string {
 func (l *listening) serve(ctx context.Context, c *call, a *admission, listener *mtls.Listener) error {
 	var running sync.WaitGroup
 	defer running.Wait()
-	slots := make(chan struct{}, maxCommands)
 	for {
-		slots <- struct{}{}
 		conn, err := listener.AcceptConn()
 		if err != nil {
 			if ctx.Err() != nil {
@@ -151,7 +166,6 @@ func (l *listening) serve(ctx context.Context, c *call, a *admission, listener *
 			return err
 		}
 		running.Go(func() {
-			defer func() { <-slots }()
 			if err := l.join(ctx, c, a, conn); err != nil {
 				peer := conn.Peer().Fingerprint.String()
 				c.tell(socketEvent{Event: "failed", Peer: peer, Reason: err.Error()}, "%s: %v", peer, err)
@@ -164,6 +178,7 @@ func (l *listening) serve(ctx context.Context, c *call, a *admission, listener *
 func (l *listening) join(ctx context.Context, c *call, a *admission, conn *mtls.Conn) error {
 	name, err := c.connected(a, conn, false)
 	if err != nil {
+		conn.NetConn().Close()
 		return err
 	}
 	if l.exec != "" {

@@ -137,6 +137,9 @@ func (c *call) refusedPeer(err error) error {
 	case errors.As(err, &wrong):
 		return &client.Error{Code: client.Refused, Message: strings.TrimPrefix(wrong.Error(), "mtls: "),
 			Hint: hintOfRule(wrong.Rule)}
+	case errors.As(err, &refused) && refused.Busy:
+		return &client.Error{Code: client.Refused, Message: "the other side accepts this one, and has no room for it now: too many connections at once",
+			Hint: "again, when one of them has ended; `snug listen` there says how many by --streams, of one peer, and --commands, of all"}
 	case errors.As(err, &refused) && strings.HasSuffix(refused.Reason, "no application protocol"):
 		return &client.Error{Code: client.Refused, Message: "what listens there speaks another protocol",
 			Hint: "it is no `snug listen`, or one that wants another proof: --peer, --password and --token-file have to be the same on both sides"}

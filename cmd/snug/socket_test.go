@@ -545,6 +545,8 @@ func TestSocketBadInput(t *testing.T) {
 		{"an unknown name", 4, "key add bob", []string{"dial", "127.0.0.1:1", "--peer", "bob"}},
 		{"no port", 2, "HOST:PORT", []string{"dial", "127.0.0.1", "--peer", key}},
 		{"nobody there", 5, "reaching", []string{"dial", closedPort(t), "--peer", key}},
+		{"limits of one connection", 2, "need --keep", []string{"listen", "127.0.0.1:0", "--peer", key, "--streams", "4"}},
+		{"room for nobody", 2, "at least 1", []string{"listen", "127.0.0.1:0", "--peer", key, "--keep", "--exec", "cat", "--commands", "0"}},
 		{"going on with one stdin", 2, "--exec", []string{"listen", "127.0.0.1:0", "--peer", key, "--keep"}},
 		{"an authority and no name", 2, "--name", []string{"dial", "127.0.0.1:1", "--ca", "ca.pem"}},
 		{"an authority's anybody, dialed", 2, "-any-name", []string{"dial", "127.0.0.1:1", "--ca", "ca.pem", "--any-name"}},
