@@ -30,7 +30,7 @@ func (r *route) admit(ctx context.Context, conn net.Conn, passed func()) {
 	r.shook(l, err)
 	if err == nil {
 		r.streams.Go(func() {
-			if !l.confirm() {
+			if !l.confirm(r.clock.Load()) {
 				r.leave(l)
 				return
 			}
@@ -158,9 +158,11 @@ func (r *route) answer(ctx context.Context, l *link, from caller) (plain net.Con
 	plain, err := s.target.dial(ctx)
 	if err == nil && s.ProxyTo {
 		h := proxyHeader{source: from.source, destination: from.destination, tlvs: peerTLVs(l)}
+		plain.SetWriteDeadline(time.Now().Add(proxyTimeout))
 		if _, err = plain.Write(h.append(nil)); err != nil {
 			plain.Close()
 		}
+		plain.SetWriteDeadline(time.Time{})
 	}
 	if err != nil {
 		l.presence.refused.Add(1)
@@ -168,7 +170,7 @@ func (r *route) answer(ctx context.Context, l *link, from caller) (plain net.Con
 		return nil, r.refuse(l, reasonTarget)
 	}
 	if l.framed {
-		if err := l.control(kindAccept, l.number(), reasonNone); err != nil {
+		if err := l.answer(kindAccept, reasonNone, r.clock.Load()); err != nil {
 			plain.Close()
 			l.line.Close()
 			return nil, false
@@ -184,7 +186,7 @@ func (r *route) refuse(l *link, why reason) bool {
 		return false
 	}
 	l.decoder.refused()
-	if err := l.control(kindRefuse, l.number(), why); err != nil {
+	if err := l.answer(kindRefuse, why, r.clock.Load()); err != nil {
 		l.line.Close()
 		return false
 	}

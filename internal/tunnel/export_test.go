@@ -19,6 +19,7 @@ const Patience = 3 * time.Minute
 // None of the tests is about these times, and none may end by them because the machine has other things to do.
 func init() {
 	handshakeTimeout, connectTimeout, openTimeout, proxyTimeout = Patience, Patience, Patience, Patience
+	answerTimeout = Patience
 }
 
 type (
@@ -93,6 +94,14 @@ func (t *Tunnel) Idle(route string) int {
 	c.Lock()
 	defer c.Unlock()
 	return len(c.idle)
+}
+
+// Take begins with a connection that has come to a route.
+func (t *Tunnel) Take(route string, conn net.Conn) bool {
+	t.at.Lock()
+	r := t.at.routes[route]
+	t.at.Unlock()
+	return r.take(t.hard, conn)
 }
 
 // Held counts the connections that have come to a route and are not in yet.

@@ -10,9 +10,12 @@ var (
 	handshakeTimeout = 10 * time.Second
 	// connectTimeout bounds the way to a target, names included: the system's own first four tries (1 + 2 + 4 + 8 s).
 	connectTimeout = 15 * time.Second
+	// answerTimeout bounds the writing of an answer, which finds room at a far end that reads what it is told.
+	answerTimeout = 5 * time.Second
 	// openTimeout bounds the answer to an opening: the far end's connectTimeout, and the way there and back.
-	openTimeout = connectTimeout + 5*time.Second
-	// proxyTimeout bounds the header of the PROXY protocol, which who sends it has at hand.
+	openTimeout = connectTimeout + answerTimeout
+	// proxyTimeout bounds the header of the PROXY protocol, which who sends it has at hand, and for which who reads it
+	// has room.
 	proxyTimeout = 5 * time.Second
 )
 

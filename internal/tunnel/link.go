@@ -39,6 +39,8 @@ type link struct {
 	stream atomic.Pointer[stream]
 	// idleSince is when the last stream ended, in nanoseconds; 0 while there is one.
 	idleSince atomic.Int64
+	// answering is when we began to write an answer that nothing else has a deadline for, as idleSince.
+	answering atomic.Int64
 	// why says what cut it from our side.
 	why atomic.Pointer[string]
 }
@@ -98,11 +100,13 @@ func (l *link) confirmed() error {
 	return mtls.Confirmed(said)
 }
 
-// confirm says that byte, to who waits for it.
-func (l *link) confirm() bool {
+// confirm says that byte, to who waits for it, now.
+func (l *link) confirm(now int64) bool {
 	if l.state.NegotiatedProtocol != mtls.Protocol {
 		return true
 	}
+	l.answering.Store(now)
+	defer l.answering.Store(0)
 	if _, err := l.tls.Write([]byte{1}); err != nil {
 		l.line.Close()
 		return false
@@ -206,6 +210,13 @@ func (l *link) send(b []byte, n int) error {
 func (l *link) control(k kind, number uint64, why reason) error {
 	_, err := l.tls.Write(appendControl(make([]byte, 0, headerSize+controlSize), k, number, why))
 	return err
+}
+
+// answer writes the answer to an opening, now: it is cut if the far end does not take it.
+func (l *link) answer(k kind, why reason, now int64) error {
+	l.answering.Store(now)
+	defer l.answering.Store(0)
+	return l.control(k, l.number(), why)
 }
 
 // number is that of the stream under way: the decoder of the far end's frames keeps it on both ends.

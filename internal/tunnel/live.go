@@ -383,6 +383,8 @@ func (r *route) expire(now int64) {
 			}
 		} else if since := l.idleSince.Load(); since != 0 && now-since >= keep {
 			idle = append(idle, l)
+		} else if since := l.answering.Load(); since != 0 && now-since >= int64(answerTimeout) {
+			l.cut("it takes no answer")
 		}
 	}
 	r.live.Unlock()
