@@ -138,11 +138,13 @@ func (ix *index) marshal() []byte {
 	return []byte(b.String())
 }
 
-// named gives the entries of a name or of one serial number in hex, the newest last.
+// named gives the entries of a name or of one serial number in hex, the newest last. Programs differ in whether they write
+// zeros in front.
 func (ix *index) named(name string) []*Entry {
 	var found []*Entry
+	number := func(hex string) string { return strings.TrimLeft(strings.ToUpper(hex), "0") }
 	for _, e := range ix.entries {
-		if e.Name == name || e.Hex() == strings.ToUpper(name) {
+		if e.Name == name || number(e.Hex()) == number(name) {
 			found = append(found, e)
 		}
 	}

@@ -279,6 +279,11 @@ func TestRevoke(t *testing.T) {
 	if revoked, err := a.Revoke(fmt.Sprintf("%x", db.Certificate.SerialNumber), "superseded"); err != nil || len(revoked) != 1 || revoked[0].Name != "db" {
 		t.Errorf("by serial number: %v, %v", revoked, err)
 	}
+	for _, form := range []string{"%x", "0%x", "%040X"} {
+		if _, err := a.Revoke(fmt.Sprintf(form, db.Certificate.SerialNumber), ""); err != nil {
+			t.Errorf("by serial number as %s: %v", form, err)
+		}
+	}
 	entries, err := a.List()
 	if err != nil {
 		t.Fatal(err)
