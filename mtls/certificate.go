@@ -29,6 +29,9 @@ const (
 	maxChain = 8
 )
 
+// ErrMismatch says that a private key is not that of the certificate beside it.
+var ErrMismatch = errors.New("mtls: the private key is not that of the certificate")
+
 // ErrPassphrase says that a private key is under a passphrase. This package does
 // not open such keys: who can gives the key to FromCertificate.
 var ErrPassphrase = errors.New("mtls: the private key is under a passphrase")
@@ -78,41 +81,26 @@ func belongs(chain []*x509.Certificate, public crypto.PublicKey) error {
 		return nil
 	}
 	got := FingerprintOf(&x509.Certificate{RawSubjectPublicKeyInfo: spki})
-	return fmt.Errorf("mtls: the private key is not that of the certificate: the key is %s, the certificate is for %s", got, FingerprintOf(chain[0]))
+	return fmt.Errorf("%w: the key is %s, the certificate is for %s", ErrMismatch, got, FingerprintOf(chain[0]))
 }
 
 // ParseCertificate makes an identity of PEM: certificates as for FromCertificate,
-// and one private key (PKCS #8, SEC 1 or PKCS #1). Both may be the same text. A key
-// under a passphrase gives ErrPassphrase.
+// and a private key (PKCS #8, SEC 1 or PKCS #1). Both may be the same text. Of
+// several keys, 8 at most, the one of the first certificate counts. A key under a
+// passphrase gives ErrPassphrase.
 func ParseCertificate(certificates, key []byte) (*Identity, error) {
-	chain, err := ParseCertificates(certificates)
-	if err != nil {
-		return nil, err
-	}
-	signer, err := parseKey(key)
-	if err != nil {
-		return nil, err
-	}
-	return FromCertificate(chain, signer)
+	return parsePair(certificates, key, parseKey)
 }
 
 // LoadCertificate is ParseCertificate of two files, or of one that is named twice.
 // It refuses a key that others than its owner can read (not on Windows, where the
 // mode does not tell).
 func LoadCertificate(certificatePath, keyPath string) (*Identity, error) {
-	certificates, err := readFile(certificatePath, maxCertificates)
+	p, err := readPair(certificatePath, keyPath, parseKey)
 	if err != nil {
-		return nil, fmt.Errorf("mtls: loading certificate: %w", err)
+		return nil, err
 	}
-	key, err := readPrivate(keyPath)
-	if err != nil {
-		return nil, fmt.Errorf("mtls: loading private key: %w", err)
-	}
-	id, err := ParseCertificate(certificates, key)
-	if err != nil {
-		return nil, fmt.Errorf("mtls: loading %s and %s: %w", certificatePath, keyPath, err)
-	}
-	return id, nil
+	return p.id, nil
 }
 
 // NotAfter gives the end of the identity's certificate: of one that Generate made

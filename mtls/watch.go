@@ -56,15 +56,16 @@ func (f *Files) Load() (*Identity, Trust, error) {
 	return loaded.id, loaded.trust, nil
 }
 
-// A loading is what is read in one go.
+// A loading is what is read in one go, and the hashes of what was read of whom we
+// are and of whom we trust.
 type loading struct {
-	id     *Identity
-	trust  Trust
-	digest hash.Hash // of all that was read
+	id        *Identity
+	trust     Trust
+	own, rest hash.Hash
 }
 
 func (f *Files) load() (*loading, error) {
-	l := &loading{id: f.Identity, trust: f.Trust.clone(), digest: sha256.New()}
+	l := &loading{id: f.Identity, own: sha256.New()}
 	if f.Identity == nil {
 		if err := l.readIdentity(f); err != nil {
 			return nil, err
@@ -72,59 +73,55 @@ func (f *Files) load() (*loading, error) {
 	} else if f.Certificate != "" || f.Key != "" {
 		return nil, errors.New("mtls: an identity, and files of another")
 	}
+	return l, l.readTrust(f)
+}
+
+// readTrust reads the authorities and who is revoked.
+func (l *loading) readTrust(f *Files) error {
+	l.trust, l.rest = f.Trust.clone(), sha256.New()
 	var roots []*x509.Certificate
 	for _, path := range f.Authorities {
 		certs, err := read(l, path, maxCertificates, ParseCertificates)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		roots = append(roots, certs...)
 	}
 	l.trust = l.trust.withRoots(roots)
 	if len(f.Lists) == 0 && f.RevokedKeys == "" {
-		return l, nil
+		return nil
 	}
 	revoked := &Revoked{}
 	for _, path := range f.Lists {
 		lists, err := read(l, path, maxList, ParseRevocationLists)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		revoked.Lists = append(revoked.Lists, lists...)
 	}
 	if f.RevokedKeys != "" {
 		keys, err := read(l, f.RevokedKeys, maxKeyList, ParseKeyList)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		revoked.Keys = keys
 	}
 	l.trust.Revoked = l.trust.Revoked.and(revoked)
-	return l, nil
+	return nil
 }
 
 // readIdentity reads the certificate and its key.
 func (l *loading) readIdentity(f *Files) error {
-	chain, err := read(l, f.Certificate, maxCertificates, ParseCertificates)
-	if err != nil {
-		return err
-	}
 	open := f.OpenKey
 	if open == nil {
 		open = parseKey
 	}
-	b, err := readPrivate(f.Key)
+	pair, err := readPair(f.Certificate, f.Key, open)
 	if err != nil {
-		return fmt.Errorf("mtls: loading private key: %w", err)
+		return err
 	}
-	key, err := open(b)
-	if err != nil {
-		return fmt.Errorf("mtls: loading %s: %w", f.Key, err)
-	}
-	l.digest.Write(b)
-	if l.id, err = FromCertificate(chain, key); err != nil {
-		return fmt.Errorf("mtls: loading %s and %s: %w", f.Certificate, f.Key, err)
-	}
+	l.id = pair.id
+	fmt.Fprintf(l.own, "%d\n%s%s", len(pair.certificates), pair.certificates, pair.key)
 	return nil
 }
 
@@ -134,8 +131,8 @@ func read[T any](l *loading, path string, most int64, parse func([]byte) (T, err
 	if err != nil {
 		return none, fmt.Errorf("mtls: loading: %w", err)
 	}
-	fmt.Fprintf(l.digest, "%d\n", len(b))
-	l.digest.Write(b)
+	fmt.Fprintf(l.rest, "%d\n", len(b))
+	l.rest.Write(b)
 	parsed, err := parse(b)
 	if err != nil {
 		return none, fmt.Errorf("mtls: loading %s: %w", path, err)
@@ -167,9 +164,11 @@ func (f *Files) paths() []string {
 }
 
 // Watcher keeps a Live as its files are: it looks at them every second, because
-// nobody has to be told then that they have changed. Files that do not fit together
-// change nothing, and neither does a revocation list that is older than the one
-// before; what was last good holds on, and is what the next look is compared with.
+// nobody has to be told then that they have changed. Files of trust that do not fit
+// together change nothing, and neither does a revocation list that is older than the
+// one before; what was last good holds on, and is what the next look is compared
+// with. Where only the identity cannot be read, it holds on, and what the others say
+// is taken: a certificate that waits for its key delays no revocation.
 type Watcher struct {
 	files Files
 	live  *Live
@@ -177,9 +176,9 @@ type Watcher struct {
 
 	looking struct {
 		sync.Mutex
-		seen    map[string]sight
-		digest  []byte
-		problem string // that was told
+		seen      map[string]sight
+		own, rest []byte // hashes of what was read
+		problem   string // that was told
 	}
 }
 
@@ -202,7 +201,7 @@ func Watch(files Files, told func(cut int, err error)) (*Watcher, error) {
 	if w.live, err = NewLive(loaded.id, loaded.trust); err != nil {
 		return nil, err
 	}
-	w.looking.digest = loaded.digest.Sum(nil)
+	w.looking.own, w.looking.rest = loaded.own.Sum(nil), loaded.rest.Sum(nil)
 	return w, nil
 }
 
@@ -233,11 +232,7 @@ func (w *Watcher) Check() error {
 	if same && w.looking.problem == "" {
 		return nil
 	}
-	loaded, err := w.files.load()
-	if err == nil {
-		err = w.take(loaded)
-	}
-	if err != nil {
+	if err := w.read(); err != nil {
 		if problem := err.Error(); problem != w.looking.problem {
 			w.looking.problem = problem
 			w.tell(0, err)
@@ -248,10 +243,27 @@ func (w *Watcher) Check() error {
 	return nil
 }
 
+// read reads the files, and puts what they say in use.
+func (w *Watcher) read() error {
+	l := &loading{id: w.files.Identity, own: sha256.New()}
+	var unfit error
+	if l.id == nil {
+		unfit = l.readIdentity(&w.files)
+	}
+	own := l.own.Sum(nil)
+	if unfit != nil {
+		l.id, own = w.live.Identity(), w.looking.own
+	}
+	if err := l.readTrust(&w.files); err != nil {
+		return errors.Join(unfit, err)
+	}
+	return errors.Join(unfit, w.take(l, own))
+}
+
 // take puts what was read in use, if it is anything new.
-func (w *Watcher) take(loaded *loading) error {
-	digest := loaded.digest.Sum(nil)
-	if bytes.Equal(digest, w.looking.digest) {
+func (w *Watcher) take(loaded *loading, own []byte) error {
+	rest := loaded.rest.Sum(nil)
+	if bytes.Equal(own, w.looking.own) && bytes.Equal(rest, w.looking.rest) {
 		return nil
 	}
 	if _, err := loaded.trust.Revoked.KeepNewest(w.live.Trust().Revoked); err != nil {
@@ -261,7 +273,7 @@ func (w *Watcher) take(loaded *loading) error {
 	if err != nil {
 		return err
 	}
-	w.looking.digest = digest
+	w.looking.own, w.looking.rest = own, rest
 	w.tell(cut, nil)
 	return nil
 }

@@ -243,8 +243,13 @@ func TestFilesRefuse(t *testing.T) {
 	ca := newAuthority(t, "ours")
 	h, _ := newHome(t, ca, "alice", "bob")
 	for name, change := range map[string]func(*mtls.Files){
-		"an identity twice":             func(f *mtls.Files) { f.Identity = identity(t, "alice") },
-		"no certificate":                func(f *mtls.Files) { f.Certificate = h.path("none") },
+		"an identity twice": func(f *mtls.Files) { f.Identity = identity(t, "alice") },
+		"no certificate":    func(f *mtls.Files) { f.Certificate = h.path("none") },
+		// What is known of revocation when a process starts is what the files say: without them it does not.
+		"a list that is not there":      func(f *mtls.Files) { f.Lists = []string{h.path("none")} },
+		"a key list that is not there":  func(f *mtls.Files) { f.RevokedKeys = h.path("none") },
+		"a list that cannot be read":    func(f *mtls.Files) { f.Lists = []string{h.dir} },
+		"an authority not there":        func(f *mtls.Files) { f.Authorities = []string{h.path("none")} },
 		"a certificate for a list":      func(f *mtls.Files) { f.Lists = []string{h.path("ca.pem")} },
 		"a list for an authority":       func(f *mtls.Files) { f.Authorities = []string{h.path("crl.pem")} },
 		"no authority":                  func(f *mtls.Files) { f.Authorities = nil },
