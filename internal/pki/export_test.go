@@ -8,3 +8,9 @@ func Reindex(text []byte) ([]byte, error) {
 	}
 	return ix.marshal(), nil
 }
+
+// Watched is Settings whose files are written in steps that before is asked about.
+func Watched(s Settings, before func(step string) error) Settings {
+	s.disk.before = before
+	return s
+}

@@ -10,23 +10,53 @@ import (
 	"runtime"
 )
 
+// A disk is what files are written by. before, if not nil, is asked about each step first, and an error takes its place:
+// so a test ends a process in the middle.
+type disk struct{ before func(step string) error }
+
+// do does a step.
+func (d disk) do(step string, work func() error) error {
+	if d.before != nil {
+		if err := d.before(step); err != nil {
+			return err
+		}
+	}
+	return work()
+}
+
 // write replaces a file: it is the old one or the new one whole, whatever happens, and on the disk when it returns.
-func write(path string, text []byte, mode fs.FileMode) error {
-	f, err := os.CreateTemp(filepath.Dir(path), unfinished) // 0600
-	if err != nil {
+func (d disk) write(path string, text []byte, mode fs.FileMode) error {
+	if err := d.replace(path, text, mode); err != nil {
 		return fmt.Errorf("pki: writing %s: %w", path, err)
 	}
-	defer os.Remove(f.Name())
-	_, err = f.Write(text)
-	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err == nil {
-		err = syncDir(filepath.Dir(path))
-	}
+	return nil
+}
+
+func (d disk) replace(path string, text []byte, mode fs.FileMode) error {
+	var f *os.File
+	err := d.do("create", func() (err error) {
+		f, err = os.CreateTemp(filepath.Dir(path), unfinished) // 0600
+		return err
+	})
 	if err != nil {
-		return fmt.Errorf("pki: writing %s: %w", path, err)
+		return err
+	}
+	defer d.do("remove", func() error { return os.Remove(f.Name()) })
+	defer f.Close()
+	for _, step := range []struct {
+		name string
+		work func() error
+	}{
+		{"write", func() error { _, err := f.Write(text); return err }},
+		{"chmod", func() error { return f.Chmod(mode) }},
+		{"sync", f.Sync},
+		{"close", f.Close},
+		{"rename", func() error { return os.Rename(f.Name(), path) }},
+		{"sync the directory", func() error { return syncDir(filepath.Dir(path)) }},
+	} {
+		if err := d.do(step.name, step.work); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -214,5 +214,5 @@ func (a *Authority) loadIndex() (*index, error) {
 }
 
 func (a *Authority) saveIndex(ix *index) error {
-	return write(a.Path(indexFile), ix.marshal(), 0o600)
+	return a.settings.disk.write(a.Path(indexFile), ix.marshal(), 0o600)
 }

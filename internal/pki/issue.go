@@ -110,9 +110,8 @@ func (a *Authority) change(check func(*index) error, do func(ix *index, authorit
 	return issued, a.signList(ix, authority)
 }
 
-// issue signs a certificate for a key and writes both; sealed is the key's text, nil where its file stays as it is. What
-// is on the disk before what: the entry before the certificate, which could not be revoked else, and the key before it,
-// so that who watches the certificate finds its key.
+// issue signs a certificate for a key and writes both; sealed is the key's text, nil where its file stays as it is. The
+// entry is on the disk before the certificate, which could not be revoked else.
 func (a *Authority) issue(ix *index, authority crypto.Signer, name string, shape *x509.Certificate, public crypto.PublicKey, ttl time.Duration, sealed []byte) (*Issued, error) {
 	if err := a.date(shape, ttl); err != nil {
 		return nil, err
@@ -134,11 +133,9 @@ func (a *Authority) issue(ix *index, authority crypto.Signer, name string, shape
 	issued := a.issued(name)
 	issued.Certificate = cert
 	if sealed != nil {
-		if err := write(issued.KeyPath, sealed, 0o600); err != nil {
-			return nil, err
-		}
+		return issued, a.writePair(issued, sealed)
 	}
-	return issued, write(issued.CertificatePath, encode(pemCertificate, cert.Raw), 0o644)
+	return issued, a.writeCertificate(issued)
 }
 
 func (a *Authority) issued(name string) *Issued {

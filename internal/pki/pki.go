@@ -86,6 +86,8 @@ type Settings struct {
 	Passphrase func() ([]byte, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+
+	disk disk
 }
 
 // An Authority is one that exists. It holds no file open and no key in memory: every call reads what it needs, so that
@@ -158,13 +160,13 @@ func (s Settings) found(cert *x509.Certificate, key crypto.Signer, ix *index, nu
 		return nil, err
 	}
 	a := &Authority{settings: s, certificate: cert}
-	if err := write(s.path(KeyFile), text, 0o600); err != nil {
+	if err := s.disk.write(s.path(KeyFile), text, 0o600); err != nil {
 		return nil, err
 	}
-	if err := write(s.path(numberFile), fmt.Appendf(nil, "%s\n", hexSerial(number)), 0o644); err != nil {
+	if err := s.disk.write(s.path(numberFile), fmt.Appendf(nil, "%s\n", hexSerial(number)), 0o644); err != nil {
 		return nil, err
 	}
-	if err := write(s.path(attributesFile), []byte("unique_subject = no\n"), 0o644); err != nil {
+	if err := s.disk.write(s.path(attributesFile), []byte("unique_subject = no\n"), 0o644); err != nil {
 		return nil, err
 	}
 	if err := a.saveIndex(ix); err != nil {
@@ -173,7 +175,7 @@ func (s Settings) found(cert *x509.Certificate, key crypto.Signer, ix *index, nu
 	if err := a.signList(ix, key); err != nil {
 		return nil, err
 	}
-	if err := write(s.path(CertificateFile), encode(pemCertificate, cert.Raw), 0o644); err != nil {
+	if err := s.disk.write(s.path(CertificateFile), encode(pemCertificate, cert.Raw), 0o644); err != nil {
 		return nil, err
 	}
 	return a, nil

@@ -136,10 +136,10 @@ func (a *Authority) signList(ix *index, key crypto.Signer) error {
 	}
 	// The number first: it must never stand on two lists. Like openssl's, the file holds the next one.
 	next := new(big.Int).Add(number, big.NewInt(1))
-	if err := write(a.Path(numberFile), fmt.Appendf(nil, "%s\n", hexSerial(next)), 0o644); err != nil {
+	if err := a.settings.disk.write(a.Path(numberFile), fmt.Appendf(nil, "%s\n", hexSerial(next)), 0o644); err != nil {
 		return err
 	}
-	return write(a.Path(ListFile), encode(pemList, der), 0o644)
+	return a.settings.disk.write(a.Path(ListFile), encode(pemList, der), 0o644)
 }
 
 // nextNumber gives the number of the next list, by the file and by the last list: the higher one.
