@@ -71,7 +71,7 @@ func (s *standing) problem() error {
 	if s.broken != nil {
 		return s.broken
 	}
-	return s.policy.older
+	return errors.Join(s.policy.older, s.policy.half)
 }
 
 // known is the policy until now, that of the route before it in its place for a new one; nil in the beginning.
@@ -115,6 +115,9 @@ func newRouteAt(r Route, t *Tunnel) *route {
 func (r *route) set(s *standing) (cut int) {
 	if s.broken == nil && s.policy.older != nil {
 		r.log.Error("the revocation list is not taken: what was known stays in force", "reason", s.policy.older)
+	}
+	if s.broken == nil && s.policy.half != nil {
+		r.log.Error("the certificate and its key do not fit together: those of before are shown", "reason", s.policy.half)
 	}
 	r.idle.empty(false)
 	r.live.Lock()
@@ -358,7 +361,7 @@ func (r *route) sweep(now time.Time) {
 // reread reads the files of the present standing.
 func (r *route) reread() (cut int, err error) {
 	next := *r.standing.Load()
-	p, err := loadPolicy(&next.Route, r.now, next.policy)
+	p, err := reloadPolicy(&next.Route, r.now, next.policy)
 	next.broken = err
 	if err == nil {
 		next.policy = p

@@ -31,6 +31,9 @@ type Files struct {
 	Peers string
 	// Secrets opens what of them is under a passphrase.
 	Secrets *pki.Secrets
+
+	// own, if not nil, is in the place of Key and Certificate.
+	own *mtls.Identity
 }
 
 // paths are all files that a policy is made of.
@@ -56,6 +59,8 @@ type policy struct {
 	// revoked is what is known of revocation; older says why the list that lies in the files is not a part of it.
 	revoked *mtls.Revoked
 	older   error
+	// half says why own is not what lies in the files.
+	half error
 }
 
 // ErrNobody is the refusal of a route whose rules name only peers that were forgotten.
@@ -92,6 +97,23 @@ func loadPolicy(r *Route, now func() time.Time, before *policy) (*policy, error)
 	return p, nil
 }
 
+// reloadPolicy is loadPolicy for files that have changed under a running route. Certificate and key are two files, which
+// whoever replaces them can replace one after the other only, and be stopped in the middle: as long as they do not fit
+// together we show the pair of before, and all else goes by the files as they are.
+func reloadPolicy(r *Route, now func() time.Time, before *policy) (*policy, error) {
+	p, err := loadPolicy(r, now, before)
+	if !errors.Is(err, mtls.ErrMismatch) || before == nil || before.own == nil {
+		return p, err
+	}
+	shown := *r
+	shown.Files.own = before.own
+	half := err
+	if p, err = loadPolicy(&shown, now, before); err == nil {
+		p.half = half
+	}
+	return p, err
+}
+
 // termsOf is what a route asks of its far end.
 func termsOf(r *Route, id *mtls.Identity, trust mtls.Trust) (*mtls.Terms, error) {
 	protocols, plain := []string{Protocol, mtls.Protocol}, []string{mtls.NoProtocol}
@@ -109,6 +131,10 @@ func load(f Files, trust mtls.Trust) (*mtls.Identity, mtls.Trust, error) {
 	}
 	if f.List != "" {
 		files.Lists = []string{f.List}
+	}
+	if f.own != nil {
+		files.Identity = f.own
+		return files.Load()
 	}
 	if f.Certificate != "" {
 		files.Certificate, files.Key, files.OpenKey = f.Certificate, f.Key, f.Secrets.Opener(f.Key, false)
