@@ -1,18 +1,13 @@
 package tunnel
 
 import (
-	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"net/netip"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"snug/mtls"
 )
 
 // A route is a Route at work. Its side of TLS never changes, nor its place while it lives; all else is in its standing.
@@ -61,10 +56,6 @@ type standing struct {
 	policy *policy
 	broken error
 }
-
-// An outcome is what became of a handshake, and the rule of its peer if it came as far as one: a stranger has none, so
-// that nobody can make more outcomes than there are rules and results.
-type outcome struct{ rule, result string }
 
 // problem says what is wrong with the files, or nil.
 func (s *standing) problem() error {
@@ -216,190 +207,6 @@ func (r *route) forget(l *link) {
 	}
 }
 
-// hold makes a connection that has no link yet known to those who end everything.
-func (r *route) hold(conn net.Conn) bool {
-	r.live.Lock()
-	defer r.live.Unlock()
-	if r.live.closed {
-		return false
-	}
-	r.live.came++
-	r.live.plain[conn] = r.live.came
-	return true
-}
-
-// evict ends the handshake that has gone on for longest, so that those who are slow on purpose cannot keep others out:
-// one that is honest is over long before its turn comes.
-func (r *route) evict() {
-	r.live.Lock()
-	defer r.live.Unlock()
-	var oldest net.Conn
-	for conn, came := range r.live.plain {
-		if oldest == nil || came < r.live.plain[oldest] {
-			oldest = conn
-		}
-	}
-	if oldest != nil {
-		r.live.handshakes[outcome{"", "crowded"}]++
-		delete(r.live.plain, oldest) // another one is next
-		reset(oldest)
-	}
-}
-
-func (r *route) release(conn net.Conn) {
-	r.live.Lock()
-	defer r.live.Unlock()
-	delete(r.live.plain, conn)
-}
-
-// fronted reports whether balancers are in front. Their addresses say nothing of who comes: their headers do.
-func (r *route) fronted() bool { return len(r.standing.Load().ProxyFrom) > 0 }
-
-// knock counts a neighbourhood in for the time of a handshake, until passed is called; nil says that it has too many.
-func (r *route) knock(from netip.AddrPort) (passed func()) {
-	a := neighbourhood(from)
-	r.live.Lock()
-	defer r.live.Unlock()
-	if r.live.addresses[a] >= maxPerAddress {
-		return nil
-	}
-	r.live.addresses[a]++
-	return func() {
-		r.live.Lock()
-		defer r.live.Unlock()
-		if r.live.addresses[a]--; r.live.addresses[a] == 0 {
-			delete(r.live.addresses, a)
-		}
-	}
-}
-
-// crowded counts somebody who was turned away unheard.
-func (r *route) crowded() {
-	r.live.Lock()
-	defer r.live.Unlock()
-	r.live.handshakes[outcome{"", "crowded"}]++
-}
-
-// neighbourhood gives what a machine has of addresses: one of IPv4, 2^64 of IPv6. Who comes by a Unix socket is one.
-func neighbourhood(a netip.AddrPort) netip.Addr {
-	address := a.Addr().Unmap()
-	if address.Is6() {
-		if prefix, err := address.Prefix(64); err == nil {
-			return prefix.Addr()
-		}
-	}
-	return address
-}
-
-// shook counts and reports the result of a handshake. l is nil where it did not come as far as a rule.
-func (r *route) shook(l *link, err error) {
-	o := outcome{result: handshakeResult(err)}
-	if l != nil {
-		o.rule = l.who.rule
-	}
-	r.live.Lock()
-	r.live.handshakes[o]++
-	r.live.Unlock()
-	if err != nil {
-		r.log.Info("handshake refused", "peer", o.rule, "result", o.result, "reason", err)
-	}
-}
-
-// shaken gives the number of handshakes so far.
-func (r *route) shaken() (n int64) {
-	r.live.Lock()
-	defer r.live.Unlock()
-	for _, count := range r.live.handshakes {
-		n += count
-	}
-	return n
-}
-
-// handshakeResult names the result of a handshake for metrics.
-func handshakeResult(err error) string {
-	var wrong *mtls.PeerError
-	var op *net.OpError
-	var busy *mtls.RefusedError
-	switch {
-	case err == nil:
-		return "ok"
-	case errors.As(err, &wrong) && wrong.Rule != "":
-		return string(wrong.Rule)
-	case errors.As(err, &op) && op.Op == "remote error":
-		return "refused"
-	case errors.Is(err, errCrowded), errors.As(err, &busy) && busy.Busy:
-		return "crowded"
-	case errors.Is(err, errBroken), errors.Is(err, ErrNobody):
-		return "policy"
-	case errors.Is(err, errProxy):
-		return "proxy"
-	case isTimeout(err), errors.Is(err, context.DeadlineExceeded):
-		return "timeout"
-	}
-	return "broken"
-}
-
-// sweep looks at deadlines, and at files.
-func (r *route) sweep(now time.Time) {
-	r.expire(now.UnixNano())
-	r.renew(now)
-	s := r.standing.Load()
-	changed := r.watch.changed(s.Files.paths())
-	if !changed && (s.broken == nil || !r.watch.settled() || now.Before(r.rereadAt)) {
-		return
-	}
-	r.rereadAt = now.Add(rereadEvery)
-	cut, err := r.reread()
-	switch {
-	case err == nil:
-		r.log.Info("the files have changed", "cut", cut)
-	case changed || s.broken == nil || err.Error() != s.broken.Error():
-		r.log.Error("the files have changed and cannot be used: nobody new is let in", "reason", err)
-	}
-}
-
-// reread reads the files of the present standing.
-func (r *route) reread() (cut int, err error) {
-	next := *r.standing.Load()
-	p, err := reloadPolicy(&next.Route, r.now, next.policy)
-	next.broken = err
-	if err == nil {
-		next.policy = p
-	}
-	return r.set(&next), err
-}
-
-// expire ends streams whose time is over, and carriers that nobody uses.
-func (r *route) expire(now int64) {
-	keep := int64(carrierIdle)
-	if r.accept {
-		keep *= 2
-	}
-	var idle []*link
-	r.live.Lock()
-	for l := range r.live.links {
-		if s := l.stream.Load(); s != nil {
-			if why := s.expired(now); why != "" {
-				l.cut(why + " deadline")
-			} else {
-				s.quiet(now)
-			}
-		} else if since := l.idleSince.Load(); since != 0 && now-since >= keep {
-			idle = append(idle, l)
-		} else if since := l.answering.Load(); since != 0 && now-since >= int64(answerTimeout) {
-			l.cut("it takes no answer")
-		}
-	}
-	r.live.Unlock()
-	for _, l := range idle {
-		if r.accept {
-			r.streams.Go(l.close) // whoever waits for its next stream hears of it
-		} else if r.idle.drop(l) {
-			r.discard(l)
-		}
-	}
-}
-
 // close lets nobody in any more, and ends what is idle. Streams go on, and so does a place that is another's by now.
 func (r *route) close() {
 	if r.place.owner.Load() == r {
@@ -465,12 +272,4 @@ func (r *route) count() int {
 	r.live.Lock()
 	defer r.live.Unlock()
 	return len(r.live.links) + len(r.live.plain)
-}
-
-// from reports whether a plain connection may come from there.
-func (s *standing) from(a netip.AddrPort) error {
-	if len(s.From) == 0 || slices.ContainsFunc(s.From, func(p netip.Prefix) bool { return p.Contains(a.Addr()) }) {
-		return nil
-	}
-	return fmt.Errorf("tunnel: %s is not where connections may come from", a.Addr())
 }
