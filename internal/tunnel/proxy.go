@@ -139,8 +139,9 @@ func parseProxy(command, family byte, b []byte) (*proxyHeader, error) {
 	half := (size - 4) / 2
 	from, _ := netip.AddrFromSlice(b[:half])
 	to, _ := netip.AddrFromSlice(b[half : 2*half])
-	h.source = netip.AddrPortFrom(from, binary.BigEndian.Uint16(b[2*half:]))
-	h.destination = netip.AddrPortFrom(to, binary.BigEndian.Uint16(b[2*half+2:]))
+	// A balancer with one address of each family writes IPv4 as IPv6, and rules say IPv4.
+	h.source = netip.AddrPortFrom(from.Unmap(), binary.BigEndian.Uint16(b[2*half:]))
+	h.destination = netip.AddrPortFrom(to.Unmap(), binary.BigEndian.Uint16(b[2*half+2:]))
 	for b = b[size:]; len(b) > 0; {
 		if len(b) < 3 {
 			return nil, fmt.Errorf("%w: a TLV cut short", errProxy)
