@@ -90,10 +90,27 @@ type admission struct {
 	// refused, where set, hears of refusals.
 	refused func(remote net.Addr, err error)
 
-	// names are what the peers at these addresses are called, where the proof says it.
+	// names are what peers are called, where the proof says it, by their arrivals.
 	names sync.Map
 	// expected are the names of which a certified peer has one.
 	expected []mtls.Name
+}
+
+// An arrival is a connection to us before it has a name. Its address alone does not say which it is: one may come to two
+// addresses of ours.
+type arrival struct {
+	remote string
+	peer   mtls.Fingerprint
+}
+
+// forget forgets what the peer at an address is called.
+func (a *admission) forget(remote net.Addr) {
+	a.names.Range(func(key, _ any) bool {
+		if key.(arrival).remote == remote.String() {
+			a.names.Delete(key)
+		}
+		return true
+	})
 }
 
 // admission is what the flags come to. giveUp is called when nobody can come in any more.
@@ -174,7 +191,7 @@ func (a *admission) sessionWords(conn exporter, peer mtls.Fingerprint, dialed bo
 func (c *call) connected(a *admission, conn *mtls.Conn, dialed bool) (name string, err error) {
 	peer := conn.Peer().Fingerprint
 	event := socketEvent{Event: "connected", Addr: conn.RemoteAddr().String(), Peer: peer.String(), Name: c.nameOf(peer)}
-	if name, ok := a.names.Load(event.Addr); ok {
+	if name, ok := a.names.Load(arrival{event.Addr, peer}); ok {
 		event.Name = name.(string)
 	}
 	who := event.Peer

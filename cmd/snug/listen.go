@@ -113,7 +113,7 @@ func (a *admission) listen(ctx context.Context, c *call, p *seats) (*mtls.Listen
 		Admit: a.seat(c, p),
 		Refused: func(remote net.Addr, err error) {
 			c.refused(remote, err)
-			a.names.Delete(remote.String())
+			a.forget(remote)
 			if a.refused != nil {
 				a.refused(remote, err)
 			}

@@ -62,7 +62,7 @@ func (a *admission) seat(c *call, p *seats) func(mtls.Peer, net.Addr) (func(), e
 			return nil, err
 		}
 		return func() {
-			a.names.Delete(remote.String())
+			a.names.Delete(arrival{remote.String(), peer.Fingerprint})
 			leave()
 		}, nil
 	}
@@ -71,7 +71,7 @@ func (a *admission) seat(c *call, p *seats) func(mtls.Peer, net.Addr) (func(), e
 // countedAs is what a peer's connections are counted under: what it was let in as. A key would not do where keys cost
 // nothing: whoever has a token can make as many as they like.
 func (a *admission) countedAs(c *call, peer mtls.Peer, remote net.Addr) string {
-	if name, ok := a.names.Load(remote.String()); ok {
+	if name, ok := a.names.Load(arrival{remote.String(), peer.Fingerprint}); ok {
 		return name.(string)
 	}
 	if names := peer.Names(); len(names) > 0 {

@@ -79,7 +79,7 @@ func (a *admission) takeTokens(path string) error {
 		if name == "" {
 			return mtls.Fingerprint{}, errors.New("an unknown token")
 		}
-		a.names.Store(u.RemoteAddr().String(), name)
+		a.names.Store(arrival{u.RemoteAddr().String(), u.Peer().Fingerprint}, name)
 		return u.Peer().Fingerprint, nil
 	}
 	return nil

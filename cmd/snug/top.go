@@ -84,7 +84,7 @@ func fetchTop(ctx context.Context, metrics string) (*tunnel.Snapshot, error) {
 	return snapshot, json.NewDecoder(io.LimitReader(response.Body, maxTop)).Decode(snapshot)
 }
 
-// drawTop writes the table. Rates are what has changed since before.
+// drawTop writes the table. Rates are what has changed since before. Whoever has the port may not be the tunnel.
 func drawTop(w io.Writer, now, before *tunnel.Snapshot, every time.Duration, at time.Time) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-16s %-28s %8s %6s %9s %9s %11s %11s %8s\n", "ROUTE", "PEER", "STREAMS", "CONNS", "ENDED", "BROKEN", "SENT", "RECEIVED", "EXPIRES")
@@ -94,14 +94,14 @@ func drawTop(w io.Writer, now, before *tunnel.Snapshot, every time.Duration, at 
 			old := rowOf(before, row)
 			sent, received = perSecond(row.Sent-old.Sent, every), perSecond(row.Received-old.Received, every)
 		}
-		fmt.Fprintf(&b, "%-16s %-28s %8d %6d %9d %9d %11s %11s %8s\n", row.Route, shorten(row.Peer, 28), row.Streams, row.Connections,
+		fmt.Fprintf(&b, "%-16s %-28s %8d %6d %9d %9d %11s %11s %8s\n", safe(row.Route), safe(shorten(row.Peer, 28)), row.Streams, row.Connections,
 			row.Ended, row.Broken+row.Refused, sent, received, untilDay(row.Expires, at))
 	}
 	for _, line := range handshakeLines(now) {
-		b.WriteString(line + "\n")
+		b.WriteString(safe(line) + "\n")
 	}
 	if now.Problem != "" {
-		fmt.Fprintf(&b, "NOBODY NEW IS LET IN: %s\n", strings.ReplaceAll(now.Problem, "\n", "; "))
+		fmt.Fprintf(&b, "SOMETHING IS WRONG: %s\n", safe(strings.ReplaceAll(now.Problem, "\n", "; ")))
 	}
 	_, err := io.WriteString(w, b.String())
 	return err

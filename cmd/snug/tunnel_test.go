@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -271,6 +272,29 @@ func TestTunnelTop(t *testing.T) {
 	cmd := exec.Command(binary, "tunnel", "top", "--metrics", closedPort(t))
 	if out, _ := cmd.CombinedOutput(); cmd.ProcessState.ExitCode() != 5 || !strings.Contains(string(out), "--metrics") {
 		t.Errorf("without a tunnel: exit %d, %s; want 5", cmd.ProcessState.ExitCode(), out)
+	}
+}
+
+// TestTunnelTopIsText: whoever has the port in a tunnel's place writes text on the terminal, and no more.
+func TestTunnelTopIsText(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const evil = `\u001b]0;mine\u0007`
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{"rows":[{"route":"a%[1]s","peer":"b%[1]s"}],"handshakes":{"c%[1]s":{"d%[1]s":1}},"problem":"e%[1]s"}`, evil)
+	})}
+	go server.Serve(l)
+	defer server.Close()
+	table, err := exec.Command(binary, "tunnel", "top", "--metrics", l.Addr().String(), "--once").Output()
+	if err != nil || bytes.ContainsAny(table, "\x1b\x07") {
+		t.Errorf("got %q, %v; want no control characters", table, err)
+	}
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		if !strings.Contains(string(table), name+"\u241b]0;mine") {
+			t.Errorf("got\n%s\nwithout %s", table, name)
+		}
 	}
 }
 
