@@ -104,6 +104,13 @@ func (t *Tunnel) Take(route string, conn net.Conn) bool {
 	return r.take(t.hard, conn)
 }
 
+// Renewing reports whether a route's certificate is being renewed.
+func (t *Tunnel) Renewing(route string) bool {
+	t.at.Lock()
+	defer t.at.Unlock()
+	return t.at.routes[route].renewal.underway.Load()
+}
+
 // Held counts the connections that have come to a route and are not in yet.
 func (t *Tunnel) Held(route string) int {
 	t.at.Lock()

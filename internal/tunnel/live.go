@@ -27,9 +27,7 @@ type route struct {
 	standing atomic.Pointer[standing]
 	watch    watch     // guarded by the tunnel's sweeping
 	rereadAt time.Time // likewise; where the files could not be used
-	renewAt  time.Time // likewise
-	// unrenewed is why the certificate could not be renewed, as the log has it. Guarded likewise.
-	unrenewed string
+	renewal  renewal
 
 	handshaking chan struct{} // one for each under way; of the connecting end also those that wait
 	idle        pool

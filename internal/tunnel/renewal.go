@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"snug/internal/pki"
@@ -52,13 +53,33 @@ func (r *Route) Unlock() error {
 // authorityKey is the file with the key of the authority that has certified DIR/NAME.
 func authorityKey(path string) string { return filepath.Join(filepath.Dir(path), pki.KeyFile) }
 
-// renew renews the route's certificate when it is due. The files change by it, which the watch sees.
+// A renewal is what a route knows of renewing its certificate. Whoever has set underway owns the rest until it is unset.
+type renewal struct {
+	underway atomic.Bool
+	at       time.Time // of the next one
+	failed   string    // why the last one did, as the log has it
+}
+
+// renew renews the route's certificate when it is due. The files change by it, which the watch sees. Nobody waits for it
+// who looks after revocations: a disk may be slow, and another process at work on the authority.
 func (r *route) renew(now time.Time) {
 	files := r.standing.Load().Files
-	if files.PKI == "" || now.Before(r.renewAt) {
+	if files.PKI == "" || !r.renewal.underway.CompareAndSwap(false, true) {
 		return
 	}
-	r.renewAt = now.Add(renewRetry)
+	if now.Before(r.renewal.at) {
+		r.renewal.underway.Store(false)
+		return
+	}
+	r.streams.Go(func() {
+		defer r.renewal.underway.Store(false)
+		r.renewal.at = now.Add(renewRetry)
+		r.renewDue(files, now)
+	})
+}
+
+// renewDue is one try.
+func (r *route) renewDue(files Files, now time.Time) {
 	dir, name := filepath.Split(files.PKI)
 	authority, err := pki.Open(pki.Settings{
 		Dir: filepath.Clean(dir), Now: func() time.Time { return now }, Passphrase: files.Secrets.Authority(authorityKey(files.PKI)),
@@ -75,13 +96,13 @@ func (r *route) renew(now time.Time) {
 	if renewed {
 		r.log.Info("the certificate is renewed")
 	}
-	r.renewAt, r.unrenewed = next, ""
+	r.renewal.at, r.renewal.failed = next, ""
 }
 
 // notRenewed logs why, once for each reason: it is tried again every minute.
 func (r *route) notRenewed(err error) {
-	if reason := err.Error(); reason != r.unrenewed {
-		r.unrenewed = reason
+	if reason := err.Error(); reason != r.renewal.failed {
+		r.renewal.failed = reason
 		r.log.Error("the certificate is not renewed", "reason", err)
 	}
 }

@@ -157,12 +157,43 @@ func TestRenewalLocked(t *testing.T) {
 	var later atomic.Int64
 	now := func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
 	route := newHome(t).route(t, "main", "listen 127.0.0.1:0", "to 127.0.0.1:1", "tls accept", "pki "+dir+"/near", "allow dns:far")
-	end := startWith(t, &tunnel.Config{Routes: []tunnel.Route{route}}, now)
+	end := startHeld(t, now, route)
 	for range 10 {
 		end.Sweep()
+		until(t, "it was tried", func() bool { return !end.Renewing("main") })
 		later.Add(int64(2 * time.Minute))
 	}
 	if log := end.log.String(); strings.Count(log, "the certificate is not renewed") != 1 || !strings.Contains(log, "under a passphrase") {
 		t.Errorf("the log is\n%s\nwant once that it is not renewed, and why", log)
+	}
+}
+
+// TestRenewalWaits: a renewal that waits, as for another process or a disk, keeps nobody in who is revoked meanwhile.
+func TestRenewalWaits(t *testing.T) {
+	t.Parallel()
+	home, near := newHome(t), newHome(t)
+	dir := filepath.Join(t.TempDir(), "pki")
+	early, err := pki.Init(pki.Settings{Dir: dir, Now: func() time.Time { return time.Now().Add(-5 * 24 * time.Hour) }}, pki.Plan{Name: "an authority"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := early.Issue(pki.Request{Name: "far"}); err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{"listen 127.0.0.1:0", "to " + backend(t, echo), "tls accept", "pki " + dir + "/far", "allow dns:nobody", "allow " + near.rule(), "revoked " + home.write(t, "revoked", "")}
+	farEnd := startHeld(t, time.Now, home.route(t, "main", lines...))
+	release := blockReading(t, filepath.Join(dir, pki.KeyFile))
+	defer release()
+	nearEnd := start(t, near.route(t, "main", "listen 127.0.0.1:0", "to "+farEnd.addr(), "tls connect", "allow dns:far", "authority "+filepath.Join(dir, pki.CertificateFile)))
+	live := opened(t, nearEnd.addr())
+	farEnd.Sweep()
+	if !farEnd.Renewing("main") {
+		t.Fatal("nothing is renewed")
+	}
+	home.write(t, "revoked", near.id.Fingerprint().String()+"\n")
+	farEnd.promised(t)
+	broken(t, live)
+	if !farEnd.Renewing("main") {
+		t.Error("the renewal has not waited")
 	}
 }
