@@ -184,6 +184,16 @@ func (t *Terms) awaitConfirmation(ctx context.Context, conn *tls.Conn) error {
 	return Confirmed(b[0])
 }
 
+// Confirmation gives the byte that a listener says after it has judged the dialer,
+// where Protocol or another one with a confirmation was chosen, for who brings
+// connections of their own: whether there is room for it.
+func Confirmation(room bool) byte {
+	if room {
+		return confirmation
+	}
+	return busy
+}
+
 // Confirmed judges the byte that a listener says after the handshake, where
 // Protocol or another one with a confirmation was chosen, for who brings
 // connections of their own: nil says that we are in, a *RefusedError that there is

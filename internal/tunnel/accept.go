@@ -23,7 +23,11 @@ func (r *route) admit(ctx context.Context, conn net.Conn, passed func()) {
 	passed()
 	<-r.handshaking
 	if err == nil {
-		if r, err = r.admitted(l); err != nil {
+		r, err = r.admitted(l)
+		switch {
+		case errors.Is(err, errCrowded):
+			l.turnAway()
+		case err != nil:
 			l.line.Close()
 		}
 	}

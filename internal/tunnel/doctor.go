@@ -81,6 +81,7 @@ func (l *link) probe() error {
 		if err := l.open(); err != nil {
 			return err
 		}
+		l.line.SetWriteDeadline(time.Now().Add(resetTimeout))
 		return l.control(kindEnd, l.number(), reasonNone)
 	}
 	if l.state.NegotiatedProtocol == mtls.Protocol {

@@ -277,6 +277,27 @@ func TestStreamLimit(t *testing.T) {
 	})
 }
 
+// TestStreamLimitIsTold: a dialer of package mtls that is one too many hears that it is that, and nothing else.
+func TestStreamLimitIsTold(t *testing.T) {
+	t.Parallel()
+	far, near := newHome(t), newHome(t)
+	end := start(t, far.route(t, "main", "listen 127.0.0.1:0", "to "+backend(t, echo), "tls accept", "allow "+near.rule(), "streams 1"))
+	enter := func() (*mtls.Conn, error) {
+		return mtls.Dial(t.Context(), "tcp", end.addr(), &mtls.ClientOptions{Identity: near.id, Trust: mtls.Pin(far.id.Fingerprint())})
+	}
+	first, err := enter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer first.Close()
+	_, err = enter()
+	var refused *mtls.RefusedError
+	if !errors.As(err, &refused) || !refused.Busy {
+		t.Errorf("the second one: %v, want a RefusedError that is Busy", err)
+	}
+	answers(t, first)
+}
+
 // TestProxyOut: the service hears in front of everything who the peer is.
 func TestProxyOut(t *testing.T) {
 	t.Parallel()

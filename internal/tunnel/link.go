@@ -107,11 +107,21 @@ func (l *link) confirm(now int64) bool {
 	}
 	l.answering.Store(now)
 	defer l.answering.Store(0)
-	if _, err := l.tls.Write([]byte{1}); err != nil {
+	if _, err := l.tls.Write([]byte{mtls.Confirmation(true)}); err != nil {
 		l.line.Close()
 		return false
 	}
 	return true
+}
+
+// turnAway ends a link for which there is no room, and says so to who waits for that byte.
+func (l *link) turnAway() {
+	if l.state.NegotiatedProtocol == mtls.Protocol {
+		l.line.SetWriteDeadline(time.Now().Add(resetTimeout))
+		l.tls.Write([]byte{mtls.Confirmation(false)})
+		l.tls.CloseWrite()
+	}
+	l.line.Close()
 }
 
 // linger closes so that an alert arrives: closing a socket with unread bytes in it sends a reset, which may overtake it.
