@@ -182,7 +182,7 @@ describe.runIf(ready())("an account", () => {
     await settings(page);
     const keep = page.getByLabel("Keep history for my new devices");
     await keep.waitFor();
-    expect(await keep.isChecked()).toBe(true);
+    await expect.poll(() => keep.isChecked()).toBe(true);
     await page.getByText("whoever gets your passphrase, or a device of yours, can read all of it, old and to come").waitFor();
     await keep.click();
     // Nothing is deleted before somebody has read what that means.
@@ -200,7 +200,7 @@ describe.runIf(ready())("an account", () => {
     await shoot(last.page, "account-archive-off");
     expect(await said(last.page, "Are you there?").count()).toBe(0);
     await page.getByRole("button", { name: "About this room" }).click();
-    expect(await page.getByLabel("Keep this room for my new devices").isDisabled()).toBe(true);
+    await expect.poll(() => page.getByLabel("Keep this room for my new devices").isDisabled()).toBe(true);
     await page.keyboard.press("Escape");
     expect(laptop.wrong.concat(last.wrong)).toEqual([]);
     await last.context.close();

@@ -50,6 +50,8 @@ export async function open(browser: Browser, look: Look = {}): Promise<Watched> 
     viewport: { width: look.width ?? 1280, height: look.height ?? 800 },
     colorScheme: look.dark === true ? "dark" : "light",
     hasTouch: look.touch ?? false,
+    // What is still on its way from one colour to another is no finding of the audit's.
+    reducedMotion: "reduce",
     locale: "en-GB",
     permissions: ["clipboard-read", "clipboard-write"],
   });
@@ -66,6 +68,18 @@ export async function open(browser: Browser, look: Look = {}): Promise<Watched> 
     });
   });
   return { page, context, wrong };
+}
+
+// pull holds up what the scripted core takes a while for, from here on, or lets it go on.
+export async function pull(page: Page, how: "hold" | "go"): Promise<void> {
+  await page.evaluate((word) => new Promise<void>((resolve) => {
+    const strings = new BroadcastChannel("strings");
+    strings.onmessage = () => {
+      strings.close();
+      resolve();
+    };
+    strings.postMessage(word);
+  }), how);
 }
 
 const shots = process.env["SNUG_SHOTS"] ?? join(tmpdir(), "snug-shots");

@@ -69,7 +69,7 @@ describe.runIf(ready())("a browser that is the only device there", () => {
     await page.getByText("The room with bob is not there yet.").waitFor({ state: "detached" });
     await said(page, "Call me, please.").waitFor();
     await settled(page);
-    expect(await page.getByRole("textbox", { name: /^Message to/ }).inputValue()).toBe("half a dra");
+    await expect.poll(() => page.getByRole("textbox", { name: /^Message to/ }).inputValue()).toBe("half a dra");
     await page.getByRole("button", { name: "Back to the rooms" }).click();
     await page.getByRole("navigation").getByRole("button", { name: /bob/ }).waitFor();
     // Every verb is online for a moment only: one of them has to meet the room in need.

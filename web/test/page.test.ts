@@ -2,7 +2,7 @@
 
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { audit, browserPresent, launch, open, shoot, type Watched } from "./browser";
+import { audit, browserPresent, launch, open, pull, shoot, type Watched } from "./browser";
 import { serveFake, type Served } from "./serve";
 
 describe.runIf(browserPresent())("the page", () => {
@@ -28,10 +28,10 @@ describe.runIf(browserPresent())("the page", () => {
     return watched;
   }
 
+  // enter opens a room, and waits until what is typed goes to it.
   async function enter(page: Page, name: RegExp): Promise<void> {
     await page.getByRole("navigation").getByRole("button", { name }).click();
-    await page.getByRole("textbox", { name: /^Message to/ }).waitFor();
-    await page.waitForTimeout(200);
+    await page.getByRole("textbox", { name: new RegExp(`^Message to .*${name.source}`) }).and(page.locator(":focus")).waitFor();
   }
 
   test("signs up by link, and takes the code out of the address bar", async () => {
@@ -39,7 +39,7 @@ describe.runIf(browserPresent())("the page", () => {
     await page.goto(`${outside.origin}/#invite=k7f3-9qmd`);
     await page.getByRole("heading", { name: "Come on in" }).waitFor();
     expect(new URL(page.url()).hash).toBe("");
-    expect(await page.getByText("You are invited").count()).toBe(1);
+    await expect.poll(() => page.getByText("You are invited").count()).toBe(1);
     await page.getByText("harbour").waitFor();
     await shoot(page, "welcome-light");
     expect(await audit(page)).toEqual([]);
@@ -47,8 +47,10 @@ describe.runIf(browserPresent())("the page", () => {
     await page.getByRole("button", { name: "Make my account" }).click();
     await page.getByText("keep your passphrase first").waitFor();
     await page.getByLabel("I have written it down").check();
+    await pull(page, "hold");
     await page.getByRole("button", { name: "Make my account" }).click();
     await page.getByText("stretching the passphrase").waitFor();
+    await pull(page, "go");
     await page.getByText("the handle taken is taken").waitFor();
     await shoot(page, "welcome-refused");
     expect(await page.getByLabel("Invite").inputValue()).toBe("k7f3-9qmd");
@@ -84,15 +86,17 @@ describe.runIf(browserPresent())("the page", () => {
     await enter(page, /bob/);
     await shoot(page, "room-light");
     expect(await audit(page)).toEqual([]);
-    expect(await page.getByText("�evil").count()).toBe(1);
+    await expect.poll(() => page.getByText("�evil").count()).toBe(1);
+    await pull(page, "hold");
     await page.keyboard.type("first line");
     await page.keyboard.press("Shift+Enter");
     await page.keyboard.type("second line /answer");
     await page.keyboard.press("Enter");
     await page.getByText("Sending…").waitFor();
+    await pull(page, "go");
     await page.getByText("Sending…").waitFor({ state: "detached" });
     await page.getByRole("region", { name: "Messages" }).getByText("An answer, as asked.").waitFor();
-    expect(await page.getByRole("log").textContent()).toContain("bob: An answer, as asked.");
+    await expect.poll(() => page.getByRole("log").textContent()).toContain("bob: An answer, as asked.");
     expect(wrong).toEqual([]);
     await context.close();
   });
@@ -135,15 +139,13 @@ describe.runIf(browserPresent())("the page", () => {
     await enter(page, /Lobby/);
     const scroller = page.getByRole("region", { name: "Messages" });
     await page.getByText("The boiler is fixed").last().waitFor();
-    expect(await scroller.evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight)).toBeLessThan(4);
+    await expect.poll(() => scroller.evaluate((e) => e.scrollHeight - e.scrollTop - e.clientHeight)).toBeLessThan(4);
     expect(await page.getByRole("listitem").count()).toBeLessThan(60);
-    for (let i = 0; i < 60; i++) {
-      await scroller.hover();
+    await scroller.hover();
+    await expect.poll(async () => {
       await page.mouse.wheel(0, -900);
-      await page.waitForTimeout(40);
-      if ((await page.getByText("Line 1 of a long history").count()) > 0) break;
-    }
-    await page.getByText("Line 1 of a long history").waitFor();
+      return page.getByText("Line 1 of a long history").count();
+    }, { timeout: 60_000 }).toBe(1);
     await shoot(page, "history-top");
     await page.getByRole("button", { name: "To the newest" }).click();
     await page.getByRole("region", { name: "Messages" }).getByText("The boiler is fixed").waitFor();
@@ -167,7 +169,7 @@ describe.runIf(browserPresent())("the page", () => {
     expect(await audit(page)).toEqual([]);
     await page.getByLabel("Role of carol.m").selectOption("owner");
     await page.getByText("Only an owner makes owners and admins. Ask the room's owner.").waitFor();
-    expect(await page.getByLabel("Role of carol.m").inputValue()).toBe("member");
+    await expect.poll(() => page.getByLabel("Role of carol.m").inputValue()).toBe("member");
     await page.getByRole("button", { name: "Settings" }).click();
     await page.getByLabel("Name", { exact: true }).fill("Reading room");
     await page.getByLabel("Topic", { exact: true }).fill("One chapter a week\u202e, read backwards");
@@ -192,15 +194,15 @@ describe.runIf(browserPresent())("the page", () => {
     await page.getByRole("button", { name: "Join", exact: true }).click();
     await page.getByRole("textbox").fill("a draft");
     await enter(page, /bob/);
-    expect(await page.getByRole("textbox").inputValue()).toBe("");
+    await expect.poll(() => page.getByRole("textbox").inputValue()).toBe("");
     await shoot(page, "room-dark");
     expect(await audit(page)).toEqual([]);
     await enter(page, /Notices/);
-    expect(await page.getByRole("textbox").inputValue()).toBe("a draft");
+    await expect.poll(() => page.getByRole("textbox").inputValue()).toBe("a draft");
     await page.getByRole("button", { name: "Invite somebody" }).click();
     expect(await page.getByLabel("Link").inputValue()).toBe(`${inside.origin}/#invite=k7f3-9qmd-2xwz-h4tn`);
     await page.getByRole("button", { name: "Copy link" }).click();
-    expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("#invite=k7f3");
+    await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain("#invite=k7f3");
     await shoot(page, "invite-dark");
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: /signing out/ }).click();
@@ -220,9 +222,8 @@ describe.runIf(browserPresent())("the page", () => {
     expect(await audit(page)).toEqual([]);
     await page.getByRole("navigation").getByRole("button", { name: /Allotment/ }).click();
     await page.getByText("On it.").last().waitFor();
-    await page.waitForTimeout(200);
     await shoot(page, "phone-room");
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
     expect(await audit(page)).toEqual([]);
     await page.getByRole("button", { name: "Back to the rooms" }).click();
     await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
@@ -262,9 +263,11 @@ describe.runIf(browserPresent())("the page", () => {
     await page.getByText("that passphrase is too weak").waitFor();
     await page.getByRole("button", { name: "Use a generated one" }).click();
     await page.getByLabel("I have written it down").check();
+    await pull(page, "hold");
     await page.getByRole("button", { name: "Change passphrase", exact: true }).click();
     await page.getByText("stretching the passphrase").waitFor();
     await shoot(page, "passphrase-busy");
+    await pull(page, "go");
     await page.getByText("Your passphrase is changed").waitFor();
     await page.getByRole("button", { name: "Done" }).click();
     await page.getByRole("dialog", { name: "You" }).waitFor();
@@ -356,8 +359,8 @@ describe.runIf(browserPresent())("the page", () => {
     const { page, context, wrong } = await main();
     await enter(page, /bob/);
     await safetyNumber(page);
-    expect(await page.getByRole("list", { name: "Safety number" }).innerText()).toContain("05321");
-    expect(await page.getByRole("img", { name: /as a QR code/ }).count()).toBe(1);
+    await expect.poll(() => page.getByRole("list", { name: "Safety number" }).innerText()).toContain("05321");
+    await expect.poll(() => page.getByRole("img", { name: /as a QR code/ }).count()).toBe(1);
     await shoot(page, "safety-light");
     expect(await audit(page)).toEqual([]);
     await page.getByRole("button", { name: "Type their number" }).click();
@@ -377,7 +380,7 @@ describe.runIf(browserPresent())("the page", () => {
     // A browser that reads no QR codes does not offer to.
     expect(await page.getByRole("button", { name: "Scan their code" }).count()).toBe(0);
     await page.keyboard.press("Escape");
-    expect(await page.getByRole("button", { name: "Safety number with bob" }).innerText()).toBe("Verified");
+    await expect.poll(() => page.getByRole("button", { name: "Safety number with bob" }).innerText()).toBe("Verified");
     expect(wrong).toEqual([]);
     await context.close();
   });
@@ -400,7 +403,7 @@ describe.runIf(browserPresent())("the page", () => {
     await safetyNumber(page);
     await page.getByRole("button", { name: "Scan their code" }).click();
     await page.getByText("You compared this number").waitFor();
-    expect(await page.locator("video").count()).toBe(0);
+    await expect.poll(() => page.locator("video").count()).toBe(0);
     expect(wrong).toEqual([]);
     await context.close();
   });
@@ -446,7 +449,7 @@ describe.runIf(browserPresent())("the page", () => {
     await page.getByRole("textbox", { name: /^Message to/ }).focus();
     await page.keyboard.press("Enter");
     await page.getByRole("region", { name: "Messages" }).getByText("for bob alone").waitFor();
-    expect(await page.getByText("is not the account that you knew and had verified").count()).toBe(0);
+    await expect.poll(() => page.getByText("is not the account that you knew and had verified").count()).toBe(0);
     expect(wrong).toEqual([]);
     await context.close();
   });
@@ -554,7 +557,7 @@ describe.runIf(browserPresent())("the page", () => {
   test("asks about a stranger's room, blocks, and unblocks", async () => {
     const { page, context, wrong } = await main();
     // A request is no news for the tab's title, and says who asks.
-    expect(await page.title()).toBe("(2) Snug");
+    await expect.poll(() => page.title()).toBe("(2) Snug");
     await page.getByText("Asked by oskar").waitFor();
     await enter(page, /oskar/);
     await page.getByRole("region", { name: "Request" }).getByText("whom you do not know yet").waitFor();

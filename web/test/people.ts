@@ -65,21 +65,28 @@ export class Server {
   }
 }
 
+// kept gives the passphrase that is suggested, and says that it was written down.
+export async function kept(page: Page): Promise<string> {
+  const passphrase = page.getByLabel("Passphrase", { exact: true });
+  await expect.poll(async () => (await passphrase.inputValue()).split(" ").length).toBe(6);
+  await page.getByLabel("I have written it down").check();
+  return passphrase.inputValue();
+}
+
 export async function signUp(page: Page, link: string, handle: string): Promise<string> {
   await page.goto(link);
   await page.getByRole("heading", { name: "Come on in" }).waitFor();
   await page.getByLabel("Handle").fill(handle);
-  await page.getByLabel("I have written it down").check();
-  const passphrase = await page.getByLabel("Passphrase", { exact: true }).inputValue();
-  expect(passphrase.split(" ")).toHaveLength(6);
+  const passphrase = await kept(page);
   await page.getByRole("button", { name: "Make my account" }).click();
   await page.getByRole("heading", { name: "Make yourself at home" }).waitFor();
   return passphrase;
 }
 
+// enter opens a room and waits until it has taken the place of the one before.
 export async function enter(page: Page, room: RegExp): Promise<void> {
   await page.getByRole("navigation").getByRole("button", { name: room }).click();
-  await page.getByRole("textbox", { name: /^Message to/ }).waitFor();
+  await page.getByRole("textbox", { name: new RegExp(`^Message to .*${room.source.replace("^", "")}`) }).waitFor();
 }
 
 export async function say(page: Page, text: string): Promise<void> {

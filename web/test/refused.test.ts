@@ -4,7 +4,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { audit, browserPresent, launch, open, shoot, type Look } from "./browser";
-import { ready, Server, signUp } from "./people";
+import { kept, ready, Server, signUp } from "./people";
 import { serveFake, type Served } from "./serve";
 import { Terminal } from "./terminal";
 
@@ -57,8 +57,7 @@ describe.runIf(ready())("who comes in wrongly", () => {
     const handle = `dave-${name}`;
     await page.goto(`${server.origin}/#invite=${used}`);
     await page.getByLabel("Handle").fill("Dave!");
-    await page.getByLabel("I have written it down").check();
-    const words = await page.getByLabel("Passphrase", { exact: true }).inputValue();
+    const words = await kept(page);
     const submit = page.getByRole("button", { name: "Make my account" });
     await submit.click();
     await told(page, "That is not a handle.", "3 to 32 letters", "username");
@@ -71,13 +70,13 @@ describe.runIf(ready())("who comes in wrongly", () => {
 
     // The link's code is a field now, to be put right.
     const code = page.getByLabel("Invite");
-    expect(await code.inputValue()).toBe(used);
+    await expect.poll(() => code.inputValue()).toBe(used);
     await code.fill("none at all");
     await page.keyboard.press("Enter");
     await told(page, "There is no such invite here.", "Look whether all of it was copied", "problem");
 
     await code.fill(`${server.origin}/#invite=${fresh}`);
-    expect(await code.inputValue()).toBe(fresh);
+    await expect.poll(() => code.inputValue()).toBe(fresh);
     await page.keyboard.press("Enter");
     await told(page, "That handle is taken.", "Choose another", "problem");
     await shoot(page, `refused-taken-${name}`);
@@ -135,7 +134,7 @@ describe.runIf(ready())("who comes in wrongly", () => {
     const fresh = await invite();
     await page.goto(`${server.origin}/#invite=${used}`);
     await page.getByLabel("Handle").fill("erin");
-    await page.getByLabel("I have written it down").check();
+    await kept(page);
     await page.getByRole("button", { name: "Make my account" }).click();
     await page.getByText("That invite was used before").waitFor();
     // The same page: nothing but the fragment changes.
@@ -143,7 +142,7 @@ describe.runIf(ready())("who comes in wrongly", () => {
     await expect.poll(() => new URL(page.url()).hash).toBe("");
     await page.getByText("You are invited").waitFor();
     expect(await page.getByLabel("Handle").inputValue()).toBe("erin");
-    await page.getByLabel("I have written it down").check();
+    await kept(page);
     await page.getByRole("button", { name: "Make my account" }).click();
     await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
     // One more, for who has an account by now, is told about and does nothing.
@@ -220,7 +219,7 @@ describe.runIf(browserPresent())("who comes in by what does not work any more", 
     const { page, context, wrong } = await open(browser, look);
     await page.goto(`${outside.origin}/#invite=expired`);
     await page.getByLabel("Handle").fill("dave");
-    await page.getByLabel("I have written it down").check();
+    await kept(page);
     await page.getByRole("button", { name: "Make my account" }).click();
     await told(page, "That invite has expired.", "Ask whoever sent it for a new one.", "problem");
     await shoot(page, `refused-expired-${name}`);

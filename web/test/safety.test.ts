@@ -4,7 +4,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { launch, open, shoot, type Watched } from "./browser";
-import { enter, ready, said, say, Server, settled, signUp } from "./people";
+import { enter, kept, ready, said, say, Server, settled, signUp } from "./people";
 import { readDrawing } from "./qr";
 
 describe.runIf(ready())("two people who compare", () => {
@@ -34,7 +34,7 @@ describe.runIf(ready())("two people who compare", () => {
     });
     await bob.page.goto(link);
     await bob.page.getByLabel("Handle").fill("bob");
-    await bob.page.getByLabel("I have written it down").check();
+    await kept(bob.page);
     await bob.page.getByRole("button", { name: "Make my account" }).click();
     await bob.page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
   });
@@ -77,7 +77,7 @@ describe.runIf(ready())("two people who compare", () => {
     screen = drawn;
     await bob.page.getByRole("button", { name: "Scan their code" }).click();
     await bob.page.getByText("You compared this number").waitFor();
-    expect(await bob.page.locator("video").count()).toBe(0);
+    await expect.poll(() => bob.page.locator("video").count()).toBe(0);
     await shoot(bob.page, "compare-scanned");
     // The one who was scanned compares for herself.
     expect(await alice.page.getByText("You compared this number").count()).toBe(0);

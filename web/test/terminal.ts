@@ -35,6 +35,11 @@ export class Terminal {
     });
   }
 
+  // texts gives the messages that are in a room now, from the first one on.
+  async texts(room: string): Promise<Record<string, unknown>[]> {
+    return (await this.run("tail", room, "--since", "0", "--once")).filter((entry) => entry["text"] !== undefined);
+  }
+
   follow(room: string): Follower {
     return new Follower(spawn(binary, ["tail", room, "--since", "0", "--json"], { env: this.environment, stdio: ["ignore", "pipe", "ignore"] }));
   }

@@ -93,7 +93,21 @@ function setOnline(to: boolean): void {
   post(0, { kind: "connectionChanged", value: { online: to, problem: to ? "" : "the server does not answer", retryAt: to ? 0 : Date.now() + 8000 } });
 }
 
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+// What takes a while takes until the test has seen it, where the test holds it up.
+let held = Promise.resolve();
+let go = (): void => {};
+const strings = new BroadcastChannel("strings");
+strings.onmessage = (event: MessageEvent<string>) => {
+  go();
+  if (event.data === "hold") held = new Promise((resolve) => (go = resolve));
+  strings.postMessage("done");
+};
+
+async function pause(ms: number): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms));
+  await held;
+}
+
 const refuse = (message: string, hint: string): PacketBody => ({ kind: "refusal", value: { code: "refused", message, hint } });
 const done: PacketBody = { kind: "done", value: {} };
 
