@@ -33,8 +33,13 @@ func (c *Core) parting() (p Parting) {
 	chain := c.chain(c.mem.account.me.Account)
 	p.Last = chain != nil && len(chain.Devices()) <= 1
 	for _, r := range c.mem.rooms {
+		acked := false // and not heard of from the log yet, so that it is in no archive
 		for _, w := range r.rows {
-			if w.kind == rowText && w.state != rowAcked {
+			switch {
+			case w.kind != rowText:
+			case w.state == rowAcked:
+				acked = true
+			default:
 				p.Unsent++
 			}
 		}
@@ -47,7 +52,7 @@ func (c *Core) parting() (p Parting) {
 				p.Alone++
 			}
 		}
-		if len(c.unarchived(r)) > 0 {
+		if acked || len(c.unarchived(r)) > 0 {
 			p.Unarchived++
 		}
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"snug/client"
 	"snug/internal/ident"
+	"snug/internal/wire"
 )
 
 // Net connects clients with a Model by goroutines: a client.Transport for the real driver. Create it with NewNet.
@@ -119,7 +121,25 @@ func (c *netConn) Receive(ctx context.Context) ([]byte, error) {
 	}
 	frame := c.frames[0]
 	c.frames = c.frames[1:]
-	return frame, nil
+	return frame, Lag(ctx, frame)
+}
+
+// lag is longer than anything takes that clients do by themselves at one moment, and shorter than what they wait for.
+const lag = 10 * time.Millisecond
+
+// Lag holds a frame up that answers nothing. What one person does is known to another later than to themselves: a test that
+// has the other act on it without waiting fails always, and not when the machine is busy.
+func Lag(ctx context.Context, frame []byte) error {
+	f := new(wire.ServerFrame)
+	if f.UnmarshalVT(frame) != nil || f.Id != 0 {
+		return nil
+	}
+	select {
+	case <-time.After(lag):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (c *netConn) Close() error {

@@ -10,6 +10,7 @@ import (
 
 	"snug/client"
 	"snug/internal/ident"
+	"snug/internal/testkit"
 	"snug/internal/wire"
 )
 
@@ -273,7 +274,7 @@ func (l *line) Receive(ctx context.Context) ([]byte, error) {
 			frame := l.frames[0]
 			l.frames = l.frames[1:]
 			l.victim.mu.Unlock()
-			return frame, nil
+			return frame, testkit.Lag(ctx, frame)
 		}
 		l.victim.mu.Unlock()
 		select {
