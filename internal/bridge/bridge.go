@@ -26,6 +26,7 @@ type Core interface {
 	Accounts(ctx context.Context) ([]client.Account, error)
 	Invite(ctx context.Context) (client.Invite, error)
 	Forget(ctx context.Context) error
+	Parting(ctx context.Context) (client.Parting, error)
 	Devices(ctx context.Context) ([]client.Device, error)
 	Alerts(ctx context.Context) ([]client.Alert, error)
 	DismissAlerts(ctx context.Context, ids ...uint64) error

@@ -234,6 +234,7 @@ type Call struct {
 	//	*Call_RenameDevice
 	//	*Call_RevokeDevice
 	//	*Call_Forget
+	//	*Call_GetParting
 	//	*Call_Reconnect
 	//	*Call_ListAccounts
 	//	*Call_CreateInvite
@@ -364,6 +365,13 @@ func (x *Call) GetRevokeDevice() *RevokeDevice {
 func (x *Call) GetForget() *Forget {
 	if x, ok := x.GetBody().(*Call_Forget); ok {
 		return x.Forget
+	}
+	return nil
+}
+
+func (x *Call) GetGetParting() *GetParting {
+	if x, ok := x.GetBody().(*Call_GetParting); ok {
+		return x.GetParting
 	}
 	return nil
 }
@@ -700,6 +708,11 @@ type Call_Forget struct {
 	Forget *Forget `protobuf:"bytes,15,opt,name=forget,proto3,oneof"`
 }
 
+type Call_GetParting struct {
+	// What signing out takes away.
+	GetParting *GetParting `protobuf:"bytes,18,opt,name=get_parting,json=getParting,proto3,oneof"`
+}
+
 type Call_Reconnect struct {
 	Reconnect *Reconnect `protobuf:"bytes,7,opt,name=reconnect,proto3,oneof"`
 }
@@ -890,6 +903,8 @@ func (*Call_RevokeDevice) isCall_Body() {}
 
 func (*Call_Forget) isCall_Body() {}
 
+func (*Call_GetParting) isCall_Body() {}
+
 func (*Call_Reconnect) isCall_Body() {}
 
 func (*Call_ListAccounts) isCall_Body() {}
@@ -987,6 +1002,7 @@ type Packet struct {
 	//	*Packet_Invite
 	//	*Packet_Devices
 	//	*Packet_Alerts
+	//	*Packet_Parting
 	//	*Packet_Judgement
 	//	*Packet_Archive
 	//	*Packet_Contact
@@ -1090,6 +1106,13 @@ func (x *Packet) GetDevices() *Devices {
 func (x *Packet) GetAlerts() *Alerts {
 	if x, ok := x.GetBody().(*Packet_Alerts); ok {
 		return x.Alerts
+	}
+	return nil
+}
+
+func (x *Packet) GetParting() *Parting {
+	if x, ok := x.GetBody().(*Packet_Parting); ok {
+		return x.Parting
 	}
 	return nil
 }
@@ -1281,6 +1304,10 @@ type Packet_Alerts struct {
 	Alerts *Alerts `protobuf:"bytes,11,opt,name=alerts,proto3,oneof"`
 }
 
+type Packet_Parting struct {
+	Parting *Parting `protobuf:"bytes,12,opt,name=parting,proto3,oneof"`
+}
+
 type Packet_Judgement struct {
 	Judgement *Judgement `protobuf:"bytes,10,opt,name=judgement,proto3,oneof"`
 }
@@ -1384,6 +1411,8 @@ func (*Packet_Invite) isPacket_Body() {}
 func (*Packet_Devices) isPacket_Body() {}
 
 func (*Packet_Alerts) isPacket_Body() {}
+
+func (*Packet_Parting) isPacket_Body() {}
 
 func (*Packet_Judgement) isPacket_Body() {}
 
@@ -1724,6 +1753,36 @@ func (x *Logout) Reset() {
 }
 
 func (*Logout) ProtoMessage() {}
+
+// GetParting asks what signing out on this device takes away. Answered with Parting.
+type GetParting struct {
+	unknownFields []byte
+}
+
+func (x *GetParting) Reset() {
+	*x = GetParting{}
+}
+
+func (*GetParting) ProtoMessage() {}
+
+type Parting struct {
+	unknownFields []byte
+	// The messages that were written here and that the server has not acknowledged.
+	Unsent uint32 `protobuf:"varint,1,opt,name=unsent,proto3" json:"unsent,omitempty"`
+}
+
+func (x *Parting) Reset() {
+	*x = Parting{}
+}
+
+func (*Parting) ProtoMessage() {}
+
+func (x *Parting) GetUnsent() uint32 {
+	if x != nil {
+		return x.Unsent
+	}
+	return 0
+}
 
 // Forget forgets everything that this device holds, without the server: the device stays enrolled. Answered with Done.
 type Forget struct {
@@ -4329,6 +4388,31 @@ func (this *Call_DismissAlerts) EqualVT(thatIface isCall_Body) bool {
 	return true
 }
 
+func (this *Call_GetParting) EqualVT(thatIface isCall_Body) bool {
+	that, ok := thatIface.(*Call_GetParting)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.GetParting, that.GetParting; p != q {
+		if p == nil {
+			p = &GetParting{}
+		}
+		if q == nil {
+			q = &GetParting{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *Call_ListRooms) EqualVT(thatIface isCall_Body) bool {
 	that, ok := thatIface.(*Call_ListRooms)
 	if !ok {
@@ -5483,6 +5567,31 @@ func (this *Packet_Alerts) EqualVT(thatIface isPacket_Body) bool {
 	return true
 }
 
+func (this *Packet_Parting) EqualVT(thatIface isPacket_Body) bool {
+	that, ok := thatIface.(*Packet_Parting)
+	if !ok {
+		return false
+	}
+	if this == that {
+		return true
+	}
+	if this == nil && that != nil || this != nil && that == nil {
+		return false
+	}
+	if p, q := this.Parting, that.Parting; p != q {
+		if p == nil {
+			p = &Parting{}
+		}
+		if q == nil {
+			q = &Parting{}
+		}
+		if !p.EqualVT(q) {
+			return false
+		}
+	}
+	return true
+}
+
 func (this *Packet_Rooms) EqualVT(thatIface isPacket_Body) bool {
 	that, ok := thatIface.(*Packet_Rooms)
 	if !ok {
@@ -6220,6 +6329,41 @@ func (this *Logout) EqualVT(that *Logout) bool {
 
 func (this *Logout) EqualMessageVT(thatMsg any) bool {
 	that, ok := thatMsg.(*Logout)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *GetParting) EqualVT(that *GetParting) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *GetParting) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*GetParting)
+	if !ok {
+		return false
+	}
+	return this.EqualVT(that)
+}
+func (this *Parting) EqualVT(that *Parting) bool {
+	if this == that {
+		return true
+	} else if this == nil || that == nil {
+		return false
+	}
+	if this.Unsent != that.Unsent {
+		return false
+	}
+	return string(this.unknownFields) == string(that.unknownFields)
+}
+
+func (this *Parting) EqualMessageVT(thatMsg any) bool {
+	that, ok := thatMsg.(*Parting)
 	if !ok {
 		return false
 	}
@@ -8490,6 +8634,33 @@ func (m *Call_DismissAlerts) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Call_GetParting) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Call_GetParting) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.GetParting != nil {
+		size, err := m.GetParting.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x92
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x92
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Call_ListRooms) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -9712,6 +9883,29 @@ func (m *Packet_Alerts) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	}
 	return len(dAtA) - i, nil
 }
+func (m *Packet_Parting) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Packet_Parting) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	if m.Parting != nil {
+		size, err := m.Parting.MarshalToSizedBufferVT(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(size))
+		i--
+		dAtA[i] = 0x62
+	} else {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, 0)
+		i--
+		dAtA[i] = 0x62
+	}
+	return len(dAtA) - i, nil
+}
 func (m *Packet_Rooms) MarshalToVT(dAtA []byte) (int, error) {
 	size := m.SizeVT()
 	return m.MarshalToSizedBufferVT(dAtA[:size])
@@ -10771,6 +10965,77 @@ func (m *Logout) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 	if m.unknownFields != nil {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *GetParting) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *GetParting) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *GetParting) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Parting) MarshalVT() (dAtA []byte, err error) {
+	if m == nil {
+		return nil, nil
+	}
+	size := m.SizeVT()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBufferVT(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Parting) MarshalToVT(dAtA []byte) (int, error) {
+	size := m.SizeVT()
+	return m.MarshalToSizedBufferVT(dAtA[:size])
+}
+
+func (m *Parting) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
+	if m == nil {
+		return 0, nil
+	}
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.unknownFields != nil {
+		i -= len(m.unknownFields)
+		copy(dAtA[i:], m.unknownFields)
+	}
+	if m.Unsent != 0 {
+		i = protobuf_go_lite.EncodeVarint(dAtA, i, uint64(m.Unsent))
+		i--
+		dAtA[i] = 0x8
 	}
 	return len(dAtA) - i, nil
 }
@@ -14785,6 +15050,20 @@ func (m *Call_DismissAlerts) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Call_GetParting) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.GetParting != nil {
+		l = m.GetParting.SizeVT()
+		n += 2 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 3
+	}
+	return n
+}
 func (m *Call_ListRooms) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -15431,6 +15710,20 @@ func (m *Packet_Alerts) SizeVT() (n int) {
 	}
 	return n
 }
+func (m *Packet_Parting) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Parting != nil {
+		l = m.Parting.SizeVT()
+		n += 1 + l + protobuf_go_lite.SizeOfVarint(uint64(l))
+	} else {
+		n += 2
+	}
+	return n
+}
 func (m *Packet_Rooms) SizeVT() (n int) {
 	if m == nil {
 		return 0
@@ -15900,6 +16193,29 @@ func (m *Logout) SizeVT() (n int) {
 	}
 	var l int
 	_ = l
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *GetParting) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	n += len(m.unknownFields)
+	return n
+}
+
+func (m *Parting) SizeVT() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Unsent != 0 {
+		n += 1 + protobuf_go_lite.SizeOfVarint(uint64(m.Unsent))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -17858,6 +18174,39 @@ func (m *Call) UnmarshalVT(dAtA []byte) error {
 				m.Body = &Call_DismissAlerts{DismissAlerts: v}
 			}
 			iNdEx = postIndex
+		case 18:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field GetParting", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Call_GetParting); ok {
+				if err := oneof.GetParting.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &GetParting{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Call_GetParting{GetParting: v}
+			}
+			iNdEx = postIndex
 		case 20:
 			if wireType != 2 {
 				return fmt.Errorf("proto: wrong wireType = %d for field ListRooms", wireType)
@@ -19392,6 +19741,39 @@ func (m *Packet) UnmarshalVT(dAtA []byte) error {
 					return err
 				}
 				m.Body = &Packet_Alerts{Alerts: v}
+			}
+			iNdEx = postIndex
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Parting", wireType)
+			}
+			var msglen int
+			var _v uint64
+			_v, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+			msglen = int(_v)
+			if err != nil {
+				return err
+			}
+			if msglen < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if oneof, ok := m.Body.(*Packet_Parting); ok {
+				if err := oneof.Parting.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+			} else {
+				v := &Parting{}
+				if err := v.UnmarshalVT(dAtA[iNdEx:postIndex]); err != nil {
+					return err
+				}
+				m.Body = &Packet_Parting{Parting: v}
 			}
 			iNdEx = postIndex
 		case 20:
@@ -20955,6 +21337,99 @@ func (m *Logout) UnmarshalVT(dAtA []byte) error {
 			return fmt.Errorf("proto: Logout: illegal tag %d (wire type %d)", fieldNum, wire)
 		}
 		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *GetParting) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: GetParting: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: GetParting: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return protobuf_go_lite.ErrInvalidLength
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.unknownFields = append(m.unknownFields, dAtA[iNdEx:iNdEx+skippy]...)
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Parting) UnmarshalVT(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	var err error
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		wire, iNdEx, err = protobuf_go_lite.DecodeVarint(dAtA, iNdEx)
+		if err != nil {
+			return err
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Parting: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Parting: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unsent", wireType)
+			}
+			m.Unsent = 0
+			m.Unsent, iNdEx, err = protobuf_go_lite.DecodeVarintUint32(dAtA, iNdEx)
+			if err != nil {
+				return err
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protobuf_go_lite.Skip(dAtA[iNdEx:])

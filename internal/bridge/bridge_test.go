@@ -77,6 +77,10 @@ func (c *core) SetRoomArchive(ctx context.Context, room ident.RoomID, on bool) e
 	return c.err
 }
 
+func (c *core) Parting(context.Context) (client.Parting, error) {
+	return client.Parting{Last: true, Unsent: 3}, nil
+}
+
 func (c *core) Alerts(ctx context.Context) ([]client.Alert, error) {
 	return []client.Alert{
 		{ID: 3, Kind: client.DeviceAdded, Device: ident.DeviceID{1}, DeviceName: "phone", At: time.UnixMilli(5), Revoked: true},
@@ -267,6 +271,15 @@ func TestArchive(t *testing.T) {
 	}
 	if got := set((ident.RoomID{1}).String(), false); got.GetProblem() != "[0 true 1 false]" {
 		t.Errorf("a room's: %v", got)
+	}
+}
+
+// TestParting: a page learns how many messages go with the device.
+func TestParting(t *testing.T) {
+	p := serve(t, &core{})
+	p.call(t, &bridge.Call{Id: 1, Body: &bridge.Call_GetParting{GetParting: &bridge.GetParting{}}})
+	if got := p.packet(t).GetParting().GetUnsent(); got != 3 {
+		t.Errorf("got %d unsent, want 3", got)
 	}
 }
 

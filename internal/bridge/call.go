@@ -22,6 +22,8 @@ func (s *Server) dispatch(ctx context.Context, call *Call) (isPacket_Body, error
 		return s.login(ctx, body.Login)
 	case *Call_Logout:
 		return bounded(ctx, s.core.Logout)
+	case *Call_GetParting:
+		return s.parting(ctx)
 	case *Call_ChangePassphrase:
 		return s.changePassphrase(ctx, body.ChangePassphrase)
 	case *Call_SuggestPassphrase:

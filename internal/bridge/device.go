@@ -20,6 +20,14 @@ func (s *Server) listDevices(ctx context.Context) (isPacket_Body, error) {
 	return &Packet_Devices{Devices: answer}, nil
 }
 
+func (s *Server) parting(ctx context.Context) (isPacket_Body, error) {
+	p, err := s.core.Parting(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &Packet_Parting{Parting: &Parting{Unsent: uint32(p.Unsent)}}, nil
+}
+
 func withDevice(ctx context.Context, device string, verb func(context.Context, ident.DeviceID) error) (isPacket_Body, error) {
 	id, err := ident.ParseDeviceID(device)
 	if err != nil {

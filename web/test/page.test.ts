@@ -339,6 +339,7 @@ describe.runIf(browserPresent())("the page", () => {
     await page.getByText("No connection").waitFor();
     await settings(page);
     await page.getByRole("button", { name: "Sign out…" }).click();
+    await page.getByRole("alert").filter({ hasText: "One message is not sent." }).waitFor();
     await page.getByRole("button", { name: "Sign out", exact: true }).click();
     await page.getByText("no answer in time").waitFor();
     await shoot(page, "sign-out-offline");

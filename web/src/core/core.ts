@@ -18,6 +18,7 @@ interface Answers {
   listAccounts: "accounts";
   createInvite: "invite";
   listDevices: "devices";
+  getParting: "parting";
   listAlerts: "alerts";
   dismissAlerts: "done";
   getArchive: "archive";
@@ -181,6 +182,7 @@ const answers: Answers = {
   listAccounts: "accounts",
   createInvite: "invite",
   listDevices: "devices",
+  getParting: "parting",
   listAlerts: "alerts",
   dismissAlerts: "done",
   getArchive: "archive",

@@ -34,6 +34,7 @@ export type CallBody =
   | { kind: "renameDevice"; value: RenameDevice }
   | { kind: "revokeDevice"; value: RevokeDevice }
   | { kind: "forget"; value: Forget }
+  | { kind: "getParting"; value: GetParting }
   | { kind: "reconnect"; value: Reconnect }
   | { kind: "listAccounts"; value: ListAccounts }
   | { kind: "createInvite"; value: CreateInvite }
@@ -88,6 +89,7 @@ export const Call: Codec<Call> = codec<Call>([
   { number: 13, name: "renameDevice", kind: "message", of: () => RenameDevice, oneof: "body" },
   { number: 14, name: "revokeDevice", kind: "message", of: () => RevokeDevice, oneof: "body" },
   { number: 15, name: "forget", kind: "message", of: () => Forget, oneof: "body" },
+  { number: 18, name: "getParting", kind: "message", of: () => GetParting, oneof: "body" },
   { number: 7, name: "reconnect", kind: "message", of: () => Reconnect, oneof: "body" },
   { number: 8, name: "listAccounts", kind: "message", of: () => ListAccounts, oneof: "body" },
   { number: 9, name: "createInvite", kind: "message", of: () => CreateInvite, oneof: "body" },
@@ -147,6 +149,7 @@ export type PacketBody =
   | { kind: "invite"; value: Invite }
   | { kind: "devices"; value: Devices }
   | { kind: "alerts"; value: Alerts }
+  | { kind: "parting"; value: Parting }
   | { kind: "judgement"; value: Judgement }
   | { kind: "archive"; value: Archive }
   | { kind: "contact"; value: Contact }
@@ -180,6 +183,7 @@ export const Packet: Codec<Packet> = codec<Packet>([
   { number: 8, name: "invite", kind: "message", of: () => Invite, oneof: "body" },
   { number: 9, name: "devices", kind: "message", of: () => Devices, oneof: "body" },
   { number: 11, name: "alerts", kind: "message", of: () => Alerts, oneof: "body" },
+  { number: 12, name: "parting", kind: "message", of: () => Parting, oneof: "body" },
   { number: 10, name: "judgement", kind: "message", of: () => Judgement, oneof: "body" },
   { number: 70, name: "archive", kind: "message", of: () => Archive, oneof: "body" },
   { number: 50, name: "contact", kind: "message", of: () => Contact, oneof: "body" },
@@ -316,6 +320,20 @@ export const Progress: Codec<Progress> = codec<Progress>([
 export type Logout = Record<string, never>;
 
 export const Logout: Codec<Logout> = codec<Logout>([]);
+
+// GetParting asks what signing out on this device takes away. Answered with Parting.
+export type GetParting = Record<string, never>;
+
+export const GetParting: Codec<GetParting> = codec<GetParting>([]);
+
+export interface Parting {
+  // The messages that were written here and that the server has not acknowledged.
+  unsent: number;
+}
+
+export const Parting: Codec<Parting> = codec<Parting>([
+  { number: 1, name: "unsent", kind: "number" },
+]);
 
 // Forget forgets everything that this device holds, without the server: the device stays enrolled. Answered with Done.
 export type Forget = Record<string, never>;

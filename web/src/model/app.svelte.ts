@@ -193,6 +193,11 @@ export class App {
     await this.attempt(() => this.#core.call("reconnect", {}));
   }
 
+  // unsent counts the messages that go with this device when it signs out.
+  async unsent(): Promise<number> {
+    return (await this.#core.call("getParting", {})).unsent;
+  }
+
   async signOut(): Promise<void> {
     await this.#core.call("logout", {});
     this.#forget("");

@@ -221,6 +221,8 @@ async function answer(id: number, body: CallBody): Promise<PacketBody | undefine
       return { kind: "invite", value: { code: "k7f3-9qmd-2xwz-h4tn", expiresAt: now + 7 * 24 * 60 * minute } };
     case "listDevices":
       return { kind: "devices", value: { devices } };
+    case "getParting":
+      return { kind: "parting", value: { unsent: [...messages.values()].flat().filter((m) => m.state === "pending").length } };
     case "listAlerts":
       return { kind: "alerts", value: { alerts } };
     case "dismissAlerts":
