@@ -32,7 +32,7 @@ func (t *ratchetTree) count() error {
 		next.credentials = slices.Clone(next.credentials)
 	}
 	next.encryption.edit, next.signatures.edit = new(edit), new(edit)
-	var gone, come []*node
+	var gone, come = make([]*node, 0, maxLevels+1), make([]*node, 0, maxLevels+1) // those of a path
 	t.changesSince(base, func(_ nodeIndex, was, is *node) {
 		if was != nil {
 			gone = append(gone, was)

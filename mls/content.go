@@ -13,6 +13,8 @@ type framedContent struct {
 	application []byte
 	proposal    Proposal
 	commit      *commit
+	// body is the encoding of the one of the three that is set, where it was decrypted and so is at hand.
+	body []byte
 }
 
 func (c *framedContent) encode(w *writer) {
@@ -25,6 +27,10 @@ func (c *framedContent) encode(w *writer) {
 }
 
 func (c *framedContent) encodeBody(w *writer) {
+	if c.body != nil {
+		w.raw(c.body)
+		return
+	}
 	switch c.contentType {
 	case ContentApplication:
 		w.opaque(c.application)

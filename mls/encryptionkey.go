@@ -4,6 +4,7 @@ import (
 	"crypto/ecdh"
 	"crypto/hpke"
 	"crypto/mlkem"
+	"encoding/binary"
 )
 
 // What can be told of an encryption key without parsing it. With ML-KEM parsing costs nearly as much as verifying a
@@ -89,13 +90,14 @@ func (s *suite) checkUsable(b []byte) error {
 // reduced is the check of an encapsulation key in FIPS 203, Section 7.2: that its numbers of 12 bits, up to the seed of 32 bytes, are
 // less than the modulus.
 func reduced(key []byte) bool {
-	const q = 3329
-	for b := key[:len(key)-32]; len(b) > 0; b = b[3:] {
-		if int(b[0])|int(b[1]&15)<<8 >= q || int(b[1]>>4)|int(b[2])<<4 >= q {
-			return false
-		}
+	// Four numbers at a time, each in 16 bits of its own: what is added takes those that are too great, and no others, over 2^12.
+	const lane, toCarry, carry = 1<<12 - 1, (1<<12 - 3329) * 0x0001_0001_0001_0001, 0x1000_1000_1000_1000
+	var over uint64
+	for b := key; len(b) > 32; b = b[6:] {
+		v := binary.LittleEndian.Uint64(b)
+		over |= (v&lane | v<<4&(lane<<16) | v<<8&(lane<<32) | v<<12&(lane<<48)) + toCarry
 	}
-	return true
+	return over&carry == 0
 }
 
 // publicKey checks and parses an encryption key.

@@ -32,21 +32,25 @@ func (p *updatePath) encode(w *writer) {
 	w.close(start)
 }
 
+// decodeUpdatePath does without reader.each, whose closures a long path would pay for at every node, and begins with room for the
+// path in a filled tree: a node for each level, and a ciphertext for each node.
 func decodeUpdatePath(r *reader) *updatePath {
-	p := &updatePath{leaf: decodeLeafNode(r)}
-	r.each(func(r *reader) { p.nodes = append(p.nodes, decodePathNode(r)) })
-	return p
-}
-
-// decodePathNode does without reader.each, whose closures a long path would pay for at every node.
-func decodePathNode(r *reader) pathNode {
-	n := pathNode{key: r.opaque()}
-	secrets := reader{b: r.opaque()}
-	for len(secrets.b) > 0 {
-		n.secrets = append(n.secrets, decodeHPKECiphertext(&secrets))
+	p := &updatePath{leaf: decodeLeafNode(r), nodes: make([]pathNode, 0, maxLevels)}
+	secrets := make([]hpkeCiphertext, 0, maxLevels)
+	nodes := reader{b: r.opaque()}
+	for len(nodes.b) > 0 {
+		n := pathNode{key: nodes.opaque()}
+		first := len(secrets)
+		sealed := reader{b: nodes.opaque()}
+		for len(sealed.b) > 0 {
+			secrets = append(secrets, decodeHPKECiphertext(&sealed))
+		}
+		nodes.adopt(&sealed)
+		n.secrets = secrets[first:len(secrets):len(secrets)]
+		p.nodes = append(p.nodes, n)
 	}
-	r.adopt(&secrets)
-	return n
+	r.adopt(&nodes)
+	return p
 }
 
 func (p *updatePath) keys() [][]byte {
@@ -84,9 +88,9 @@ func (t *ratchetTree) mergePath(i LeafIndex, steps []pathStep, keys [][]byte) []
 	}
 	var parentHash []byte
 	for k := len(steps) - 1; k >= 0; k-- {
-		p := &parentNode{encryptionKey: keys[k], parentHash: parentHash}
-		t.set(steps[k].node, &node{parent: p})
-		parentHash = t.suite.parentHashOf(p, t.hash(steps[k].copath))
+		n := newParent(keys[k], parentHash)
+		t.set(steps[k].node, n)
+		parentHash = t.suite.parentHashOf(n.parent, t.hash(steps[k].copath))
 	}
 	return parentHash
 }

@@ -1,6 +1,10 @@
 package mls
 
-import "bytes"
+import (
+	"bytes"
+	"crypto/subtle"
+	"slices"
+)
 
 // receiveCommit validates another member's commit and derives the epoch that it begins (RFC 9420, Section 12.4.2).
 func (g *Group) receiveCommit(a *authenticatedContent) (*StagedCommit, error) {
@@ -115,12 +119,15 @@ func (g *Group) checkReplaced(tr *transition, leaf *LeafNode) error {
 
 // checkFresh verifies that a path's keys are none of those that it replaces. Against all others, finish holds them.
 func (t *ratchetTree) checkFresh(committer LeafIndex, path *updatePath) error {
-	old := append(directPath(committer.node(), t.size()), committer.node())
+	var old [][]byte
+	for _, x := range append(directPath(committer.node(), t.size()), committer.node()) {
+		if n := t.at(x); n != nil {
+			old = append(old, n.encryptionKey())
+		}
+	}
 	for _, key := range append(path.keys(), path.leaf.EncryptionKey) {
-		for _, x := range old {
-			if n := t.at(x); n != nil && bytes.Equal(n.encryptionKey(), key) {
-				return invalid("12.4.2", "a path keeps an encryption key")
-			}
+		if slices.ContainsFunc(old, func(k []byte) bool { return bytes.Equal(k, key) }) {
+			return invalid("12.4.2", "a path keeps an encryption key")
 		}
 	}
 	return nil
@@ -147,7 +154,7 @@ func (g *Group) follow(tr *transition, a *authenticatedContent, path *updatePath
 		}
 	}
 	next := g.advance(tr, a, secret, psks)
-	if !g.suite.checkMAC(next.secrets.confirmation, next.context.confirmedTranscriptHash, a.confirmationTag) {
+	if subtle.ConstantTimeCompare(next.confirmationTag, a.confirmationTag) != 1 {
 		return nil, ErrVerify
 	}
 	return g.newStagedCommit(tr, a, next.epoch), nil

@@ -9,7 +9,10 @@ import (
 
 // maxLeaves bounds the tree: far above any group that is workable, and low enough that a false index in a saved state cannot
 // cost more than the hashes of as many blank leaves, a second's work.
-const maxLeaves = 1 << 20
+const maxLeaves = 1 << maxLevels
+
+// maxLevels is how many nodes are above a leaf of the greatest tree.
+const maxLevels = 20
 
 // A parentNode is a node above leaves (RFC 9420, Section 7.1).
 type parentNode struct {
@@ -55,6 +58,17 @@ type node struct {
 	parsed atomic.Pointer[hpke.PublicKey]
 	// hashed is the keyHash of the encryption key, once it was needed.
 	hashed atomic.Uint64
+}
+
+// newParent makes a parent node without unmerged leaves, in one piece of memory.
+func newParent(key, parentHash []byte) *node {
+	var both struct {
+		node
+		of parentNode
+	}
+	both.of = parentNode{encryptionKey: key, parentHash: parentHash}
+	both.parent = &both.of
+	return &both.node
 }
 
 func (n *node) encryptionKey() []byte {

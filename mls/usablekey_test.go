@@ -49,3 +49,21 @@ func TestUsableKeys(t *testing.T) {
 		}
 	}
 }
+
+// TestReduced puts each number of 12 bits into each of four neighbouring places of an ML-KEM key.
+func TestReduced(t *testing.T) {
+	for _, size := range []int{1184, 1568} {
+		for place := range 4 {
+			for v := range 1 << 12 {
+				key := make([]byte, size)
+				group := uint64(v) << (12 * place)
+				for i := range 6 {
+					key[size-32-6+i] = byte(group >> (8 * i))
+				}
+				if got, want := reduced(key), v < 3329; got != want {
+					t.Fatalf("%d in place %d of the last four: %v, want %v", v, place, got, want)
+				}
+			}
+		}
+	}
+}

@@ -115,6 +115,10 @@ func (p *protection) openPrivate(message []byte) *authenticatedContent {
 	if err := a.verify(p.s, p.v.SignaturePub, p.context); err != nil {
 		p.t.Fatal(err)
 	}
+	// What was decrypted is what the fields encode to, so that from here on they speak for themselves.
+	body := a.content.body
+	a.content.body = nil
+	reencodes(p.t, "decrypted content", body, a.content.encodeBody)
 	return a
 }
 
