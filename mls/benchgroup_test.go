@@ -27,7 +27,7 @@ func (bg *benchGroup) party(tb testing.TB, name string) (Config, *KeyPackage, *K
 		tb.Fatal(err)
 	}
 	kp, private, err := NewKeyPackage(KeyPackageOptions{
-		Suite: bg.suite.id, Credential: BasicCredential([]byte(name)), Signer: signer,
+		Suite: bg.suite.id, Credential: BasicCredential([]byte(name)), Signer: signer, Lifetime: always,
 	})
 	if err != nil {
 		tb.Fatal(err)

@@ -89,6 +89,8 @@ func (g *Group) prepare(opts CommitOptions, list []listedProposal) (*committing,
 		}
 	} else if opts.Leaf.set() {
 		return nil, invalid("12.4", "a change of the own leaf in a commit without a path")
+	} else if own := g.tree.leaf(g.own); own.Source == LeafKeyPackage && own.Lifetime.empty() && len(tr.added) > 0 {
+		return nil, invalid("7.2", "a leaf without a lifetime is shown to those who join")
 	}
 	if err := tr.finish(); err != nil {
 		return nil, err

@@ -69,7 +69,7 @@ func partyOf(t testing.TB, id CipherSuite, name string) (Config, *KeyPackage, *K
 		t.Fatal(err)
 	}
 	cfg := Config{Verifier: acceptAnyone{}, Policy: AllowAll, Signer: newSignerOf(t, s)}
-	kp, private, err := NewKeyPackage(KeyPackageOptions{Suite: id, Credential: BasicCredential([]byte(name)), Signer: cfg.Signer})
+	kp, private, err := NewKeyPackage(KeyPackageOptions{Suite: id, Credential: BasicCredential([]byte(name)), Signer: cfg.Signer, Lifetime: always})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"maps"
+	"math"
 	"testing"
 )
 
@@ -129,12 +130,15 @@ func ruledGroup(t testing.TB, n int) []*Group {
 	return members
 }
 
+// always is the lifetime of key packages that no test is about.
+var always = Lifetime{NotAfter: math.MaxUint64}
+
 // ruledParty makes a member-to-be. leaf and kp, if given, spoil its leaf and its key package before each is signed.
 func ruledParty(t testing.TB, leaf func(*LeafNode), kp func(*KeyPackage)) (Config, *KeyPackage, *KeyPackagePrivate) {
 	t.Helper()
 	cfg, _, _ := party(t, "more")
 	made, private, err := NewKeyPackage(KeyPackageOptions{
-		Suite: 1, Credential: BasicCredential([]byte("more")), Signer: cfg.Signer, Capabilities: ruledCapabilities,
+		Suite: 1, Credential: BasicCredential([]byte("more")), Signer: cfg.Signer, Lifetime: always, Capabilities: ruledCapabilities,
 	})
 	if err != nil {
 		t.Fatal(err)

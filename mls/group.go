@@ -31,7 +31,8 @@ type CreateOptions struct {
 	Credential     Credential
 	LeafExtensions Extensions
 	Capabilities   Capabilities
-	// Lifetime goes into the creator's first leaf.
+	// Lifetime goes into the creator's first leaf, which its first commit with a path replaces. Without one nobody can be added by a
+	// commit without a path until then, and who joins by a GroupInfo and gives the time is refused.
 	Lifetime Lifetime
 	// Extensions go into the GroupContext: what all members agree upon, such as the name of the room and its roles. Their types
 	// are added to the creator's capabilities; all who join must list them in theirs.

@@ -26,7 +26,8 @@ type KeyPackageOptions struct {
 	// Credential and Signer are the device's identity and the private key of its leaf.
 	Credential Credential
 	Signer     crypto.Signer
-	// Lifetime must be given: the package reads no clock, and everybody who looks at one refuses a key package of another time.
+	// Lifetime is when the owner may be added by the key package. It must be given: the package reads no clock, and who does refuses
+	// a key package of another time. Without one, or with one that ends before it begins, there is a *ValidationError.
 	Lifetime Lifetime
 	// LeafExtensions go into the leaf. Their types are added to Capabilities.
 	LeafExtensions Extensions
@@ -56,6 +57,9 @@ func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, err
 	s, err := opts.Suite.suite()
 	if err != nil {
 		return nil, nil, err
+	}
+	if opts.Lifetime.empty() {
+		return nil, nil, invalid("7.2", "a key package without a lifetime")
 	}
 	extensions := opts.Extensions
 	if opts.LastResort {

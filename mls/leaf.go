@@ -159,6 +159,9 @@ func (l *LeafNode) check(s *suite, required RequiredCapabilities, context Extens
 	return nil
 }
 
+// empty tells whether no time of any clock lies in the span, the first second of 1970 aside.
+func (l Lifetime) empty() bool { return l.NotAfter == 0 || l.NotAfter < l.NotBefore }
+
 // valid tells whether the time lies in the span; the zero time is not checked.
 func (l Lifetime) valid(now time.Time) bool {
 	if now.IsZero() {

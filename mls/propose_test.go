@@ -151,7 +151,7 @@ func TestConflicts(t *testing.T) {
 func TestLastResort(t *testing.T) {
 	eve := newDevice(t, 1, "eve")
 	kp, private, err := mls.NewKeyPackage(mls.KeyPackageOptions{
-		Suite: 1, Credential: mls.BasicCredential([]byte("eve")), Signer: eve.signer, Capabilities: capabilities, LastResort: true,
+		Suite: 1, Credential: mls.BasicCredential([]byte("eve")), Signer: eve.signer, Lifetime: lifetime, Capabilities: capabilities, LastResort: true,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -171,17 +171,17 @@ func TestLastResort(t *testing.T) {
 	}
 	extensions := mls.Extensions{{Type: 0xF001}, {Type: 0xF002}}
 	if _, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{
-		Suite: 1, Credential: mls.BasicCredential(nil), Signer: eve.signer, LeafExtensions: append(extensions, extensions[0]),
+		Suite: 1, Credential: mls.BasicCredential(nil), Signer: eve.signer, Lifetime: lifetime, LeafExtensions: append(extensions, extensions[0]),
 	}); err == nil {
 		t.Error("made a leaf with an extension twice")
 	}
 	if left := extensions.Without(0xF001); len(left) != 1 || left[0].Type != 0xF002 {
 		t.Errorf("left are %v", left)
 	}
-	if _, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Suite: 1, Signer: eve.signer}); err == nil {
+	if _, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Suite: 1, Signer: eve.signer, Lifetime: lifetime}); err == nil {
 		t.Error("made a leaf without a credential")
 	}
-	if _, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Suite: 2, Signer: eve.signer, Credential: mls.BasicCredential(nil)}); !errors.Is(err, mls.ErrSigner) {
+	if _, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Suite: 2, Signer: eve.signer, Lifetime: lifetime, Credential: mls.BasicCredential(nil)}); !errors.Is(err, mls.ErrSigner) {
 		t.Errorf("a key of another suite: %v", err)
 	}
 }
@@ -214,7 +214,7 @@ func TestCapabilities(t *testing.T) {
 	w := newWorld(t, 1, 2)
 	alice := w.members[0]
 	signer := newSigner(t, 1)
-	kp, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Suite: 1, Credential: mls.BasicCredential([]byte("eve")), Signer: signer})
+	kp, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Suite: 1, Credential: mls.BasicCredential([]byte("eve")), Signer: signer, Lifetime: lifetime})
 	if err != nil {
 		t.Fatal(err)
 	}

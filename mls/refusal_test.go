@@ -27,7 +27,7 @@ func TestZeroConfig(t *testing.T) {
 			t.Errorf("%s: LoadGroup: %v", name, err)
 		}
 	}
-	if _, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Credential: mls.BasicCredential(nil)}); !errors.Is(err, mls.ErrConfig) {
+	if _, _, err := mls.NewKeyPackage(mls.KeyPackageOptions{Credential: mls.BasicCredential(nil), Lifetime: lifetime}); !errors.Is(err, mls.ErrConfig) {
 		t.Errorf("NewKeyPackage: %v", err)
 	}
 }

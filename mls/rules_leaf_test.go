@@ -223,7 +223,7 @@ func TestKeyPackageRules(t *testing.T) {
 func TestCapabilitiesListed(t *testing.T) {
 	cfg, _, _ := party(t, "alice")
 	kp, _, err := NewKeyPackage(KeyPackageOptions{
-		Suite: 1, Credential: BasicCredential(nil), Signer: cfg.Signer,
+		Suite: 1, Credential: BasicCredential(nil), Signer: cfg.Signer, Lifetime: always,
 		LeafExtensions: Extensions{{0xF001, nil}, {ExtensionApplicationID, []byte("id")}}, Extensions: Extensions{{0xF002, nil}},
 		Capabilities: Capabilities{
 			Extensions: []ExtensionType{ExtensionRatchetTree, 0xF003, ExtensionExternalSenders},

@@ -32,7 +32,7 @@ func TestListRules(t *testing.T) {
 	again := func(g *Group, i LeafIndex) *Add {
 		// The client at leaf i once more, with new encryption keys.
 		signer := members[i].cfg.Signer
-		kp, _, err := NewKeyPackage(KeyPackageOptions{Suite: 1, Credential: BasicCredential([]byte("again")), Signer: signer})
+		kp, _, err := NewKeyPackage(KeyPackageOptions{Suite: 1, Credential: BasicCredential([]byte("again")), Signer: signer, Lifetime: always})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,7 +197,7 @@ func TestUnknownValues(t *testing.T) {
 // TestFreshValues makes things twice: keys, nonces and ids are new each time.
 func TestFreshValues(t *testing.T) {
 	cfg, _, _ := party(t, "alice")
-	opts := KeyPackageOptions{Suite: 1, Credential: BasicCredential(nil), Signer: cfg.Signer}
+	opts := KeyPackageOptions{Suite: 1, Credential: BasicCredential(nil), Signer: cfg.Signer, Lifetime: always}
 	seen := make(map[string]string)
 	fresh := func(what string, value []byte) {
 		if len(value) < 32 {

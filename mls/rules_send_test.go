@@ -168,10 +168,51 @@ func TestCreateRules(t *testing.T) {
 			continue // these are the group's alone
 		}
 		_, _, err = NewKeyPackage(KeyPackageOptions{
-			Suite: row.opts.Suite, Credential: row.opts.Credential, Signer: cfg.Signer, LeafExtensions: row.opts.LeafExtensions,
+			Suite: row.opts.Suite, Credential: row.opts.Credential, Signer: cfg.Signer, Lifetime: always, LeafExtensions: row.opts.LeafExtensions,
 			Capabilities: row.opts.Capabilities,
 		})
 		isBroken(t, row.name+", in a key package", err, row.rule, row.want)
+	}
+}
+
+// TestLifetimeGiven asks for key packages that nobody could ever be added by, and shows a leaf without a lifetime to nobody.
+func TestLifetimeGiven(t *testing.T) {
+	cfg, _, _ := party(t, "alice")
+	who := BasicCredential([]byte("alice"))
+	for _, row := range []struct {
+		name     string
+		lifetime Lifetime
+	}{
+		{"no lifetime", Lifetime{}},
+		{"one that begins and never ends", Lifetime{NotBefore: 1000}},
+		{"one that ends before it begins", Lifetime{NotBefore: 1001, NotAfter: 1000}},
+	} {
+		_, _, err := NewKeyPackage(KeyPackageOptions{Suite: 1, Credential: who, Signer: cfg.Signer, Lifetime: row.lifetime})
+		isBroken(t, row.name, err, "a key package without a lifetime", nil)
+	}
+	_, bob, _ := party(t, "bob")
+	for _, row := range []struct {
+		name     string
+		lifetime Lifetime
+		noPath   bool
+		rule     string
+	}{
+		{"no lifetime, and no path", Lifetime{}, true, "a leaf without a lifetime is shown to those who join"},
+		{"no lifetime, and a path", Lifetime{}, false, ""},
+		{"a lifetime, and no path", always, true, ""},
+	} {
+		g, err := NewGroup(cfg, CreateOptions{Suite: 1, Credential: who, Lifetime: row.lifetime})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = g.Commit(CommitOptions{ByValue: []Proposal{&Add{bob}}, NoPath: row.noPath})
+		if row.rule == "" {
+			if err != nil {
+				t.Errorf("%s: %v", row.name, err)
+			}
+			continue
+		}
+		isBroken(t, row.name, err, row.rule, nil)
 	}
 }
 

@@ -33,7 +33,7 @@ func (f founder) found(t *testing.T, old []*Group) ([]byte, Config, *KeyPackageP
 	named := func(name string) (Config, *KeyPackage, *KeyPackagePrivate) {
 		cfg := Config{Verifier: acceptAnyone{}, Policy: AllowAll, Signer: newSignerOf(t, s)}
 		cfg.PSK = func(PreSharedKeyID) (Secret, error) { return Secret("known"), nil }
-		kp, private, err := NewKeyPackage(KeyPackageOptions{Suite: f.suite, Credential: BasicCredential([]byte(name)), Signer: cfg.Signer})
+		kp, private, err := NewKeyPackage(KeyPackageOptions{Suite: f.suite, Credential: BasicCredential([]byte(name)), Signer: cfg.Signer, Lifetime: always})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -14,7 +14,7 @@ func party(t testing.TB, name string) (Config, *KeyPackage, *KeyPackagePrivate) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	kp, private, err := NewKeyPackage(KeyPackageOptions{Suite: 1, Credential: BasicCredential([]byte(name)), Signer: signer})
+	kp, private, err := NewKeyPackage(KeyPackageOptions{Suite: 1, Credential: BasicCredential([]byte(name)), Signer: signer, Lifetime: always})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ func TestProposalListRules(t *testing.T) {
 	members := groupOf(t, 4)
 	evil, good := members[0], members[1]
 	cfg, eve, _ := party(t, "eve")
-	twin, _, err := NewKeyPackage(KeyPackageOptions{Suite: 1, Credential: BasicCredential([]byte("eve")), Signer: cfg.Signer})
+	twin, _, err := NewKeyPackage(KeyPackageOptions{Suite: 1, Credential: BasicCredential([]byte("eve")), Signer: cfg.Signer, Lifetime: always})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -163,7 +163,7 @@ func TestCustomProposal(t *testing.T) {
 	for _, name := range []string{"bob", "carol"} {
 		d := newDevice(t, 1, name)
 		kp, private, err := mls.NewKeyPackage(mls.KeyPackageOptions{
-			Suite: 1, Credential: mls.BasicCredential([]byte(name)), Signer: d.signer, Capabilities: caps,
+			Suite: 1, Credential: mls.BasicCredential([]byte(name)), Signer: d.signer, Lifetime: lifetime, Capabilities: caps,
 		})
 		if err != nil {
 			t.Fatal(err)

@@ -117,7 +117,7 @@ func (v *passiveVector) carryOn(t *testing.T, g *Group) {
 		capabilities.Extensions = append(capabilities.Extensions, x.Type)
 	}
 	kp, private, err := NewKeyPackage(KeyPackageOptions{
-		Suite: v.Suite, Credential: BasicCredential([]byte("newcomer")), Signer: cfg.Signer, Capabilities: capabilities,
+		Suite: v.Suite, Credential: BasicCredential([]byte("newcomer")), Signer: cfg.Signer, Lifetime: always, Capabilities: capabilities,
 	})
 	if err != nil {
 		t.Fatal(err)
