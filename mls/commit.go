@@ -1,6 +1,7 @@
 package mls
 
 import (
+	"bytes"
 	"crypto"
 	"maps"
 	"slices"
@@ -183,7 +184,7 @@ func (b *committing) stage() (*StagedCommit, error) {
 		}
 		c.path, secret = &updatePath{b.leaf, nodes}, commitSecret{b.path.commit}
 	}
-	a := g.frame(ContentCommit, b.opts.AuthenticatedData, b.opts.Public)
+	a := g.frame(ContentCommit, bytes.Clone(b.opts.AuthenticatedData), b.opts.Public)
 	a.content.commit, a.content.sender = c, b.tr.by
 	if err := a.sign(s, g.cfg.Signer, g.encoded); err != nil {
 		return nil, err
@@ -221,8 +222,8 @@ func (b *committing) messages(a *authenticatedContent, next *nextEpoch) (*Staged
 func (g *Group) selectProposals(opts CommitOptions) ([]listedProposal, error) {
 	var list []listedProposal
 	for _, p := range opts.ByValue {
-		if p == nil {
-			return nil, invalid("12.4", "a proposal that is nil")
+		if err := checkGiven(p); err != nil {
+			return nil, err
 		}
 		list = append(list, listedProposal{proposal: g.suite.filled(p), sender: memberAt(g.own)})
 	}

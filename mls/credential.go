@@ -37,6 +37,14 @@ func (c Credential) Equal(other Credential) bool {
 	return true
 }
 
+// check tells whether the type is one that can be written so that others read it.
+func (c *Credential) check() error {
+	if c.Type != CredentialBasic && c.Type != CredentialX509 {
+		return invalid("5.3", "a credential of an unknown type")
+	}
+	return nil
+}
+
 func (c *Credential) encode(w *writer) {
 	w.uint16(uint16(c.Type))
 	if c.Type == CredentialX509 {

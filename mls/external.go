@@ -205,6 +205,7 @@ func (g *Group) joinBy(tr *transition, opts ExternalOptions) (*ExternalJoin, err
 		Capabilities: opts.Capabilities.completed(opts.Credential.Type, opts.LeafExtensions),
 		Extensions:   opts.LeafExtensions,
 	}
+	leaf = leaf.detached()
 	leaf.grease()
 	b := &committing{g: g, tr: tr, signer: g.cfg.Signer, leaf: leaf,
 		opts: CommitOptions{AuthenticatedData: opts.AuthenticatedData, Public: true}}

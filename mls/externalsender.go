@@ -17,6 +17,9 @@ func NewExternalSender(suite CipherSuite, signer crypto.Signer, credential Crede
 	if err != nil {
 		return ExternalSender{}, err
 	}
+	if err := credential.check(); err != nil {
+		return ExternalSender{}, err
+	}
 	key, err := s.signerKey(signer)
 	return ExternalSender{key, credential}, err
 }
@@ -99,7 +102,10 @@ func (t ProposalType) isForExternalSenders() bool {
 // GroupContextExtensions (RFC 9420, Section 12.1.8). index is its place in the group's external senders, and signer holds
 // the key that is there, which is not checked: of the group no more than place is known. Nor is whether a Remove is of a member.
 func ProposeExternally(place Place, index uint32, signer crypto.Signer, p Proposal) ([]byte, error) {
-	if p == nil || !p.Type().isForExternalSenders() {
+	if err := checkGiven(p); err != nil {
+		return nil, err
+	}
+	if !p.Type().isForExternalSenders() {
 		return nil, invalid("12.1.8", "a proposal that external senders do not make")
 	}
 	return proposeFromOutside(place, sender{SenderExternal, index}, signer, p)

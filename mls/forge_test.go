@@ -8,7 +8,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"maps"
-	"math"
 	"testing"
 )
 
@@ -131,7 +130,7 @@ func ruledGroup(t testing.TB, n int) []*Group {
 }
 
 // always is the lifetime of key packages that no test is about.
-var always = Lifetime{NotAfter: math.MaxUint64}
+var always = Lifetime{NotAfter: 1<<40 - 1}
 
 // ruledParty makes a member-to-be. leaf and kp, if given, spoil its leaf and its key package before each is signed.
 func ruledParty(t testing.TB, leaf func(*LeafNode), kp func(*KeyPackage)) (Config, *KeyPackage, *KeyPackagePrivate) {

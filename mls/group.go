@@ -69,6 +69,7 @@ func newGroup(cfg Config, opts CreateOptions) (*Group, error) {
 		Lifetime:     opts.Lifetime,
 		Extensions:   opts.LeafExtensions,
 	}
+	leaf = leaf.detached()
 	leaf.grease()
 	key, err := leaf.renew(s, cfg.Signer, nil, 0)
 	if err != nil {
@@ -89,7 +90,7 @@ func newGroup(cfg Config, opts CreateOptions) (*Group, error) {
 	}
 	e := &epoch{suite: s, tree: tree, keys: privateKeys{0: key}}
 	e.context = groupContext{
-		suite: s.id, groupID: bytes.Clone(opts.GroupID), treeHash: tree.rootHash(), extensions: opts.Extensions, epoch: opts.Epoch,
+		suite: s.id, groupID: bytes.Clone(opts.GroupID), treeHash: tree.rootHash(), extensions: opts.Extensions.detached(), epoch: opts.Epoch,
 	}
 	e.encoded = e.context.marshal()
 	e.begin(random(s.nh))
@@ -148,7 +149,7 @@ func (g *Group) Inviter() (Member, bool) {
 }
 
 // EpochAuthenticator is a value that is equal for all members that are in the same state (RFC 9420, Section 8.7).
-func (g *Group) EpochAuthenticator() []byte { return g.secrets.authenticator }
+func (g *Group) EpochAuthenticator() []byte { return bytes.Clone(g.secrets.authenticator) }
 
 // Export derives n bytes for the application from the epoch (RFC 9420, Section 8.5).
 func (g *Group) Export(label string, context []byte, n int) (Secret, error) {

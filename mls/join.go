@@ -47,8 +47,11 @@ func Join(cfg Config, welcome []byte, keys func(KeyPackageRef) *KeyPackagePrivat
 
 // find returns the entry for one of our key packages.
 func (m *welcome) find(keys func(KeyPackageRef) *KeyPackagePrivate) (encryptedGroupSecrets, *KeyPackagePrivate) {
+	if keys == nil {
+		return encryptedGroupSecrets{}, nil
+	}
 	for _, entry := range m.secrets {
-		if p := keys(KeyPackageRef(entry.newMember)); p != nil && p.keyPackage.Suite == m.suite {
+		if p := keys(KeyPackageRef(entry.newMember)); p != nil && p.keyPackage != nil && p.keyPackage.Suite == m.suite {
 			return entry, p
 		}
 	}

@@ -61,7 +61,7 @@ func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, err
 	if opts.Lifetime.empty() {
 		return nil, nil, invalid("7.2", "a key package without a lifetime")
 	}
-	extensions := opts.Extensions
+	extensions := opts.Extensions.detached()
 	if opts.LastResort {
 		extensions = extensions.Set(ExtensionLastResort, nil)
 	}
@@ -72,6 +72,7 @@ func NewKeyPackage(opts KeyPackageOptions) (*KeyPackage, *KeyPackagePrivate, err
 		Lifetime:     opts.Lifetime,
 		Extensions:   opts.LeafExtensions,
 	}
+	leaf = leaf.detached()
 	leaf.grease()
 	leafKey, err := leaf.renew(s, opts.Signer, nil, 0)
 	if err != nil {

@@ -137,10 +137,11 @@ func (l *LeafNode) member(i LeafIndex) Member {
 // check holds the leaf against the rules of RFC 9420, Section 7.3 that concern it alone and the group's parameters. Those that
 // concern other leaves are the tree's.
 func (l *LeafNode) check(s *suite, required RequiredCapabilities, context Extensions) error {
+	if err := l.Credential.check(); err != nil {
+		return err
+	}
 	c := &l.Capabilities
 	switch {
-	case l.Credential.Type != CredentialBasic && l.Credential.Type != CredentialX509:
-		return invalid("5.3", "a credential of an unknown type")
 	case l.Extensions.repeats():
 		return invalid("13.4", "an extension type occurs twice")
 	case !slices.Contains(c.Versions, MLS10):

@@ -103,13 +103,13 @@ func covers[T ~uint16](have, want []T, isDefault func(T) bool) bool {
 // completed returns c with the defaults in its empty lists, and with the types of these extensions. What every client supports
 // anyhow is left out.
 func (c Capabilities) completed(credential CredentialType, lists ...Extensions) Capabilities {
-	if len(c.Versions) == 0 {
+	if c.Versions = slices.Clone(c.Versions); len(c.Versions) == 0 {
 		c.Versions = []ProtocolVersion{MLS10}
 	}
-	if len(c.CipherSuites) == 0 {
+	if c.CipherSuites = slices.Clone(c.CipherSuites); len(c.CipherSuites) == 0 {
 		c.CipherSuites = supportedSuites()
 	}
-	if !slices.Contains(c.Credentials, credential) {
+	if c.Credentials = slices.Clone(c.Credentials); !slices.Contains(c.Credentials, credential) {
 		c.Credentials = append(slices.Clip(c.Credentials), credential)
 	}
 	c.Extensions = slices.DeleteFunc(slices.Clone(c.Extensions), ExtensionType.isDefault)

@@ -1,5 +1,7 @@
 package mls
 
+import "reflect"
+
 // ProposalType names a kind of proposal (RFC 9420, Section 12.1).
 type ProposalType uint16
 
@@ -18,6 +20,14 @@ const (
 type Proposal interface {
 	Type() ProposalType
 	encode(*writer)
+}
+
+// checkGiven tells whether there is a proposal, and not a nil pointer in the place of one.
+func checkGiven(p Proposal) error {
+	if p == nil || reflect.ValueOf(p).IsNil() {
+		return invalid("12.4", "a proposal that is nil")
+	}
+	return nil
 }
 
 // Add brings the owner of a key package into the group.

@@ -106,7 +106,7 @@ func (tr *transition) applyOne(p listedProposal) {
 	case *ExternalInit:
 		tr.kemOutput = v.KEMOutput
 	case *ReInit:
-		tr.reinit = v
+		tr.reinit = v.detached()
 	}
 }
 

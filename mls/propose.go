@@ -39,7 +39,7 @@ func (o *LeafOptions) apply(old *LeafNode) (*LeafNode, error) {
 		return nil, invalid("13.4", "an extension type occurs twice")
 	}
 	l.Capabilities = l.Capabilities.completed(l.Credential.Type, l.Extensions)
-	return &l, nil
+	return l.detached(), nil
 }
 
 // ProposeAdd returns the message that proposes to add the owner of the key package. Like all proposals, it is
@@ -70,6 +70,14 @@ func (g *Group) ProposeUpdate(opts LeafOptions) ([]byte, error) {
 		return nil, err
 	}
 	leaf.Source = LeafUpdate
+	required, err := g.context.extensions.requiredCapabilities()
+	if err != nil {
+		return nil, err
+	}
+	// Nobody could commit another, and until the epoch ends it would keep all members from sealing.
+	if err := leaf.check(g.suite, required, g.context.extensions); err != nil {
+		return nil, err
+	}
 	key, err := leaf.renew(g.suite, g.cfg.Signer, g.context.groupID, g.own)
 	if err != nil {
 		return nil, err

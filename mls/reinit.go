@@ -16,6 +16,13 @@ func (p *ReInit) check() error {
 	return p.Extensions.checkContext()
 }
 
+// detached returns the ReInit in memory of its own, as LeafNode.detached does: it stays with the group to its end.
+func (p *ReInit) detached() *ReInit {
+	c := *p
+	c.GroupID, c.Extensions = bytes.Clone(p.GroupID), p.Extensions.detached()
+	return &c
+}
+
 // checkSent keeps this member from ending the group in favour of one that nobody here can make.
 func (p *ReInit) checkSent() error {
 	if p.Version != MLS10 {

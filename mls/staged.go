@@ -177,7 +177,7 @@ func (c *StagedCommit) EpochAuthenticator() []byte {
 	if c.next == nil {
 		return nil
 	}
-	return c.next.secrets.authenticator
+	return bytes.Clone(c.next.secrets.authenticator)
 }
 
 // Save returns the candidate in a form that LoadStagedCommit reads. It holds the secrets of the next epoch: keep it sealed, and
