@@ -21,7 +21,7 @@ type CommitOptions struct {
 	NoPath bool
 	// Leaf changes the own leaf on the way. It needs a path.
 	Leaf LeafOptions
-	// Now, when given, is when the key packages that are added must be valid.
+	// Now is when the key packages that are added must be valid. The zero time checks none: whoever has a clock gives it.
 	Now time.Time
 	// AuthenticatedData travels with the commit, readable by the delivery service, protected by the signature.
 	AuthenticatedData []byte

@@ -10,6 +10,12 @@
 // calls Merge when the delivery service says that it won; a loser is simply dropped. A commit that another member sent
 // comes out of Process as a StagedCommit too. Nothing changes the epoch but Merge.
 //
+// # Save, then speak
+//
+// Seal, the proposals, Merge and a Process that opened something change what the group knows. [Group.Delta] says which records to write:
+// do it in one transaction with what the caller makes of the call, and only then let a message leave the device.
+// [LoadGroup] goes on from the records after a restart, and [LoadStagedCommit] from a saved candidate.
+//
 // # Who decides
 //
 // RFC 9420 leaves to the application who a credential belongs to (the authentication service, Section 5.3.1) and who may

@@ -54,7 +54,8 @@ func (g *Group) ProposeRemove(i LeafIndex) ([]byte, error) {
 }
 
 // ProposeLeave returns the message that proposes to remove this member itself. Another member has to commit it
-// (RFC 9420, Section 12.2).
+// (RFC 9420, Section 12.2). Where all members support it, who joins by an external commit can commit a
+// ProposeSelfRemove too.
 func (g *Group) ProposeLeave() ([]byte, error) {
 	return g.propose(&Remove{g.own}, nil)
 }
