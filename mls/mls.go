@@ -40,7 +40,8 @@
 //
 // # Left out
 //
-// There is no X448 (suites 4 and 6) and no ML-DSA: the standard library has neither. Past epochs are not kept: a message of an
+// There is no X448 (suites 4 and 6) and no ML-DSA: the standard library has neither. Of draft-ietf-mls-pq-ciphersuites there are
+// the suites that have a curve beside ML-KEM and sign as before. Past epochs are not kept: a message of an
 // earlier epoch is an [*EpochError]. Of draft-ietf-mls-extensions there are SelfRemove and last-resort key packages.
 //
 // A program whose size counts can be built with the tag mls_ed25519: it then knows only the suites that sign with Ed25519,
