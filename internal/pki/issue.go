@@ -91,7 +91,11 @@ func (a *Authority) change(check func(*index) error, do func(ix *index, authorit
 	if err != nil {
 		return nil, err
 	}
-	unlock, err := lock(a.Path(lockFile))
+	var unlock func()
+	err = a.settings.disk.do("lock", func() error {
+		unlock, err = lock(a.Path(lockFile))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -208,5 +209,39 @@ func TestTooManyKeys(t *testing.T) {
 		if _, err := a.Renew("web", pki.Renewal{NewKey: true}); (err == nil) != (n < 8) {
 			t.Errorf("%d keys that nobody can tell apart: %v", n, err)
 		}
+	}
+}
+
+// TestRenewedByTwo: who renews a certificate that another process replaces meanwhile, its key too, leaves a pair; and one that
+// is not due any more is left alone.
+func TestRenewedByTwo(t *testing.T) {
+	for name, renew := range map[string]func(*pki.Authority) (serials int, err error){
+		"renewed": func(a *pki.Authority) (int, error) { _, err := a.Renew("web", pki.Renewal{}); return 3, err },
+		"due":     func(a *pki.Authority) (int, error) { _, _, err := a.RenewDue("web"); return 2, err },
+	} {
+		t.Run(name, func(t *testing.T) {
+			other, clock := newAuthority(t, pki.Plan{})
+			old := must(t)(other.Issue(pki.Request{Name: "web"}))
+			clock.pass(pki.DefaultTTL - time.Hour)
+			var between sync.Once
+			ours, err := pki.Open(pki.Watched(pki.Settings{Dir: other.Path(""), Now: clock.now}, func(string) error {
+				// Before the first step, which is the lock.
+				between.Do(func() { must(t)(other.Renew("web", pki.Renewal{NewKey: true})) })
+				return nil
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			serials, err := renew(ours)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if id, err := mtls.LoadCertificate(old.CertificatePath, old.KeyPath); err != nil || id.Fingerprint() == mtls.FingerprintOf(old.Certificate) {
+				t.Errorf("what lies there: %v, %v; want a pair of the new key", id, err)
+			}
+			if entries, err := ours.List(); err != nil || len(entries) != serials {
+				t.Errorf("%d certificates were issued, %v; want %d", len(entries), err, serials)
+			}
+		})
 	}
 }

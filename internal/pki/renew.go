@@ -1,9 +1,11 @@
 package pki
 
 import (
+	"cmp"
 	"crypto"
 	"crypto/ed25519"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -19,10 +21,24 @@ type Renewal struct {
 // Renew issues a certificate anew, in the place of the old one: with its names and purposes, as long as it, from now. The
 // old one holds until it ends. One that was revoked is not renewed: whoever has its key would be let in again.
 func (a *Authority) Renew(of string, r Renewal) (*Issued, error) {
-	old, err := a.Show(of)
-	if err != nil {
-		return nil, err
+	for {
+		old, err := a.Show(of)
+		if err != nil {
+			return nil, err
+		}
+		issued, err := a.renew(of, old, r)
+		if err != errReplaced {
+			return issued, err
+		}
 	}
+}
+
+// errReplaced says that another process has issued the certificate anew since it was looked at.
+var errReplaced = errors.New("pki: another process has renewed it")
+
+// renew issues a certificate in the place of old. Where that does not lie there any more, its key may not either.
+func (a *Authority) renew(of string, old *Issued, r Renewal) (*Issued, error) {
+	var err error
 	var key crypto.Signer
 	var sealed []byte
 	public := old.Certificate.PublicKey
@@ -44,6 +60,9 @@ func (a *Authority) Renew(of string, r Renewal) (*Issued, error) {
 		return nil
 	}
 	return a.change(live, func(ix *index, authority crypto.Signer) (*Issued, error) {
+		if now, err := a.Show(of); err != nil || !now.Certificate.Equal(old.Certificate) {
+			return nil, cmp.Or(err, errReplaced)
+		}
 		return a.issue(ix, authority, of, again(old.Certificate), public, life(old.Certificate), sealed)
 	})
 }
@@ -78,16 +97,20 @@ func DueAt(cert *x509.Certificate) time.Time {
 // RenewDue renews a certificate if it is due, with its key, for programs that run on: whoever watches its file takes it
 // over. next is when to ask again: when the certificate that lies there then is due.
 func (a *Authority) RenewDue(of string) (renewed bool, next time.Time, err error) {
-	old, err := a.Show(of)
-	if err != nil {
-		return false, time.Time{}, err
+	for {
+		old, err := a.Show(of)
+		if err != nil {
+			return false, time.Time{}, err
+		}
+		if due := DueAt(old.Certificate); a.settings.now().Before(due) {
+			return false, due, nil
+		}
+		issued, err := a.renew(of, old, Renewal{})
+		switch {
+		case err == nil:
+			return true, DueAt(issued.Certificate), nil
+		case err != errReplaced:
+			return false, time.Time{}, err
+		}
 	}
-	if due := DueAt(old.Certificate); a.settings.now().Before(due) {
-		return false, due, nil
-	}
-	issued, err := a.Renew(of, Renewal{})
-	if err != nil {
-		return false, time.Time{}, err
-	}
-	return true, DueAt(issued.Certificate), nil
 }
