@@ -76,7 +76,7 @@ func TestDeviceVerbs(t *testing.T) {
 	// The server is gone for good: there is a way out.
 	s.kill()
 	twin.mustRefuse(5, "--forget", "logout", "--timeout", "2s")
-	twin.mustRefuse(5, "the message is kept", "send", "common", "for later", "--timeout", "1s")
+	twin.mustRefuse(5, "the message is kept", "send", "common", "for later", "--timeout", "3s")
 	if o := twin.unasked("logout", "--forget"); o.status != 2 || !strings.Contains(o.stderr, "one message was written here and not sent") {
 		t.Errorf("forgetting what waits: exit %d, %q, want 2 and what is lost", o.status, o.stderr)
 	}
@@ -202,8 +202,8 @@ func TestLinkVerbs(t *testing.T) {
 		return old, fresh
 	}
 	old, fresh := link()
+	fresh.say("y") // first: once the other one has said no, nobody may be there to hear it
 	old.say("n")
-	fresh.say("y")
 	if a, b := old.status(), fresh.status(); a != 3 || b != 3 {
 		t.Errorf("after a no: exit %d and %d, want 3 and 3\n%s%s", a, b, old.stderr, fresh.stderr)
 	}

@@ -18,7 +18,7 @@ func TestRoomInvite(t *testing.T) {
 	if !strings.HasPrefix(link, "https://") || !strings.Contains(link, "/#snug-room-"+room+"-") || made["uses"] != 1.0 {
 		t.Fatalf("got %v", made)
 	}
-	waiting := bob.joins(link, "--timeout", "3s").objects[0]
+	waiting := bob.joins(link, "--timeout", "10s").objects[0]
 	if waiting["room"] != room || waiting["joined"] != false || waiting["waiting"] != true {
 		t.Fatalf("got %v, want a room that bob waits for", waiting)
 	}

@@ -202,7 +202,7 @@ func TestSocketExitEvent(t *testing.T) {
 		reason, hint string
 		args         []string
 	}{
-		{"nobody there", 5, "reaching", "snug listen", []string{"dial", closedPort(t), "--peer", key}},
+		{"nobody there", 5, "reaching", "snug listen", []string{"dial", nowhere, "--peer", key}},
 		{"a port in use", 1, "in use", "listens there already", []string{"listen", inUse(t), "--peer", key}},
 		{"an unknown name", 4, "bob", "snug key add bob", []string{"dial", "127.0.0.1:1", "--peer", "bob"}},
 		{"no address", 2, "HOST:PORT", "try: snug dial", []string{"dial", "127.0.0.1", "--peer", key}},
@@ -224,7 +224,7 @@ func TestSocketExitEvent(t *testing.T) {
 		})
 	}
 	// To people it says the same in words.
-	out, _ := exec.Command(binary, "dial", closedPort(t), "--peer", key, "--home", home).CombinedOutput()
+	out, _ := exec.Command(binary, "dial", nowhere, "--peer", key, "--home", home).CombinedOutput()
 	if !strings.HasPrefix(string(out), "snug: reaching") {
 		t.Errorf("without --json: %q", out)
 	}
@@ -544,7 +544,7 @@ func TestSocketBadInput(t *testing.T) {
 		{"no fingerprint", 2, "52 of a-z", []string{"dial", "127.0.0.1:1", "--peer", strings.ToUpper(key)}},
 		{"an unknown name", 4, "key add bob", []string{"dial", "127.0.0.1:1", "--peer", "bob"}},
 		{"no port", 2, "HOST:PORT", []string{"dial", "127.0.0.1", "--peer", key}},
-		{"nobody there", 5, "reaching", []string{"dial", closedPort(t), "--peer", key}},
+		{"nobody there", 5, "reaching", []string{"dial", nowhere, "--peer", key}},
 		{"limits of one connection", 2, "need --keep", []string{"listen", "127.0.0.1:0", "--peer", key, "--streams", "4"}},
 		{"room for nobody", 2, "at least 1", []string{"listen", "127.0.0.1:0", "--peer", key, "--keep", "--exec", "cat", "--commands", "0"}},
 		{"going on with one stdin", 2, "--exec", []string{"listen", "127.0.0.1:0", "--peer", key, "--keep"}},

@@ -331,7 +331,7 @@ func TestDoctorVerb(t *testing.T) {
 		{"nobody named", 3, []string{"its key is " + farKey, "--peer " + farKey}, []string{address, "--home", homes[1]}},
 		{"another expected", 3, []string{"the rule here is key:" + strangerKey, "--peer " + farKey}, []string{address, "--home", homes[1], "--peer", strangerKey}},
 		{"refused there", 3, []string{"refuses us", "--peer " + strangerKey}, []string{address, "--home", stranger, "--peer", farKey}},
-		{"nobody there", 5, []string{"nobody listens"}, []string{closedPort(t), "--home", stranger, "--peer", farKey}},
+		{"nobody there", 5, []string{"nobody listens"}, []string{nowhere, "--home", stranger, "--peer", farKey}},
 		{"no TLS there", 3, []string{"speaks no TLS"}, []string{greeter(t), "--home", stranger, "--peer", farKey}},
 		{"a contact", 2, []string{"do not know contacts"}, []string{address, "--home", homes[1], "--peer", "@friend"}},
 		{"no address", 2, []string{"HOST:PORT"}, []string{"example", "--home", stranger}},
