@@ -137,7 +137,7 @@ func (m *machine) run(t *tool, k kind, w way) error {
 		}
 		t.processes = append(t.processes, cmd)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if err = echo(t.address); err == nil {
 			return nil
 		}
@@ -156,7 +156,7 @@ func echo(address string) error {
 		return err
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(2 * time.Second))
+	conn.SetDeadline(time.Now().Add(10 * time.Second))
 	return answer(conn)
 }
 
