@@ -77,14 +77,14 @@ func (c *Core) viewAlerts() (list []Alert) {
 // reviewChain makes alerts of what has come to the account's own chain since it was last reviewed, in the batch that stores
 // the chain. The first review of a device begins after its own enrolment.
 func (c *Core) reviewChain() {
-	me, chain := c.mem.account.me.Device, c.chain(c.mem.account.me.Account)
+	chain := c.chain(c.mem.account.me.Account)
 	if chain == nil {
 		return // the step has failed
 	}
 	first := c.mem.alerts == nil
 	if first {
 		c.mem.alerts = &alertRecord{reviewed: uint64(chain.Len()), dirty: true}
-		if d, enrolled := chain.EverEnrolled(me); enrolled {
+		if d, enrolled := chain.EverEnrolled(c.mem.account.me.Device); enrolled {
 			c.mem.alerts.reviewed = uint64(d.Seq) + 1
 		}
 	}
@@ -96,11 +96,11 @@ func (c *Core) reviewChain() {
 		case ident.Enrol:
 			// On a store from before there were alerts, what has come and gone since is nobody's concern any more.
 			d, _ := chain.EverEnrolled(s.Device)
-			if s.Device != me && !c.didItself(s.Device) && !(first && d.Revoked) {
+			if !c.didItself(s.Device) && !(first && d.Revoked) {
 				c.alert(DeviceAdded, s.Device, at)
 			}
 		case ident.Revoke:
-			if s.Device != me && !first {
+			if !first {
 				c.reviewRevocation(s.Device, at)
 			}
 		}

@@ -244,6 +244,9 @@ func TestAlertOfPassphrase(t *testing.T) {
 		wait()
 		equal(t, laptop.alerts(), []string{"passphrase"})
 		laptop.dismiss()
+		net.Cut(nil)
+		wait()
+		equal(t, laptop.alerts(), nil)
 
 		change(phone, thirdPassphrase)
 		change(phone, secondPassphrase)

@@ -145,10 +145,17 @@ func TestChangePassphraseUnknown(t *testing.T) {
 				net.Cut(nil)
 				wait()
 				var told []client.PassphraseChanged
+				alerts := 0
 				for len(events.C) > 0 {
-					if e, ok := (<-events.C).(client.PassphraseChanged); ok {
+					switch e := (<-events.C).(type) {
+					case client.PassphraseChanged:
 						told = append(told, e)
+					case client.AlertsChanged:
+						alerts++
 					}
+				}
+				if (alerts == 1) != row.meanwhile || alerts > 1 {
+					t.Errorf("%d alerts, want one where another device has changed the passphrase: %v", alerts, row.meanwhile)
 				}
 				if len(told) != 1 || (told[0].Problem != "") != row.problem {
 					t.Errorf("told %+v, want one event with a problem: %v", told, row.problem)
