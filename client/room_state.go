@@ -1,6 +1,7 @@
 package client
 
 import (
+	"bytes"
 	"fmt"
 	"time"
 
@@ -206,24 +207,42 @@ func (c *Core) caughtUp(r *room) bool {
 	return log.follow == following && r.seq >= log.seq
 }
 
+// maxRoomPages bounds the pages of a list of rooms that are asked for, 1,000 rooms each: a server could go on for ever.
+const maxRoomPages = 100
+
+// roomList is a list of rooms on its way, page by page.
+type roomList struct {
+	ends  map[ident.RoomID]logEnd
+	known map[ident.RoomID]bool
+	then  func(c *Core) // may be nil
+}
+
 // listRooms asks for the rooms of this account and the open ones, and goes on with then, which may be nil.
 func (c *Core) listRooms(then func(c *Core)) {
-	ends := c.logEnds()
-	c.ask(request{needs: ready, sticky: then != nil,
-		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{}}},
+	c.listPage(1, nil, &roomList{ends: c.logEnds(), known: make(map[ident.RoomID]bool), then: then})
+}
+
+func (c *Core) listPage(page int, after []byte, list *roomList) {
+	body := &wire.ListRooms{After: after, Limit: wire.MaxPage}
+	c.ask(request{needs: ready, sticky: list.then != nil,
+		frame: &wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: body}},
 		then: func(c *Core, reply *wire.ServerFrame) {
-			known := make(map[ident.RoomID]bool)
-			for _, listed := range reply.GetRooms().GetRooms() {
+			rooms := reply.GetRooms()
+			for _, listed := range rooms.GetRooms() {
 				c.listedRoom(listed)
-				c.checkEnd(listed, ends)
+				c.checkEnd(listed, list.ends)
 				id, _ := ident.RoomIDFromBytes(listed.GetRoom())
-				known[id] = true
+				list.known[id] = true
 			}
-			c.listedAgain(known)
+			if next := rooms.GetNext(); bytes.Compare(next, after) > 0 && page < maxRoomPages {
+				c.listPage(page+1, next, list)
+				return
+			}
+			c.listedAgain(list.known)
 			k := &c.vol.connection
 			k.listed, k.settleBy = true, c.now.Add(settleTime)
-			if then != nil {
-				then(c)
+			if list.then != nil {
+				list.then(c)
 			}
 		}})
 }

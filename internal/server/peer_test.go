@@ -49,6 +49,8 @@ type heldStore struct {
 	waiting  []*server.Submission
 	bytes    int
 	welcomes int // given
+	// rooms, where set, are what everybody sees, in order of their ids.
+	rooms []server.Room
 	// peers and passphrase, where set, are called before the methods that they are named after.
 	peers, passphrase func()
 }
@@ -60,6 +62,22 @@ func (s *heldStore) Welcomes(ctx context.Context, device ident.DeviceID, after u
 	defer s.mu.Unlock()
 	s.welcomes += len(list)
 	return list, err
+}
+
+// Rooms is server.Store's.
+func (s *heldStore) Rooms(ctx context.Context, device ident.DeviceID, after ident.RoomID, limit int) (rooms []server.Room, next ident.RoomID, err error) {
+	if s.rooms == nil {
+		return s.Store.Rooms(ctx, device, after, limit)
+	}
+	begin, found := slices.BinarySearchFunc(s.rooms, after, func(r server.Room, id ident.RoomID) int { return bytes.Compare(r.ID[:], id[:]) })
+	if found {
+		begin++
+	}
+	rooms = s.rooms[begin:]
+	if len(rooms) > limit {
+		return rooms[:limit], rooms[limit-1].ID, nil
+	}
+	return rooms, ident.RoomID{}, nil
 }
 
 // Peers is server.Store's.

@@ -132,7 +132,7 @@ func (n *session) dispatch(ctx context.Context, f *wire.ClientFrame) (*wire.Serv
 	case *wire.ClientFrame_CreateRoom:
 		return n.createRoom(ctx, m.CreateRoom)
 	case *wire.ClientFrame_ListRooms:
-		return n.listRooms(ctx)
+		return n.listRooms(ctx, m.ListRooms)
 	case *wire.ClientFrame_JoinRoom:
 		return n.joinRoom(ctx, m.JoinRoom)
 	case *wire.ClientFrame_LeaveRoom:

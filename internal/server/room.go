@@ -152,12 +152,21 @@ func (n *session) tellRoom(ctx context.Context, room ident.RoomID, but *session)
 	n.event(&wire.ServerFrame{Body: &wire.ServerFrame_RoomChanged{RoomChanged: &wire.RoomEvent{Room: r.wire()}}})
 }
 
-func (n *session) listRooms(ctx context.Context) (*wire.ServerFrame, error) {
+func (n *session) listRooms(ctx context.Context, m *wire.ListRooms) (*wire.ServerFrame, error) {
 	d, err := n.acting()
 	if err != nil {
 		return nil, err
 	}
-	rooms, err := n.server.Store.Rooms(ctx, d.ID)
+	if m.Limit == 0 {
+		return n.listAtOnce(ctx, d)
+	}
+	var after ident.RoomID
+	if len(m.After) > 0 {
+		if after, err = ident.RoomIDFromBytes(m.After); err != nil {
+			return nil, errBadRoomID
+		}
+	}
+	rooms, next, err := n.server.Store.Rooms(ctx, d.ID, after, page(m.Limit, wire.MaxPage))
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +174,33 @@ func (n *session) listRooms(ctx context.Context) (*wire.ServerFrame, error) {
 	for i := range rooms {
 		reply.Rooms[i] = rooms[i].wire()
 	}
+	if !next.IsZero() {
+		reply.Next = next[:]
+	}
 	return &wire.ServerFrame{Body: &wire.ServerFrame_Rooms{Rooms: reply}}, nil
+}
+
+// listAtOnce is for clients that know of no pages: it lists what a frame takes.
+func (n *session) listAtOnce(ctx context.Context, d *Device) (*wire.ServerFrame, error) {
+	const roomy = wire.MaxFrame - 64 // for what stands around the list
+	reply := &wire.Rooms{}
+	size := 0
+	for after := (ident.RoomID{}); ; {
+		rooms, next, err := n.server.Store.Rooms(ctx, d.ID, after, wire.MaxPage)
+		if err != nil {
+			return nil, err
+		}
+		for i := range rooms {
+			listed := rooms[i].wire()
+			// A tag of two bytes at most, and a length of as many.
+			if size += listed.SizeVT() + 4; size <= roomy {
+				reply.Rooms = append(reply.Rooms, listed)
+			}
+		}
+		if after = next; next.IsZero() || size > roomy {
+			return &wire.ServerFrame{Body: &wire.ServerFrame_Rooms{Rooms: reply}}, nil
+		}
+	}
 }
 
 func (n *session) joinRoom(ctx context.Context, m *wire.JoinRoom) (*wire.ServerFrame, error) {

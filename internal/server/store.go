@@ -106,9 +106,11 @@ type RoomStore interface {
 	// again gives the room as it is now. Refusals: CONFLICT (the id, the name or the
 	// pair exists otherwise), NOT_FOUND (Direct is no account).
 	CreateRoom(ctx context.Context, n NewRoom) (Room, error)
-	// Rooms gives, as the device sees them, the open rooms and the sealed ones that
-	// its account is in or has a pair with.
-	Rooms(ctx context.Context, device ident.DeviceID) ([]Room, error)
+	// Rooms gives, as the device sees them, the open rooms and the sealed ones that its
+	// account is in or has a pair with: those with an id after one, in order of their
+	// ids. It looks at limit rooms at most, and gives after which one to go on; the
+	// zero id where those were the last.
+	Rooms(ctx context.Context, device ident.DeviceID, after ident.RoomID, limit int) (rooms []Room, next ident.RoomID, err error)
 	// Room gives one of those.
 	Room(ctx context.Context, room ident.RoomID, device ident.DeviceID) (Room, error)
 	// JoinRoom makes the device's account a member of an open room, again or for the

@@ -193,7 +193,7 @@ func (s *Session) dispatch(frame *wire.ClientFrame) *wire.ServerFrame {
 	case *wire.ClientFrame_CreateRoom:
 		return s.createRoom(body.CreateRoom)
 	case *wire.ClientFrame_ListRooms:
-		return s.listRooms()
+		return s.listRooms(body.ListRooms)
 	case *wire.ClientFrame_JoinRoom:
 		return s.joinRoom(body.JoinRoom)
 	case *wire.ClientFrame_LeaveRoom:

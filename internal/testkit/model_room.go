@@ -127,16 +127,24 @@ func (s *Session) createRoom(c *wire.CreateRoom) *wire.ServerFrame {
 	return &wire.ServerFrame{Body: &wire.ServerFrame_Room{Room: r.view(s)}}
 }
 
-func (s *Session) listRooms() *wire.ServerFrame {
+// modelPage is how many rooms the model lists at once: few, so that clients turn pages.
+const modelPage = 3
+
+func (s *Session) listRooms(l *wire.ListRooms) *wire.ServerFrame {
 	rooms := new(wire.Rooms)
 	for _, r := range s.model.rooms {
 		mine := r.kind == wire.RoomKind_ROOM_KIND_OPEN || containsBytes(r.direct, s.account.id())
 		for _, m := range r.members {
 			mine = mine || m.account == s.account
 		}
-		if mine {
+		if mine && (l.Limit == 0 || bytes.Compare(r.id[:], l.After) > 0) {
 			rooms.Rooms = append(rooms.Rooms, r.view(s))
 		}
+	}
+	if limit := int(min(l.Limit, modelPage)); limit > 0 && len(rooms.Rooms) > limit {
+		sort.Slice(rooms.Rooms, func(i, j int) bool { return bytes.Compare(rooms.Rooms[i].Room, rooms.Rooms[j].Room) < 0 })
+		rooms.Rooms = rooms.Rooms[:limit]
+		rooms.Next = rooms.Rooms[limit-1].Room
 	}
 	return &wire.ServerFrame{Body: &wire.ServerFrame_Rooms{Rooms: rooms}}
 }

@@ -85,7 +85,7 @@ func testOpenRooms(f *fixture) {
 	f.must(f.LeaveRoom(ctx, own.ID, late.ID))
 	f.refused(forbidden, f.submit(f.entry(own.ID, late, openEntry, 0, "out")).Err)
 	CheckLog(f.T, common.ID, f.log(common.ID, early))
-	rooms, err := f.Rooms(ctx, late.ID)
+	rooms, err := f.rooms(late)
 	f.must(err)
 	if len(rooms) != 2 {
 		f.Errorf("late sees %d rooms, want 2", len(rooms))
@@ -106,7 +106,7 @@ func testPairs(f *fixture) {
 	other := server.NewRoom{ID: f.roomID(), Kind: sealedRoom, By: bob.ID, Direct: alice.Account}
 	_, err = f.CreateRoom(ctx, other)
 	f.refused(conflict, err)
-	rooms, err := f.Rooms(ctx, bob.ID)
+	rooms, err := f.rooms(bob)
 	f.must(err)
 	if len(rooms) != 1 || rooms[0].ID != pair.ID || rooms[0].Joined {
 		f.Errorf("bob sees %+v, want the pair's room, not joined", rooms)
@@ -141,7 +141,57 @@ func testStrangers(f *fixture) {
 		f.refused(notFound, f.submit(f.entry(id, eve, sealedEntry, 1, "x")).Err)
 		f.refused(notFound, f.submit(f.entry(id, eve, sealedEntry, 9, "x")).Err)
 	}
-	if rooms, err := f.Rooms(ctx, eve.ID); err != nil || len(rooms) != 0 {
+	if rooms, err := f.rooms(eve); err != nil || len(rooms) != 0 {
 		f.Errorf("eve sees %v, %v", rooms, err)
+	}
+}
+
+// rooms lists all that a device sees.
+func (f *fixture) rooms(d server.Device) (all []server.Room, err error) {
+	for after := (ident.RoomID{}); ; {
+		page, next, err := f.Rooms(f.Context(), d.ID, after, 2)
+		all = append(all, page...)
+		if after = next; err != nil || next.IsZero() {
+			return all, err
+		}
+	}
+}
+
+// testRoomPages: whatever the size of the pages, each room stands on one of them, in order of the ids.
+func testRoomPages(f *fixture) {
+	alice, bob := f.account(), f.account()
+	var want []ident.RoomID
+	for i := range 7 {
+		if i%2 == 0 {
+			want = append(want, f.room(alice))
+		} else {
+			want = append(want, f.room(bob, alice))
+		}
+	}
+	slices.SortFunc(want, func(a, b ident.RoomID) int { return slices.Compare(a[:], b[:]) })
+	for limit := 1; limit <= len(want)+1; limit++ {
+		var got []ident.RoomID
+		pages := 0
+		for after := (ident.RoomID{}); ; pages++ {
+			page, next, err := f.Rooms(f.Context(), alice.ID, after, limit)
+			f.must(err)
+			if len(page) > limit {
+				f.Fatalf("a page of %d has %d rooms", limit, len(page))
+			}
+			for _, r := range page {
+				got = append(got, r.ID)
+			}
+			if after = next; next.IsZero() {
+				break
+			}
+		}
+		if !slices.Equal(got, want) || pages != (len(want)-1)/limit {
+			f.Errorf("in pages of %d: %d more pages, rooms %v, want %v", limit, pages, got, want)
+		}
+	}
+	// A device that was revoked sees none.
+	f.revoke(alice)
+	if page, next, err := f.Rooms(f.Context(), alice.ID, ident.RoomID{}, 10); err != nil || len(page) > 0 || !next.IsZero() {
+		f.Errorf("a revoked device sees %v, %v, %v", page, next, err)
 	}
 }

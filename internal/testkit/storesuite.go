@@ -52,6 +52,7 @@ func StoreSuite(t *testing.T, open func(t *testing.T) server.Store, reopen func(
 		{"rooms", testRooms},
 		{"open rooms", testOpenRooms},
 		{"pairs", testPairs},
+		{"pages of rooms", testRoomPages},
 		{"the log", testLog},
 		{"idempotence", testIdempotence},
 		{"epochs", testEpochs},

@@ -11,7 +11,7 @@ func Plans(s *Store) (map[string][]string, error) {
 	for name, q := range map[string]struct {
 		query string
 		args  []any
-	}{"a room": {selectRoom, []any{id, id}}, "rooms": {selectRooms, []any{id}}} {
+	}{"a room": {selectRoom, []any{id, id}}, "rooms": {selectRoomIDs, []any{id, id, 1}}} {
 		err := run(conn, "EXPLAIN QUERY PLAN "+q.query, func(row *sqlite.Stmt) error {
 			plans[name] = append(plans[name], row.ColumnText(3))
 			return nil

@@ -10,10 +10,9 @@ import (
 	"zombiezen.com/go/sqlite"
 )
 
-// seenRooms and seenBy give rooms as device ?1 sees them: open ones (kind 2), those that its account has a device in, its pairs,
-// and those that it was removed from. Between the two stands where to look for them, so that nobody who asks has all rooms of
-// the server looked at.
-const seenRooms = `WITH me AS (SELECT row AS device, account FROM device WHERE id = ?1 AND revoked_at IS NULL)
+// selectRoom gives the room ?2 as device ?1 sees it: an open one (kind 2), one that its account has a device in, one of its
+// pairs, or one that it was removed from.
+const selectRoom = `WITH me AS (SELECT row AS device, account FROM device WHERE id = ?1 AND revoked_at IS NULL)
 	SELECT r.row, r.id, r.kind, r.name, r.epoch, r.created_at, low.id, high.id, coalesce(m.since, j.since), m.until, j.account IS NOT NULL,
 		CASE r.kind WHEN 2 THEN (SELECT count(*) FROM joined WHERE room = r.row)
 			ELSE (SELECT count(DISTINCT account) FROM member WHERE room = r.row AND until IS NULL) END
@@ -22,20 +21,17 @@ const seenRooms = `WITH me AS (SELECT row AS device, account FROM device WHERE i
 		LEFT JOIN account high ON high.row = r.direct_high
 		LEFT JOIN member m ON m.room = r.row AND m.device = me.device
 		LEFT JOIN joined j ON j.room = r.row AND j.account = me.account
-	WHERE `
+	WHERE r.id = ?2 AND (r.kind = 2 OR m.since IS NOT NULL OR r.direct_low = me.account OR r.direct_high = me.account
+		OR EXISTS (SELECT 1 FROM member WHERE room = r.row AND account = me.account AND until IS NULL))`
 
-const seenBy = ` AND (r.kind = 2 OR m.since IS NOT NULL OR r.direct_low = me.account OR r.direct_high = me.account
-		OR EXISTS (SELECT 1 FROM member WHERE room = r.row AND account = me.account AND until IS NULL))
-	ORDER BY r.row`
-
-// selectRoom is for the one with the id ?2, selectRooms for all. Open rooms are those that have a name.
-const (
-	selectRoom  = seenRooms + "r.id = ?2" + seenBy
-	selectRooms = seenRooms + `r.row IN (SELECT row FROM room WHERE name > ''
+// selectRoomIDs gives the ids after ?2, ?3 at most, of the rooms that device ?1 may see. It says where to look for them, so
+// that nobody who asks has all rooms of the server looked at; open rooms are those that have a name.
+const selectRoomIDs = `WITH me AS (SELECT account FROM device WHERE id = ?1 AND revoked_at IS NULL)
+	SELECT id FROM room WHERE row IN (SELECT row FROM room WHERE name > ''
 			UNION ALL SELECT room FROM member WHERE account = (SELECT account FROM me)
 			UNION ALL SELECT row FROM room WHERE direct_low = (SELECT account FROM me)
-			UNION ALL SELECT row FROM room WHERE direct_high = (SELECT account FROM me))` + seenBy
-)
+			UNION ALL SELECT row FROM room WHERE direct_high = (SELECT account FROM me))
+		AND id > ?2 AND EXISTS (SELECT 1 FROM me) ORDER BY id LIMIT ?3`
 
 // lastSeq is the last seq of the log of room r, 0 for an empty one.
 const lastSeq = `coalesce((SELECT place & 0xffffffff FROM entry
@@ -50,12 +46,27 @@ type seen struct {
 }
 
 // Rooms is server.RoomStore's.
-func (s *Store) Rooms(ctx context.Context, device ident.DeviceID) (rooms []server.Room, err error) {
+func (s *Store) Rooms(ctx context.Context, device ident.DeviceID, after ident.RoomID, limit int) (rooms []server.Room, next ident.RoomID, err error) {
 	err = s.view(ctx, func(conn *sqlite.Conn) error {
-		rooms, err = roomsSeenBy(conn, selectRooms, device[:])
+		var ids []ident.RoomID
+		err := run(conn, selectRoomIDs, func(row *sqlite.Stmt) error {
+			var id ident.RoomID
+			fill(row, 0, id[:])
+			ids = append(ids, id)
+			return nil
+		}, device[:], after[:], limit+1)
+		if err == nil && len(ids) > limit {
+			ids = ids[:limit]
+			next = ids[limit-1]
+		}
+		for _, id := range ids {
+			if err == nil {
+				rooms, err = roomsSeenBy(conn, rooms, device, id)
+			}
+		}
 		return err
 	})
-	return rooms, err
+	return rooms, next, err
 }
 
 // Room is server.RoomStore's.
@@ -68,7 +79,7 @@ func (s *Store) Room(ctx context.Context, id ident.RoomID, device ident.DeviceID
 }
 
 func roomSeenBy(conn *sqlite.Conn, id ident.RoomID, device ident.DeviceID) (server.Room, error) {
-	rooms, err := roomsSeenBy(conn, selectRoom, device[:], id[:])
+	rooms, err := roomsSeenBy(conn, nil, device, id)
 	if err != nil {
 		return server.Room{}, err
 	}
@@ -78,21 +89,18 @@ func roomSeenBy(conn *sqlite.Conn, id ident.RoomID, device ident.DeviceID) (serv
 	return rooms[0], nil
 }
 
-func roomsSeenBy(conn *sqlite.Conn, query string, args ...any) ([]server.Room, error) {
-	var found []seen
-	err := run(conn, query, func(row *sqlite.Stmt) error {
-		found = append(found, seenOf(row))
-		return nil
-	}, args...)
-	rooms := make([]server.Room, 0, len(found))
-	for _, s := range found {
-		s.Head = ident.EmptyHead(s.ID)
-		if s.visible && err == nil {
-			s.Seq, s.Head, err = end(conn, s.row, s.ID, min(s.until, maxSeq))
-		}
-		rooms = append(rooms, s.Room)
+// roomsSeenBy appends the room, if the device may see it.
+func roomsSeenBy(conn *sqlite.Conn, rooms []server.Room, device ident.DeviceID, id ident.RoomID) ([]server.Room, error) {
+	var s seen
+	found, err := one(conn, selectRoom, func(row *sqlite.Stmt) { s = seenOf(row) }, device[:], id[:])
+	if err != nil || !found {
+		return rooms, err
 	}
-	return rooms, err
+	s.Head = ident.EmptyHead(s.ID)
+	if s.visible {
+		s.Seq, s.Head, err = end(conn, s.row, s.ID, min(s.until, maxSeq))
+	}
+	return append(rooms, s.Room), err
 }
 
 func seenOf(row *sqlite.Stmt) seen {
