@@ -36,6 +36,8 @@ type limits struct {
 	// knocks are letters to rooms: each wakes all who are there.
 	knocks *rate[ident.AccountID]
 	claims *rate[ident.AccountID]
+	// moves count the devices that commits let in and out: each is some rows for the writer, and wakes somebody.
+	moves *rate[ident.AccountID]
 	// openRooms stand in everybody's list: somebody who makes many is a nuisance to all.
 	openRooms *rate[ident.AccountID]
 	// places is the seed of their hash: nobody can choose a handle that has another's place.
@@ -78,6 +80,7 @@ func newLimits(now func() time.Time) *limits {
 		knocks:        newRate[ident.AccountID](now, 60, 10*time.Second),
 		invites:       newRate[ident.AccountID](now, 50, time.Minute),
 		claims:        newRate[ident.AccountID](now, 2000, 100*time.Millisecond),
+		moves:         newRate[ident.AccountID](now, 4000, 100*time.Millisecond),
 		openRooms:     newRate[ident.AccountID](now, 10, time.Hour),
 	}
 }

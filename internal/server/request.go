@@ -32,8 +32,7 @@ func (n *session) request(ctx context.Context, f *wire.ClientFrame) {
 	}
 	reply, err := n.dispatch(ctx, f)
 	if err != nil {
-		n.answer(n.server.refusal(err).frame(f.Id))
-		return
+		reply = n.server.refusal(err).frame(f.Id)
 	}
 	if reply != nil {
 		reply.Id = f.Id
@@ -44,8 +43,7 @@ func (n *session) request(ctx context.Context, f *wire.ClientFrame) {
 		after()
 	}
 	if n.greetings {
-		n.greetings = false
-		n.sendWelcomes(ctx, n.device.Load())
+		n.handOut(ctx)
 	}
 }
 
@@ -87,8 +85,8 @@ func (n *session) greet(ctx context.Context, f *wire.ClientFrame) {
 		reply.Authenticated = d.wire()
 	}
 	n.answer(&wire.ServerFrame{Id: f.Id, Body: &wire.ServerFrame_Hello{Hello: reply}})
-	if known {
-		n.sendWelcomes(ctx, d)
+	if n.greetings = known; known {
+		n.handOut(ctx)
 	}
 }
 

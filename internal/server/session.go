@@ -40,8 +40,10 @@ type session struct {
 	loggedIn   ident.AccountID
 	loggedInBy []byte
 	letInBy    ident.DeviceID
-	// greetings says that welcomes are to be handed out after the answer; afterAnswer is called there, where not nil.
+	// greetings says that welcomes are to be handed out after an answer, those with a Place after welcomed; afterAnswer is
+	// called there, where not nil.
 	greetings   bool
+	welcomed    uint64
 	afterAnswer func()
 
 	mu struct {

@@ -232,9 +232,37 @@ func TestTooSlow(t *testing.T) {
 		}
 		listen()
 		for range events {
-			again.event("a welcome", func(f *wire.ServerFrame) bool { return bytes.Equal(f.GetWelcome().GetWelcome(), welcome) })
+			f := again.event("a welcome", func(f *wire.ServerFrame) bool { return bytes.Equal(f.GetWelcome().GetWelcome(), welcome) })
+			again.ask(takeWelcome(f.GetWelcome()))
 		}
 	})
+}
+
+func takeWelcome(w *wire.WelcomeEvent) *wire.ClientFrame {
+	return &wire.ClientFrame{Body: &wire.ClientFrame_TakeWelcome{TakeWelcome: &wire.TakeWelcome{Room: w.Room, Seq: w.Seq}}}
+}
+
+// TestManyWelcomes: who has many large Welcomes waiting is answered between them; before, all of them came first, and a
+// client on a slow line gave up on the connection each time.
+func TestManyWelcomes(t *testing.T) {
+	h := open(t)
+	alice, mallory := h.join(t, "alice"), h.join(t, "mallory")
+	alice.socket.NetConn().Close()
+	large := bytes.Repeat([]byte("w"), 1<<20)
+	const many = 6
+	for range many {
+		mallory.acked(mallory.committing(mallory.room(), 0, []byte("c"), &wire.CommitEnvelope{Added: []*wire.DeviceRef{alice.ref()}, Welcome: large}, nil))
+	}
+	again := h.connect(t, alice.key)
+	for got := 1; got <= many; got++ {
+		again.event("a welcome", func(f *wire.ServerFrame) bool { return bytes.Equal(f.GetWelcome().GetWelcome(), large) })
+		if again.ask(ping()).GetPong() == nil {
+			t.Fatal("a ping is not answered")
+		}
+		if given := h.held.given(); given > got+1 {
+			t.Fatalf("%d welcomes were handed out before answer %d", given, got)
+		}
+	}
 }
 
 // TestCrowd: what is large and goes to many is in memory once, though none of them reads.

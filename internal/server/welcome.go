@@ -21,21 +21,26 @@ type Welcome struct {
 	Bytes []byte
 }
 
-// sendWelcomes hands out the welcomes that wait for a device.
-func (n *session) sendWelcomes(ctx context.Context, d *Device) {
-	// One by one, and from the reader's goroutine, which waits for a slow peer: anybody can have many wait for anybody, of 5 MiB
-	// each.
-	for place := uint64(0); ; {
-		welcomes, err := n.server.Store.Welcomes(ctx, d.ID, place, 1)
+// welcomesAtOnce is about how many bytes of welcomes go out between two answers.
+const welcomesAtOnce = 256 << 10
+
+// handOut hands out some of the welcomes that wait for the connection's device. Those after them come when the next request
+// is answered, as is a TakeWelcome: anybody can have many wait for anybody, of 5 MiB each, and answers that come after all of
+// them would come too late for who is slow.
+func (n *session) handOut(ctx context.Context) {
+	for size := 0; size < welcomesAtOnce; {
+		// One by one, and from the reader's goroutine, which waits for a slow peer: nobody has many in memory.
+		welcomes, err := n.server.Store.Welcomes(ctx, n.device.Load().ID, n.welcomed, 1)
 		if err != nil {
 			n.server.Log.Error("reading welcomes", "error", err)
-			return
 		}
 		if len(welcomes) == 0 || n.ended() {
+			n.greetings = false
 			return
 		}
-		place = welcomes[0].Place
+		n.welcomed = welcomes[0].Place
 		n.answer(welcomes[0].event())
+		size += len(welcomes[0].Bytes)
 	}
 }
 
