@@ -184,6 +184,23 @@ func (k *knocks) answer(room ident.RoomID, account ident.AccountID, answer []byt
 	return true
 }
 
+// asked gives the accounts that have a letter there for the room; nil for none.
+func (k *knocks) asked(room ident.RoomID, added []DeviceRef) (accounts map[ident.AccountID]bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	of := k.mu.byRoom[room]
+	for _, ref := range added {
+		if of[ref.Account] == nil {
+			continue
+		}
+		if accounts == nil {
+			accounts = make(map[ident.AccountID]bool)
+		}
+		accounts[ref.Account] = true
+	}
+	return accounts
+}
+
 // letters gives the letters for a room that nobody has answered: an account's, or with a zero id everybody's.
 func (k *knocks) letters(room ident.RoomID, only ident.AccountID) (events []*wire.ServerFrame) {
 	k.mu.Lock()

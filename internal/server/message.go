@@ -49,6 +49,8 @@ type Commit struct {
 	Hash ident.Hash
 	// Replaces is the commit that a reboot replaces; nil for other commits.
 	Replaces *Replaced
+	// Asked are those of the accounts added that have asked to be let into the room; nil for none.
+	Asked map[ident.AccountID]bool
 }
 
 // Replaced names a commit in a log that a device cannot take.
@@ -101,6 +103,10 @@ func (n *session) submit(id uint64, m *wire.Submit) error {
 	case wire.EntryKind_ENTRY_KIND_COMMIT:
 		if s.Commit, err = envelope(m.Commit); err == nil {
 			err = verifyCommit(d.Key, s)
+			s.Commit.Asked = n.server.knocks.asked(s.Room, s.Commit.Added)
+		}
+		if err == nil {
+			err = n.server.limits.moves.takeN(d.Account, len(s.Commit.Added)+len(s.Commit.Removed))
 		}
 	case wire.EntryKind_ENTRY_KIND_REJECT:
 		err = verifyReject(d.Key, s)

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"strings"
 	"testing"
+	"time"
 
 	"snug/internal/ident"
 	"snug/internal/server"
@@ -69,4 +70,59 @@ func TestListRooms(t *testing.T) {
 	if got := list(&wire.ListRooms{Limit: 1}); len(got.Rooms) != 1 || len(got.Next) > 0 {
 		t.Errorf("a single room is listed as %v", got)
 	}
+}
+
+// TestStrangersRooms: who lets somebody into rooms without end is told to stop, and the one it is about is reached by others
+// and answers them.
+func TestStrangersRooms(t *testing.T) {
+	h := open(t)
+	victim, mallory, friend := h.join(t, "victim"), h.join(t, "mallory"), h.join(t, "friend")
+	letIn := func(by *peer) *wire.ClientFrame {
+		return by.commit(by.room(), 0, []*wire.DeviceRef{victim.ref()}, nil)
+	}
+	for range server.MaxAdmissionsByStranger {
+		mallory.acked(letIn(mallory))
+	}
+	e := mallory.refused(forbidden, letIn(mallory))
+	if !strings.Contains(e.Message, "@victim") || e.Hint == "" {
+		t.Errorf("the refusal is %q, hint %q", e.Message, e.Hint)
+	}
+	// Who asks to be let in is let in.
+	room := mallory.room()
+	if reply := victim.ask(knockRoom(room, "letter")); reply.GetDone() == nil {
+		t.Fatalf("knocking: %v", reply)
+	}
+	mallory.acked(mallory.commit(room, 0, []*wire.DeviceRef{victim.ref()}, nil))
+	mallory.refused(forbidden, letIn(mallory))
+
+	friends := friend.room()
+	friend.acked(friend.commit(friends, 0, []*wire.DeviceRef{victim.ref()}, nil))
+	if reply := victim.ask(follow(friends, 0)); reply.GetDone() == nil {
+		t.Fatalf("following a friend's room: %v", reply)
+	}
+	victim.acked(sealed(friends, 1, "there you are"))
+}
+
+// TestMovesLimit: commits let so many devices in and out in a time, of each account for itself.
+func TestMovesLimit(t *testing.T) {
+	h := open(t)
+	h.clock.stop()
+	alice, bob := h.join(t, "alice"), h.join(t, "bob")
+	nobody := make([]*wire.DeviceRef, 1000)
+	for i := range nobody {
+		device := binary.BigEndian.AppendUint64(make([]byte, 8), uint64(i+1))
+		nobody[i] = &wire.DeviceRef{Account: bob.device.Account[:], Device: device}
+	}
+	room := alice.room()
+	for range 4 {
+		alice.refused(wire.ErrorCode_ERROR_CODE_BAD_REQUEST, alice.commit(room, 0, nil, nobody))
+	}
+	e := alice.refused(wire.ErrorCode_ERROR_CODE_RATE_LIMITED, alice.commit(room, 0, []*wire.DeviceRef{bob.ref()}, nil))
+	if e.RetryAfterMs != 100 {
+		t.Errorf("another try after %d ms, want 100", e.RetryAfterMs)
+	}
+	alice.acked(alice.commit(room, 0, nil, nil)) // which moves nobody
+	bob.acked(bob.commit(bob.room(), 0, []*wire.DeviceRef{alice.ref()}, nil))
+	h.clock.turn(100 * time.Millisecond)
+	alice.acked(alice.commit(room, 1, []*wire.DeviceRef{bob.ref()}, nil))
 }

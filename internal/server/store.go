@@ -172,6 +172,13 @@ type LogStore interface {
 	// device in from its seq on, and all others out, who read up to and including it; it
 	// deletes the room's welcomes, and no commit before it can be replaced.
 	//
+	// A commit that lets an account of others than the sender's into the room, in which it has
+	// no device yet and which it has not asked for (s.Commit.Asked), is FORBIDDEN where there
+	// are too many of those in which that account has said nothing (a SEALED entry): by the
+	// sender MaxAdmissionsByStranger, or MaxAdmissionsByOne if it has said something in a room
+	// that the sender is in; and where it has not, MaxAdmissions by all such strangers. This is
+	// checked last. Who makes a room, or restarts it, has said something there.
+	//
 	// A commit makes the epoch grow by one, gives devices added access from its seq
 	// on, lets those removed read up to and including it, and keeps the welcome for
 	// each device added, all in one with the entry.

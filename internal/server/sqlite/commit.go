@@ -7,7 +7,8 @@ import (
 )
 
 // judgeCommit gives what is wrong with an envelope, by what the server knows.
-func (w *writer) judgeCommit(r *room, sender *device, c *server.Commit) (*server.Refusal, error) {
+func (w *writer) judgeCommit(r *room, sender *device, s *server.Submission) (*server.Refusal, error) {
+	c := s.Commit
 	removed := make(map[int64]bool, len(c.Removed))
 	for _, ref := range c.Removed {
 		d, err := w.device(ref.Device)
@@ -35,7 +36,7 @@ func (w *writer) judgeCommit(r *room, sender *device, c *server.Commit) (*server
 		}
 		added[ref.Device] = true
 	}
-	return nil, nil
+	return w.judgeAdmissions(r, sender, s)
 }
 
 func envelopeRefusal(message string) *server.Refusal {
@@ -57,7 +58,7 @@ func (w *writer) applyCommit(r *room, sender *device, s *server.Submission) erro
 		return err
 	}
 	if undone != nil {
-		if err := w.undo(r, undone, s.Seq); err != nil {
+		if err := w.undo(r, undone, s); err != nil {
 			return err
 		}
 	}
@@ -65,6 +66,21 @@ func (w *writer) applyCommit(r *room, sender *device, s *server.Submission) erro
 	if err := run(w.conn, "UPDATE room SET epoch = ? WHERE row = ?", nil, r.epoch, r.row); err != nil {
 		return err
 	}
+	if err := w.admit(r, sender, s); err != nil {
+		return err
+	}
+	if err := w.moveMembers(r, s); err != nil {
+		return err
+	}
+	accounts, err := w.accountsOf(s.Commit.Removed)
+	if err != nil {
+		return err
+	}
+	return w.departed(r, accounts, s.At)
+}
+
+// moveMembers takes those out of the room that a commit removes, and lets those in that it adds, each with its Welcome.
+func (w *writer) moveMembers(r *room, s *server.Submission) error {
 	for _, ref := range s.Commit.Removed {
 		d, err := w.device(ref.Device)
 		if err != nil {

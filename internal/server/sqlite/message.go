@@ -60,7 +60,7 @@ func (w *writer) judge(r *room, d *device, s *server.Submission) (*server.Refusa
 		return &server.Refusal{Code: wire.ErrorCode_ERROR_CODE_EPOCH, Message: "the room has moved on to another epoch",
 			Hint: "catch up and seal again", Epoch: r.epoch, Seq: r.seq}, nil
 	case s.Commit != nil:
-		return w.judgeCommit(r, d, s.Commit)
+		return w.judgeCommit(r, d, s)
 	case s.Restart:
 		return w.judgeRestart(r, d, s)
 	}
@@ -116,7 +116,9 @@ func (w *writer) appendEntry(r *room, d *device, s *server.Submission) error {
 	case s.Commit != nil:
 		return w.applyCommit(r, d, s)
 	case s.Restart:
-		return w.applyRestart(r, d, s.Seq)
+		return w.applyRestart(r, d, s)
+	case s.Kind == wire.EntryKind_ENTRY_KIND_SEALED:
+		return w.spoke(r, d.account)
 	}
 	return nil
 }

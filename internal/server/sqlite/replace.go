@@ -213,7 +213,8 @@ func (w *writer) remember(r *room, sender *device, s *server.Submission, undone 
 }
 
 // undo makes epoch and members what they were before a commit that the one at seq replaces.
-func (w *writer) undo(r *room, c *replaceable, seq uint64) error {
+func (w *writer) undo(r *room, c *replaceable, s *server.Submission) error {
+	seq, accounts := s.Seq, make(map[int64]bool)
 	r.epoch = c.epoch
 	for _, m := range c.members {
 		query, args := "UPDATE member SET until = ? WHERE room = ? AND device = ? AND until IS NULL", []any{seq, r.row, m.device}
@@ -224,6 +225,10 @@ func (w *writer) undo(r *room, c *replaceable, seq uint64) error {
 			return err
 		}
 		r.members[m.device] = member{account: m.account, removed: !m.in()}
+		accounts[m.account] = true
+	}
+	if err := w.departed(r, accounts, s.At); err != nil {
+		return err
 	}
 	if err := run(w.conn, "DELETE FROM welcome WHERE place >= ? AND place < ?", nil, c.place, place(r.row, seq)); err != nil {
 		return err

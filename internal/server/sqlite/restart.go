@@ -80,7 +80,8 @@ func (w *writer) proposed(r *room, account, commit int64) (found bool, err error
 }
 
 // applyRestart carries out a restart that is in the log already, in the same transaction.
-func (w *writer) applyRestart(r *room, sender *device, seq uint64) error {
+func (w *writer) applyRestart(r *room, sender *device, s *server.Submission) error {
+	seq := s.Seq
 	r.epoch++
 	r.last = 0
 	for row, m := range r.members {
@@ -101,6 +102,9 @@ func (w *writer) applyRestart(r *room, sender *device, seq uint64) error {
 		}
 	}
 	if err := w.dropWelcomeBodies(); err != nil {
+		return err
+	}
+	if err := w.spoke(r, sender.account); err != nil {
 		return err
 	}
 	return w.putMember(r, sender, seq)

@@ -24,6 +24,7 @@ type room struct {
 	direct   [2]int64         // accounts of a 1:1 room, else 0
 	members  map[int64]member // sealed: by device row, those removed too
 	accounts map[int64]bool   // open: account rows
+	spoken   map[int64]bool   // sealed: accounts of which spoke has taken note
 }
 
 // member is a device in a sealed room.
@@ -66,7 +67,7 @@ func (w *writer) room(id ident.RoomID) (*room, error) {
 }
 
 func loadRoom(conn *sqlite.Conn, id ident.RoomID) (*room, error) {
-	r := &room{members: map[int64]member{}, accounts: map[int64]bool{}}
+	r := &room{members: map[int64]member{}, accounts: map[int64]bool{}, spoken: map[int64]bool{}}
 	const query = "SELECT row, kind, epoch, direct_low, direct_high FROM room WHERE id = ?"
 	found, err := one(conn, query, func(row *sqlite.Stmt) {
 		r.row, r.kind, r.epoch = row.ColumnInt64(0), wire.RoomKind(row.ColumnInt64(1)), uint64(row.ColumnInt64(2))
@@ -168,6 +169,9 @@ func (w *writer) enterNewRoom(n server.NewRoom, by *device, room int64) error {
 	if n.Kind == wire.RoomKind_ROOM_KIND_OPEN {
 		return run(w.conn, "INSERT INTO joined (room, account, at, since) VALUES (?, ?, ?, 0)", nil, room, by.account, n.At)
 	}
+	if err := run(w.conn, "INSERT INTO spoken (account, room) VALUES (?, ?)", nil, by.account, room); err != nil {
+		return err
+	}
 	return run(w.conn, "INSERT INTO member (room, device, account, since) VALUES (?, ?, ?, 0)", nil, room, by.row, by.account)
 }
 
@@ -242,6 +246,9 @@ func (s *Store) LeaveRoom(ctx context.Context, id ident.RoomID, device ident.Dev
 				return &server.Refusal{Code: wire.ErrorCode_ERROR_CODE_FORBIDDEN, Message: "others are in this room",
 					Hint: "propose to leave, in its log"}
 			}
+		}
+		if err := run(w.conn, "DELETE FROM admission WHERE account = ? AND room = ?", nil, d.account, r.row); err != nil {
+			return err
 		}
 		return run(w.conn, "DELETE FROM member WHERE room = ? AND device = ?", nil, r.row, d.row)
 	})

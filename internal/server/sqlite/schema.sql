@@ -74,6 +74,26 @@ CREATE TABLE member (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX member_account ON member (account);
 
+-- In which sealed rooms accounts have said something, or which they have made.
+CREATE TABLE spoken (
+    account INTEGER NOT NULL REFERENCES account,
+    room    INTEGER NOT NULL REFERENCES room,
+    PRIMARY KEY (account, room)
+) STRICT, WITHOUT ROWID;
+
+-- The sealed rooms into which others have let accounts, until these say something there.
+CREATE TABLE admission (
+    account  INTEGER NOT NULL REFERENCES account,
+    room     INTEGER NOT NULL REFERENCES room,
+    inviter  INTEGER NOT NULL REFERENCES account,
+    stranger INTEGER NOT NULL,   -- the account has said nothing in any room that the inviter was in
+    times    INTEGER NOT NULL,   -- that the inviter has let it in
+    gone_at  INTEGER,            -- when it went out of the room without a word; null while it is in
+    PRIMARY KEY (account, room)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX admission_inviter ON admission (account, inviter, gone_at, times);
+CREATE INDEX admission_stranger ON admission (account, stranger, gone_at);
+
 -- Accounts in open rooms.
 CREATE TABLE joined (
     room    INTEGER NOT NULL REFERENCES room,
