@@ -41,6 +41,7 @@ type listening struct {
 
 	plain, secure *http.Server
 	browsers      *handover // TLS connections that turn out to be browsers'
+	visitors      visitors
 	shaking       *handshakes
 	stopping      chan struct{}
 }
@@ -71,6 +72,7 @@ func (l *listening) browse(secure bool) *http.Server {
 		WriteTimeout:      silentFor,
 		IdleTimeout:       silentFor,
 		MaxHeaderBytes:    maxHeader,
+		ConnState:         l.visitors.State,
 		ErrorLog:          log.New(discard{}, "", 0), // it names addresses
 		TLSNextProto:      map[string]func(*http.Server, *tls.Conn, http.Handler){},
 	}

@@ -1,34 +1,71 @@
 package server
 
 import (
+	"net/netip"
+	"slices"
 	"sync"
+	"time"
 
 	"snug/internal/ident"
 	"snug/internal/wire"
 )
+
+const (
+	// maxStrangers bounds the connections that act for no device, each of which may have a frame of maxStranger bytes in memory:
+	// as many as sign in at once when a server has been away.
+	maxStrangers = 512
+	// maxOfDevice and maxOfAccount bound the connections of a device and of an account: 20 devices with a dozen tabs and
+	// programs each have 240.
+	maxOfDevice  = 64
+	maxOfAccount = 256
+	// deadAfter is how long a connection has said nothing that goes for a new one of its device, where there are many: a client
+	// that is there pings more often.
+	deadAfter = wire.PingEvery + 15*time.Second
+)
+
+// ErrManyConnections refuses another connection of a device or account.
+var ErrManyConnections = &Refusal{Code: wire.ErrorCode_ERROR_CODE_RATE_LIMITED, Message: "this device, or its account, has too many connections open",
+	Hint: "close some of its tabs or programs; a device that you do not know can be revoked", RetryAfter: deadAfter}
 
 // registry knows the sessions, and whose they are. Safe from any goroutine.
 type registry struct {
 	mu struct {
 		sync.Mutex
 		all       map[*session]bool
-		byAccount map[ident.AccountID]map[*session]bool
-		came      int // since turnover was asked last
+		byAccount map[ident.AccountID]map[*session]ident.DeviceID
+		strangers []*session // those that act for no device, in the order in which they came
+		came      int        // since turnover was asked last
 	}
 }
 
 func newRegistry() *registry {
 	r := &registry{}
 	r.mu.all = make(map[*session]bool)
-	r.mu.byAccount = make(map[ident.AccountID]map[*session]bool)
+	r.mu.byAccount = make(map[ident.AccountID]map[*session]ident.DeviceID)
 	return r
 }
 
-func (r *registry) add(n *session) {
+// add takes a new connection, and gives the one that has to go for it, or nil: of the strangers of the address prefix that has
+// most, the oldest.
+func (r *registry) add(n *session) (evicted *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.mu.all[n] = true
 	r.mu.came++
+	r.mu.strangers = append(r.mu.strangers, n)
+	if len(r.mu.strangers) <= maxStrangers {
+		return nil
+	}
+	from := make(map[netip.Prefix]int)
+	most := 0
+	for _, stranger := range r.mu.strangers {
+		from[stranger.prefix]++
+		most = max(most, from[stranger.prefix])
+	}
+	oldest := slices.IndexFunc(r.mu.strangers, func(n *session) bool { return from[n.prefix] == most })
+	evicted = r.mu.strangers[oldest]
+	r.mu.strangers = slices.Delete(r.mu.strangers, oldest, oldest+1)
+	return evicted
 }
 
 // turnover is how many sessions have begun since it was called last.
@@ -40,24 +77,65 @@ func (r *registry) turnover() int {
 	return came
 }
 
-func (r *registry) identify(n *session, d *Device) {
+// identify makes a connection a device's, ErrManyConnections where there are too many. evicted, where not nil, has to go for
+// it: one of the same device that seems to be dead, or one of the device that has most.
+func (r *registry) identify(n *session, d *Device, now int64) (evicted *session, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.mu.all[n] {
-		return
+		return nil, nil
 	}
 	of := r.mu.byAccount[d.Account]
+	if evicted, err = makePlace(of, d.ID, now); err != nil {
+		return nil, err
+	}
 	if of == nil {
-		of = make(map[*session]bool, 1)
+		of = make(map[*session]ident.DeviceID, 1)
 		r.mu.byAccount[d.Account] = of
 	}
-	of[n] = true
+	delete(of, evicted)
+	of[n] = d.ID
+	r.mu.strangers = slices.DeleteFunc(r.mu.strangers, func(other *session) bool { return other == n })
+	return evicted, nil
+}
+
+// makePlace finds out whether an account with these connections takes another one of a device, and instead of which.
+func makePlace(of map[*session]ident.DeviceID, device ident.DeviceID, now int64) (evicted *session, err error) {
+	silent := make(map[ident.DeviceID]*session) // of each device the one not heard for longest
+	count := make(map[ident.DeviceID]int)
+	for n, id := range of {
+		count[id]++
+		if former := silent[id]; former == nil || n.heard.Load() < former.heard.Load() {
+			silent[id] = n
+		}
+	}
+	own := silent[device]
+	switch {
+	case own != nil && (count[device] >= maxOfDevice || len(of) >= maxOfAccount) && now-own.heard.Load() > deadAfter.Milliseconds():
+		return own, nil
+	case count[device] >= maxOfDevice:
+		return nil, ErrManyConnections
+	case len(of) < maxOfAccount:
+		return nil, nil
+	}
+	// A device that takes all of the account's connections must not keep the one out by which it is revoked.
+	greedy := device
+	for id, n := range count {
+		if n > count[greedy] {
+			greedy = id
+		}
+	}
+	if count[greedy] <= count[device]+1 {
+		return nil, ErrManyConnections
+	}
+	return silent[greedy], nil
 }
 
 func (r *registry) remove(n *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.mu.all, n)
+	r.mu.strangers = slices.DeleteFunc(r.mu.strangers, func(other *session) bool { return other == n })
 	if d := n.device.Load(); d != nil {
 		delete(r.mu.byAccount[d.Account], n)
 		if len(r.mu.byAccount[d.Account]) == 0 {

@@ -74,13 +74,20 @@ func (n *session) greet(ctx context.Context, f *wire.ClientFrame) {
 		n.last(closePolicy, "no common version")
 		return
 	}
+	d, known, err := n.byKey(ctx)
+	if errors.Is(err, ErrManyConnections) {
+		n.answer(ErrManyConnections.frame(f.Id))
+		n.last(closeTryLater, ErrManyConnections.Message)
+		return
+	}
 	n.greeted = true
-	n.gate.SetLimit(maxStranger)
+	if !known {
+		n.gate.SetLimit(maxStranger)
+	}
 	_ = n.socket.NetConn().SetDeadline(time.Time{})
 	reply := &wire.HelloReply{
 		Version: wire.Version, ServerId: n.server.ID[:], Nonce: n.nonce[:], Registration: n.server.Registration, Time: n.server.now(),
 	}
-	d, known := n.byKey(ctx)
 	if known {
 		reply.Authenticated = d.wire()
 	}
@@ -91,18 +98,19 @@ func (n *session) greet(ctx context.Context, f *wire.ClientFrame) {
 }
 
 // byKey makes the connection that of the device whose key it has in TLS.
-func (n *session) byKey(ctx context.Context) (*Device, bool) {
+func (n *session) byKey(ctx context.Context) (d Device, known bool, err error) {
 	if n.key.IsZero() {
-		return nil, false
+		return d, false, nil
 	}
-	d, err := n.server.Store.DeviceByKey(ctx, n.key)
-	if err == nil && d.Revoked {
+	if d, err = n.server.Store.DeviceByKey(ctx, n.key); err != nil {
+		return d, false, nil
+	}
+	if d.Revoked {
 		n.tellRevoked(ctx, d)
+		return d, false, nil
 	}
-	if err != nil || d.Revoked || n.become(ctx, d) != nil {
-		return nil, false
-	}
-	return &d, true
+	err = n.become(ctx, d)
+	return d, err == nil, err
 }
 
 // dispatch chooses what a request means. A reply without an id is the answer; nil

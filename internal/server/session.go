@@ -30,8 +30,10 @@ type session struct {
 	heard  atomic.Int64 // when the last frame came, in ms
 
 	// device is who the connection acts for; nil for a stranger. Once it is revoked the connection may ask for nothing more.
+	// Nor may one that has to go for another of its account, once it is evicted.
 	device  atomic.Pointer[Device]
 	revoked atomic.Bool
+	evicted atomic.Bool
 
 	// Owned by the reader.
 	greeted bool
@@ -99,7 +101,9 @@ func (s *Server) serve(conn net.Conn, buffered *bufio.Reader, r *http.Request, u
 	n.socket = socket
 	socket.Session().(*attached).session = n
 	_ = conn.SetDeadline(time.Now().Add(greetWithin))
-	s.registry.add(n)
+	if evicted := s.registry.add(n); evicted != nil {
+		evicted.hangUp(closeTryLater, "too many connections that have not signed in")
+	}
 	socket.ReadLoop()
 	n.end()
 }
@@ -188,6 +192,9 @@ func (n *session) acting() (*Device, error) {
 	if n.revoked.Load() {
 		return nil, ErrRevoked
 	}
+	if n.evicted.Load() {
+		return nil, ErrManyConnections
+	}
 	if d := n.device.Load(); d != nil {
 		return d, nil
 	}
@@ -197,15 +204,22 @@ func (n *session) acting() (*Device, error) {
 
 // become makes the connection a device's.
 func (n *session) become(ctx context.Context, d Device) error {
+	evicted, err := n.server.registry.identify(n, &d, n.server.now())
+	if err != nil {
+		return err
+	}
+	if evicted != nil {
+		evicted.evicted.Store(true)
+		evicted.hangUp(closeTryLater, ErrManyConnections.Message)
+	}
 	n.gate.SetLimit(wire.MaxFrame)
 	n.device.Store(&d)
 	if !n.loggedIn.IsZero() {
 		n.server.mailboxes.left(n, true)
 	}
 	n.loggedIn, n.loggedInBy, n.letInBy = ident.AccountID{}, nil, ident.DeviceID{}
-	n.server.registry.identify(n, &d)
 	// The device may have been revoked since we read it: whoever revokes looks for
-	// sessions after the store has it, so one of us finds the other.
+	// sessions that have a device after the store has it, so one of us finds the other.
 	if now, err := n.server.Store.Device(ctx, d.ID); err != nil || now.Revoked {
 		n.revoked.Store(true)
 		n.hangUp(closePolicy, "device revoked")
