@@ -153,15 +153,10 @@ func (s *Store) Revoke(ctx context.Context, c server.ChainChange, id ident.Devic
 			return server.ErrDeviceNotFound
 		}
 		delete(w.devices, id)
-		for _, query := range []string{
-			"DELETE FROM key_package WHERE device = ?",
-			"DELETE FROM welcome WHERE device = ?",
-		} {
-			if err := run(w.conn, query, nil, d.row); err != nil {
-				return err
-			}
+		if err := run(w.conn, "DELETE FROM key_package WHERE device = ?", nil, d.row); err != nil {
+			return err
 		}
-		if err := w.dropWelcomeBodies(); err != nil {
+		if err := w.dropWelcomesFor(d.row); err != nil {
 			return err
 		}
 		return run(w.conn, "UPDATE device SET revoked_at = ? WHERE row = ?", nil, c.At, d.row)

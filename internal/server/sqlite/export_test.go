@@ -1,24 +1,19 @@
 package sqlite
 
-import "zombiezen.com/go/sqlite"
-
-// Plans gives how SQLite carries out what every device asks again and again, by name.
-func Plans(s *Store) (map[string][]string, error) {
-	plans := make(map[string][]string)
+// Plan gives how SQLite carries a statement out; nothing for those that have no plan.
+func Plan(s *Store, query string) (plan []string, err error) {
 	conn := <-s.read
 	defer func() { s.read <- conn }()
-	id := make([]byte, 16)
-	for name, q := range map[string]struct {
-		query string
-		args  []any
-	}{"a room": {selectRoom, []any{id, id}}, "rooms": {selectRoomIDs, []any{id, id, 1}}} {
-		err := run(conn, "EXPLAIN QUERY PLAN "+q.query, func(row *sqlite.Stmt) error {
-			plans[name] = append(plans[name], row.ColumnText(3))
-			return nil
-		}, q.args...)
-		if err != nil {
-			return nil, err
-		}
+	stmt, _, err := conn.PrepareTransient("EXPLAIN QUERY PLAN " + query)
+	if err != nil {
+		return nil, err
 	}
-	return plans, nil
+	defer stmt.Finalize()
+	for {
+		row, err := stmt.Step()
+		if err != nil || !row {
+			return plan, err
+		}
+		plan = append(plan, stmt.ColumnText(3))
+	}
 }

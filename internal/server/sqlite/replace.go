@@ -182,10 +182,8 @@ func (w *writer) remember(r *room, sender *device, s *server.Submission, undone 
 			r.last = mixed
 		}
 	case r.last != sender.account:
-		for _, table := range []string{"reject", "replaceable_member", "replaceable"} {
-			if err := run(w.conn, "DELETE FROM "+table+" WHERE place >= ? AND place < ?", nil, place(r.row, 0), here); err != nil {
-				return err
-			}
+		if err := w.settle(r, here); err != nil {
+			return err
 		}
 		r.last = sender.account
 	}
@@ -212,6 +210,20 @@ func (w *writer) remember(r *room, sender *device, s *server.Submission, undone 
 	return nil
 }
 
+// settle has no commit of the room before a place be replaced any more.
+func (w *writer) settle(r *room, before int64) error {
+	for _, query := range []string{
+		"DELETE FROM reject WHERE place >= ? AND place < ?",
+		"DELETE FROM replaceable_member WHERE place >= ? AND place < ?",
+		"DELETE FROM replaceable WHERE place >= ? AND place < ?",
+	} {
+		if err := run(w.conn, query, nil, place(r.row, 0), before); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // undo makes epoch and members what they were before a commit that the one at seq replaces.
 func (w *writer) undo(r *room, c *replaceable, s *server.Submission) error {
 	seq, accounts := s.Seq, make(map[int64]bool)
@@ -230,8 +242,5 @@ func (w *writer) undo(r *room, c *replaceable, s *server.Submission) error {
 	if err := w.departed(r, accounts, s.At); err != nil {
 		return err
 	}
-	if err := run(w.conn, "DELETE FROM welcome WHERE place >= ? AND place < ?", nil, c.place, place(r.row, seq)); err != nil {
-		return err
-	}
-	return w.dropWelcomeBodies()
+	return w.dropWelcomesBetween(c.place, place(r.row, seq))
 }

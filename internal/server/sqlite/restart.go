@@ -96,12 +96,10 @@ func (w *writer) applyRestart(r *room, sender *device, s *server.Submission) err
 	if err := run(w.conn, "UPDATE member SET until = ? WHERE room = ? AND until IS NULL", nil, seq, r.row); err != nil {
 		return err
 	}
-	for _, table := range []string{"reject", "replaceable_member", "replaceable", "welcome"} {
-		if err := run(w.conn, "DELETE FROM "+table+" WHERE place >= ? AND place < ?", nil, place(r.row, 0), place(r.row, seq)); err != nil {
-			return err
-		}
+	if err := w.settle(r, place(r.row, seq)); err != nil {
+		return err
 	}
-	if err := w.dropWelcomeBodies(); err != nil {
+	if err := w.dropWelcomesBetween(place(r.row, 0), place(r.row, seq)); err != nil {
 		return err
 	}
 	if err := w.spoke(r, sender.account); err != nil {

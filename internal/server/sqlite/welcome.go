@@ -50,12 +50,50 @@ func (s *Store) TakeWelcome(ctx context.Context, device ident.DeviceID, room ide
 		if err := run(w.conn, "DELETE FROM welcome WHERE row = ?", nil, welcome); err != nil {
 			return err
 		}
-		const drop = "DELETE FROM welcome_body WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM welcome WHERE body = ?1)"
-		return run(w.conn, drop, nil, body)
+		return w.dropBodies([]int64{body})
 	})
 }
 
-// dropWelcomeBodies deletes the Welcomes that wait for nobody any more.
-func (w *writer) dropWelcomeBodies() error {
-	return run(w.conn, "DELETE FROM welcome_body WHERE row NOT IN (SELECT body FROM welcome)", nil)
+// dropWelcomesFor deletes what waits for a device.
+func (w *writer) dropWelcomesFor(device int64) error {
+	var bodies []int64
+	err := run(w.conn, "SELECT body FROM welcome WHERE device = ?", appendRow(&bodies), device)
+	if err == nil {
+		err = run(w.conn, "DELETE FROM welcome WHERE device = ?", nil, device)
+	}
+	if err != nil {
+		return err
+	}
+	return w.dropBodies(bodies)
+}
+
+// dropWelcomesBetween deletes the Welcomes of commits from a place on, and before another one.
+func (w *writer) dropWelcomesBetween(from, before int64) error {
+	var bodies []int64
+	err := run(w.conn, "SELECT DISTINCT body FROM welcome WHERE place >= ? AND place < ?", appendRow(&bodies), from, before)
+	if err == nil {
+		err = run(w.conn, "DELETE FROM welcome WHERE place >= ? AND place < ?", nil, from, before)
+	}
+	if err != nil {
+		return err
+	}
+	return w.dropBodies(bodies)
+}
+
+func appendRow(list *[]int64) func(*sqlite.Stmt) error {
+	return func(row *sqlite.Stmt) error {
+		*list = append(*list, row.ColumnInt64(0))
+		return nil
+	}
+}
+
+// dropBodies deletes those of some Welcomes that wait for nobody any more.
+func (w *writer) dropBodies(bodies []int64) error {
+	const drop = "DELETE FROM welcome_body WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM welcome WHERE body = ?1)"
+	for _, body := range bodies {
+		if err := run(w.conn, drop, nil, body); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,3 +1,8 @@
+CREATE INDEX account_owner ON account (owner) WHERE owner;
+CREATE INDEX invite_owner ON invite (owner) WHERE owner;
+CREATE INDEX room_everyone ON room (everyone) WHERE everyone;
+CREATE INDEX welcome_place ON welcome (place);
+
 -- In which sealed rooms accounts have said something, or which they have made.
 CREATE TABLE spoken (
     account INTEGER NOT NULL REFERENCES account,

@@ -21,6 +21,7 @@ CREATE TABLE account (
     created_at INTEGER NOT NULL,
     seen_at    INTEGER NOT NULL
 ) STRICT;
+CREATE INDEX account_owner ON account (owner) WHERE owner;
 
 CREATE TABLE device (
     row        INTEGER PRIMARY KEY,
@@ -47,6 +48,7 @@ CREATE TABLE invite (
     expires_at INTEGER NOT NULL,
     used_by    INTEGER REFERENCES account
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX invite_owner ON invite (owner) WHERE owner;
 
 CREATE TABLE room (
     row         INTEGER PRIMARY KEY,
@@ -62,6 +64,7 @@ CREATE TABLE room (
     UNIQUE (direct_low, direct_high)
 ) STRICT;
 CREATE INDEX room_direct_high ON room (direct_high) WHERE direct_high IS NOT NULL;
+CREATE INDEX room_everyone ON room (everyone) WHERE everyone;
 
 -- Devices in sealed rooms. A device that comes back replaces its former row.
 CREATE TABLE member (
@@ -127,6 +130,7 @@ CREATE TABLE welcome (
     UNIQUE (device, place)
 ) STRICT;
 CREATE INDEX welcome_by_body ON welcome (body);
+CREATE INDEX welcome_place ON welcome (place);
 
 -- One Welcome serves all devices that a commit adds.
 CREATE TABLE welcome_body (
