@@ -163,7 +163,7 @@ func (c *Core) archiveRefused(change *wire.ChangeArchive, e *wire.Error) {
 		at = c.now.Add(c.jitter(archiveSoon))
 	case transient(e.Code), e.Code == wire.ErrorCode_ERROR_CODE_RATE_LIMITED:
 		at = c.now.Add(retryAfter(e))
-	case e.Code == wire.ErrorCode_ERROR_CODE_TOO_LARGE:
+	case e.Code == wire.ErrorCode_ERROR_CODE_TOO_LARGE, e.Code == wire.ErrorCode_ERROR_CODE_STORAGE_FULL:
 		c.vol.archive.problem, c.vol.archive.remedy = e.Message, e.Hint
 		c.emit(ArchiveChanged{})
 	}

@@ -88,6 +88,8 @@ func TestServeRefuses(t *testing.T) {
 	nobody.mustRefuse(2, "this machine only", "serve", "--data", data, "--http", ":8080")
 	nobody.mustRefuse(2, "this machine only", "serve", "--data", data, "--http", "example.org:8080")
 	nobody.mustRefuse(2, "no address", "serve", "--data", data, "--http", "on")
+	nobody.mustRefuse(2, "no size", "serve", "--data", data, "--quota", "lots")
+	nobody.mustRefuse(2, "no size", "serve", "--data", data, "--quota", "-1GiB")
 	nobody.mustRefuse(2, "no address of a proxy", "serve", "--data", data, "--trusted-proxy", "127.0.0.1,proxy.example")
 	nobody.mustRefuse(2, "registration", "serve", "--data", data, "--registration", "everybody")
 	s := serve(t)

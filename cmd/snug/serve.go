@@ -22,6 +22,8 @@ import (
 const (
 	defaultTLS  = "127.0.0.1:8443"
 	defaultHTTP = "127.0.0.1:8080"
+	// defaultQuota is some two million messages of 300 bytes, with what the server keeps beside each.
+	defaultQuota = "1GiB"
 	// serverKey is the server's identity in its data directory.
 	serverKey = "server.pem"
 )
@@ -36,6 +38,7 @@ func serverVerbs() []*verb {
 			set.StringVar(&o.http, "http", defaultHTTP, "take browsers at `ADDR`, in plain HTTP; off for not at all")
 			set.StringVar(&o.registration, "registration", "invite", "who may make an account: `MODE` open, invite or closed")
 			set.StringVar(&o.proxies, "trusted-proxy", "", "believe the X-Forwarded-For of the proxies at `ADDR`, or in ADDR/BITS; several with commas")
+			set.StringVar(&o.quota, "quota", defaultQuota, "let each account store so much: `SIZE` as 512MiB or 2GiB; off for no bound")
 			set.BoolVar(&o.debug, "debug", false, "log what a developer asks for; it names addresses")
 			return o.serve
 		},
@@ -44,8 +47,8 @@ func serverVerbs() []*verb {
 
 // serveOptions are what `snug serve` can be told.
 type serveOptions struct {
-	data, tls, http, registration, proxies string
-	debug                                  bool
+	data, tls, http, registration, proxies, quota string
+	debug                                         bool
 }
 
 // serve runs a server until the context ends.
@@ -58,6 +61,10 @@ func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 		return err
 	}
 	proxies, err := trustedProxies(o.proxies)
+	if err != nil {
+		return err
+	}
+	quota, err := parseQuota(o.quota)
 	if err != nil {
 		return err
 	}
@@ -84,7 +91,7 @@ func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := sqlite.Open(dir.Path(), sqlite.Config{Rand: ident.Random()})
+	store, err := sqlite.Open(dir.Path(), sqlite.Config{Rand: ident.Random(), Quota: quota})
 	if err != nil {
 		return errors.Join(err, closePorts(ports))
 	}
@@ -100,6 +107,20 @@ func (o *serveOptions) serve(ctx context.Context, c *call) (err error) {
 		return errors.Join(err, closePorts(ports))
 	}
 	return s.Run(ctx, ports)
+}
+
+// parseQuota reads how many bytes an account may store; 0 stands for no bound.
+func parseQuota(text string) (int64, error) {
+	if text == "off" {
+		return 0, nil
+	}
+	for unit, size := range map[string]int64{"MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40} {
+		number, ok := strings.CutSuffix(text, unit)
+		if n, err := strconv.ParseInt(number, 10, 20); ok && err == nil && n > 0 && number[0] != '+' {
+			return n * size, nil
+		}
+	}
+	return 0, usageErrorf("snug serve --quota "+defaultQuota, "serve: %q is no size: a whole number with MiB, GiB or TiB, or off", text)
 }
 
 // checkHTTP keeps plain HTTP on this machine: on its way to another one, anybody could read what is typed and change the

@@ -123,7 +123,7 @@ func (n *session) lastWord(f *wire.ServerFrame) {
 func (n *session) answered(s *Submission) {
 	f := &wire.ServerFrame{Id: s.request}
 	if s.Err != nil {
-		f = n.server.refusal(s.Err).frame(s.request)
+		f = n.refusal(s.Err).frame(s.request)
 	} else {
 		f.Body = &wire.ServerFrame_Ack{Ack: &wire.Ack{Seq: s.Seq, Head: s.Head[:], At: s.At}}
 	}

@@ -40,6 +40,8 @@ type limits struct {
 	moves *rate[ident.AccountID]
 	// openRooms stand in everybody's list: somebody who makes many is a nuisance to all.
 	openRooms *rate[ident.AccountID]
+	// quotas is how often the operator is told of an account that may store nothing more.
+	quotas *rate[ident.AccountID]
 	// places is the seed of their hash: nobody can choose a handle that has another's place.
 	places maphash.Seed
 }
@@ -82,6 +84,7 @@ func newLimits(now func() time.Time) *limits {
 		claims:        newRate[ident.AccountID](now, 2000, 100*time.Millisecond),
 		moves:         newRate[ident.AccountID](now, 4000, 100*time.Millisecond),
 		openRooms:     newRate[ident.AccountID](now, 10, time.Hour),
+		quotas:        newRate[ident.AccountID](now, 1, time.Hour),
 	}
 }
 

@@ -32,7 +32,7 @@ func (n *session) request(ctx context.Context, f *wire.ClientFrame) {
 	}
 	reply, err := n.dispatch(ctx, f)
 	if err != nil {
-		reply = n.server.refusal(err).frame(f.Id)
+		reply = n.refusal(err).frame(f.Id)
 	}
 	if reply != nil {
 		reply.Id = f.Id
@@ -242,6 +242,15 @@ func (s *Server) refusal(err error) *Refusal {
 	s.Log.Error("request failed", "error", err)
 	return &Refusal{Code: wire.ErrorCode_ERROR_CODE_INTERNAL, Message: "the server could not carry this out",
 		Hint: "send the same again to find out whether it was done"}
+}
+
+// refusal is the server's. Once an hour it tells the operator of an account that may store nothing more.
+func (n *session) refusal(err error) *Refusal {
+	r := n.server.refusal(err)
+	if d := n.device.Load(); r == ErrQuota && d != nil && n.server.limits.quotas.take(d.Account) == nil {
+		n.server.Log.Info("an account has stored as much as it may", "account", d.Account)
+	}
+	return r
 }
 
 // done answers a request that has nothing more to say.

@@ -17,7 +17,10 @@ import (
 //   - Order: a read that begins after a write has returned sees it.
 //   - Concurrency: every method may be called from any goroutine, Close once.
 //   - Errors: a *Refusal means that nothing was written and why; it is the answer
-//     to the client. Refusals with STORAGE_FULL are transient. Any other error
+//     to the client. Refusals with STORAGE_FULL are transient: ErrStorageFull, and
+//     ErrQuota where a write would have an account store more than it may. What says
+//     nothing and lets nobody in, such as a commit that removes somebody, may take an
+//     eighth more. Any other error
 //     leaves the outcome of a write unknown: it happens when ctx ends while the
 //     write waits, or after the store has failed.
 //   - Failure: when the store can promise durability no longer (an I/O error, a

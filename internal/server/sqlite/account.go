@@ -175,6 +175,14 @@ func (s *Store) CreateInvite(ctx context.Context, i server.NewInvite) error {
 				return err
 			}
 		}
+		var maker int64
+		found, err := one(w.conn, "SELECT row FROM account WHERE id = ?", func(row *sqlite.Stmt) { maker = row.ColumnInt64(0) }, i.By[:])
+		if err == nil && found {
+			err = w.store(maker, 2*rowBytes)
+		}
+		if err != nil {
+			return err
+		}
 		const insert = "INSERT INTO invite (hash, owner, made_by, expires_at) VALUES (?, ?, (SELECT row FROM account WHERE id = ?), ?)"
 		return run(w.conn, insert, nil, i.Hash[:], i.Owner, i.By[:], i.ExpiresAt)
 	})

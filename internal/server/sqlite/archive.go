@@ -51,18 +51,41 @@ func (s *Store) ChangeArchive(ctx context.Context, c server.ArchiveChange) error
 		if err != nil || made {
 			return err
 		}
-		if err := w.dropChunks(d.account, c); err != nil {
+		before, err := w.archiveBytes(d.account)
+		if err == nil {
+			err = w.changeArchive(d, c)
+		}
+		if err != nil {
 			return err
 		}
-		if len(c.Chunk) > 0 {
-			if err := w.appendChunk(d, c); err != nil {
-				return err
-			}
+		after, err := w.archiveBytes(d.account)
+		if err != nil {
+			return err
 		}
-		const upsert = `INSERT INTO archive (account, revision, head) VALUES (?, ?, ?)
-			ON CONFLICT DO UPDATE SET revision = excluded.revision, head = excluded.head`
-		return run(w.conn, upsert, nil, d.account, int64(c.Revision), c.Head)
+		return w.store(d.account, after-before)
 	})
+}
+
+// archiveBytes gives how much an archive is, its head included.
+func (w *writer) archiveBytes(account int64) (bytes int64, err error) {
+	const query = `SELECT (SELECT coalesce(sum(size), 0) FROM archive_chunk WHERE account = ?1) +
+		(SELECT coalesce(sum(length(head)), 0) FROM archive WHERE account = ?1)`
+	_, err = one(w.conn, query, func(row *sqlite.Stmt) { bytes = row.ColumnInt64(0) }, account)
+	return bytes, err
+}
+
+func (w *writer) changeArchive(d *device, c server.ArchiveChange) error {
+	if err := w.dropChunks(d.account, c); err != nil {
+		return err
+	}
+	if len(c.Chunk) > 0 {
+		if err := w.appendChunk(d, c); err != nil {
+			return err
+		}
+	}
+	const upsert = `INSERT INTO archive (account, revision, head) VALUES (?, ?, ?)
+		ON CONFLICT DO UPDATE SET revision = excluded.revision, head = excluded.head`
+	return run(w.conn, upsert, nil, d.account, int64(c.Revision), c.Head)
 }
 
 // archiveFollows reports whether the change was made before, and refuses one that does not build on what is stored.

@@ -69,7 +69,7 @@ func (w *writer) applyCommit(r *room, sender *device, s *server.Submission) erro
 	if err := w.admit(r, sender, s); err != nil {
 		return err
 	}
-	if err := w.moveMembers(r, s); err != nil {
+	if err := w.moveMembers(r, sender, s); err != nil {
 		return err
 	}
 	accounts, err := w.accountsOf(s.Commit.Removed)
@@ -80,7 +80,7 @@ func (w *writer) applyCommit(r *room, sender *device, s *server.Submission) erro
 }
 
 // moveMembers takes those out of the room that a commit removes, and lets those in that it adds, each with its Welcome.
-func (w *writer) moveMembers(r *room, s *server.Submission) error {
+func (w *writer) moveMembers(r *room, sender *device, s *server.Submission) error {
 	for _, ref := range s.Commit.Removed {
 		d, err := w.device(ref.Device)
 		if err != nil {
@@ -100,6 +100,10 @@ func (w *writer) moveMembers(r *room, s *server.Submission) error {
 		return err
 	}
 	body := w.conn.LastInsertRowID()
+	const pays = "INSERT INTO welcome_payer (body, account, bytes) VALUES (?, ?, ?)"
+	if err := run(w.conn, pays, nil, body, sender.account, len(s.Commit.Welcome)); err != nil {
+		return err
+	}
 	for _, ref := range s.Commit.Added {
 		d, err := w.device(ref.Device)
 		if err != nil {

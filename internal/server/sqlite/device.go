@@ -95,7 +95,7 @@ func (w *writer) insertDevice(account int64, d server.Device, p server.KeyPackag
 		return server.Refuse(wire.ErrorCode_ERROR_CODE_CONFLICT, "that device key is in use")
 	}
 	delete(w.devices, d.ID)
-	return w.putKeyPackages(w.conn.LastInsertRowID(), p)
+	return w.putKeyPackages(account, w.conn.LastInsertRowID(), p)
 }
 
 // changeChain replaces an account's chain and gives the account's row.
@@ -153,7 +153,14 @@ func (s *Store) Revoke(ctx context.Context, c server.ChainChange, id ident.Devic
 			return server.ErrDeviceNotFound
 		}
 		delete(w.devices, id)
-		if err := run(w.conn, "DELETE FROM key_package WHERE device = ?", nil, d.row); err != nil {
+		packages, err := w.keyPackageBytes(d.row)
+		if err == nil {
+			err = run(w.conn, "DELETE FROM key_package WHERE device = ?", nil, d.row)
+		}
+		if err == nil {
+			err = w.charge(d.account, -packages)
+		}
+		if err != nil {
 			return err
 		}
 		if err := w.dropWelcomesFor(d.row); err != nil {

@@ -19,7 +19,7 @@ func (s *Store) PutKeyPackages(ctx context.Context, id ident.DeviceID, p server.
 		if d == nil || d.revoked {
 			return server.ErrDeviceNotFound
 		}
-		if err := w.putKeyPackages(d.row, p); err != nil {
+		if err := w.putKeyPackages(d.account, d.row, p); err != nil {
 			return err
 		}
 		left, err = countKeyPackages(w.conn, id)
@@ -28,7 +28,29 @@ func (s *Store) PutKeyPackages(ctx context.Context, id ident.DeviceID, p server.
 	return left, err
 }
 
-func (w *writer) putKeyPackages(device int64, p server.KeyPackages) error {
+func (w *writer) putKeyPackages(account, device int64, p server.KeyPackages) error {
+	before, err := w.keyPackageBytes(device)
+	if err == nil {
+		err = w.replaceKeyPackages(device, p)
+	}
+	if err != nil {
+		return err
+	}
+	after, err := w.keyPackageBytes(device)
+	if err != nil {
+		return err
+	}
+	return w.store(account, after-before)
+}
+
+// keyPackageBytes gives how much the packages of a device are together.
+func (w *writer) keyPackageBytes(device int64) (bytes int64, err error) {
+	const query = "SELECT coalesce(sum(length(body)), 0) FROM key_package WHERE device = ?"
+	_, err = one(w.conn, query, func(row *sqlite.Stmt) { bytes = row.ColumnInt64(0) }, device)
+	return bytes, err
+}
+
+func (w *writer) replaceKeyPackages(device int64, p server.KeyPackages) error {
 	const insert = "INSERT INTO key_package (device, last_resort, body) VALUES (?, ?, ?)"
 	drop := func(lastResort int) error {
 		return run(w.conn, "DELETE FROM key_package WHERE device = ? AND last_resort = ?", nil, device, lastResort)
@@ -91,7 +113,7 @@ func (s *Store) ClaimKeyPackages(ctx context.Context, accounts []ident.AccountID
 
 // wanted is a device that a key package is claimed of.
 type wanted struct {
-	row int64
+	row, account int64
 	server.DeviceRef
 }
 
@@ -99,7 +121,7 @@ type wanted struct {
 func (w *writer) claimable(accounts []ident.AccountID, devices []ident.DeviceID) (list []wanted, err error) {
 	has := make(map[int64]bool)
 	collect := func(row *sqlite.Stmt) error {
-		d := wanted{row: row.ColumnInt64(0)}
+		d := wanted{row: row.ColumnInt64(0), account: row.ColumnInt64(3)}
 		fill(row, 1, d.Account[:])
 		fill(row, 2, d.Device[:])
 		if !has[d.row] {
@@ -108,7 +130,7 @@ func (w *writer) claimable(accounts []ident.AccountID, devices []ident.DeviceID)
 		}
 		return nil
 	}
-	const query = `SELECT d.row, a.id, d.id FROM device d JOIN account a ON a.row = d.account WHERE d.revoked_at IS NULL AND `
+	const query = `SELECT d.row, a.id, d.id, a.row FROM device d JOIN account a ON a.row = d.account WHERE d.revoked_at IS NULL AND `
 	for _, id := range accounts {
 		if err := run(w.conn, query+"a.id = ? ORDER BY d.row", collect, id[:]); err != nil {
 			return nil, err
@@ -136,5 +158,8 @@ func (w *writer) claim(d wanted) (*server.KeyPackage, error) {
 	if err != nil || p == nil || lastResort {
 		return p, err
 	}
-	return p, run(w.conn, "DELETE FROM key_package WHERE row = ?", nil, row)
+	if err := run(w.conn, "DELETE FROM key_package WHERE row = ?", nil, row); err != nil {
+		return p, err
+	}
+	return p, w.charge(d.account, -int64(len(p.Bytes)))
 }

@@ -32,6 +32,9 @@ func (w *writer) submit(s *server.Submission) error {
 		return err
 	}
 	refusal, err := w.judge(r, d, s)
+	if err == nil && refusal == nil {
+		refusal, err = w.mayStore(d.account, entrySize(s), urgent(s))
+	}
 	if err != nil {
 		return err
 	}
@@ -109,6 +112,9 @@ func (w *writer) appendEntry(r *room, d *device, s *server.Submission) error {
 	s.Seq, s.Head, s.Err, s.Repeated = seq, head, nil, false
 	r.seq, r.head = seq, head
 	w.dirty += 2 + len(s.Payload)/4096
+	if err := w.charge(d.account, entrySize(s)); err != nil {
+		return err
+	}
 	if s.Reject != nil {
 		return run(w.conn, "INSERT INTO reject (place, device) VALUES (?, ?)", nil, place(r.row, s.Reject.Seq), d.row)
 	}

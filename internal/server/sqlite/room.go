@@ -152,7 +152,13 @@ func (w *writer) createRoom(n server.NewRoom, by *device) error {
 	if w.conn.Changes() == 0 {
 		return errRoomExists
 	}
-	return w.enterNewRoom(n, by, w.conn.LastInsertRowID())
+	made := w.conn.LastInsertRowID()
+	if by != nil {
+		if err := w.store(by.account, 4*rowBytes); err != nil {
+			return err
+		}
+	}
+	return w.enterNewRoom(n, by, made)
 }
 
 var errRoomExists = &server.Refusal{Code: wire.ErrorCode_ERROR_CODE_CONFLICT, Message: "that room exists already",

@@ -61,6 +61,8 @@ type Config struct {
 	Rand io.Reader
 	// MaxPages bounds the database's size in pages of 4 KiB; 0 means the disk does.
 	MaxPages int
+	// Quota bounds what each account stores, in bytes; 0 means nothing does.
+	Quota int64
 }
 
 // Store is a server.Store. Its methods are safe from any goroutine.
@@ -101,7 +103,7 @@ func Open(dir string, config Config) (*Store, error) {
 		}
 		s.read <- r
 	}
-	s.write = newWriter(conn, s.broken)
+	s.write = newWriter(conn, config.Quota, s.broken)
 	return s, nil
 }
 

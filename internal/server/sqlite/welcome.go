@@ -94,6 +94,26 @@ func (w *writer) dropBodies(bodies []int64) error {
 		if err := run(w.conn, drop, nil, body); err != nil {
 			return err
 		}
+		if w.conn.Changes() == 0 {
+			continue
+		}
+		if err := w.repay(body); err != nil {
+			return err
+		}
 	}
 	return nil
+}
+
+// repay takes a Welcome that is gone off what its sender has stored. Those of earlier versions are nobody's.
+func (w *writer) repay(body int64) error {
+	var account, bytes int64
+	const query = "SELECT account, bytes FROM welcome_payer WHERE body = ?"
+	found, err := one(w.conn, query, func(row *sqlite.Stmt) { account, bytes = row.ColumnInt64(0), row.ColumnInt64(1) }, body)
+	if err != nil || !found {
+		return err
+	}
+	if err := run(w.conn, "DELETE FROM welcome_payer WHERE body = ?", nil, body); err != nil {
+		return err
+	}
+	return w.charge(account, -bytes)
 }

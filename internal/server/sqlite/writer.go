@@ -26,6 +26,11 @@ type writer struct {
 	conn    *sqlite.Conn
 	rooms   map[ident.RoomID]*room
 	devices map[ident.DeviceID]*device
+	// usage is what accounts have stored, by their rows; charged what was added to it since the last commit. quota is how much
+	// each may, in bytes; 0 for no bound.
+	usage   map[int64]*stored
+	charged []charge
+	quota   int64
 	dirty   int   // pages written to the WAL since the last checkpoint, about
 	failed  error // set for ever after the first fatal error
 }
@@ -43,12 +48,12 @@ type op struct {
 	done chan struct{} // closed when err counts
 }
 
-func newWriter(conn *sqlite.Conn, broken func(error)) *writer {
+func newWriter(conn *sqlite.Conn, quota int64, broken func(error)) *writer {
 	const inFlight = 3 // being filled, on its way to the disk, being announced
 	w := &writer{
 		queue: make(chan write, queued), finished: make(chan []write, inFlight), free: make(chan []write, inFlight),
 		ended: make(chan struct{}), broken: broken, conn: conn,
-		rooms: make(map[ident.RoomID]*room), devices: make(map[ident.DeviceID]*device),
+		rooms: make(map[ident.RoomID]*room), devices: make(map[ident.DeviceID]*device), usage: make(map[int64]*stored), quota: quota,
 	}
 	for range inFlight {
 		w.free <- make([]write, 0, maxBatch)
@@ -63,7 +68,7 @@ func newWriter(conn *sqlite.Conn, broken func(error)) *writer {
 func (w *writer) close() error {
 	close(w.queue)
 	<-w.ended
-	return w.conn.Close()
+	return errors.Join(w.saveAtEnd(), w.conn.Close())
 }
 
 // update queues a write and waits until it is durable. do runs in the writer's
@@ -156,6 +161,8 @@ func (w *writer) commit(batch []write) {
 		}
 		clear(w.rooms)
 		clear(w.devices)
+		clear(w.usage)
+		w.charged = w.charged[:0]
 		if w.failed == nil {
 			w.checkpoint() // frees the WAL for what will be written next
 		}
@@ -188,7 +195,17 @@ func (w *writer) apply(batch []write) error {
 			return err
 		}
 	}
-	return run(w.conn, "COMMIT", nil)
+	if err := w.saveUsage(); err != nil {
+		return err
+	}
+	w.charged = w.charged[:0]
+	if err := run(w.conn, "COMMIT", nil); err != nil {
+		return err
+	}
+	if len(w.usage) >= cachedAccounts {
+		clear(w.usage)
+	}
+	return nil
 }
 
 // do runs an op in a savepoint. The error is one that ends the batch.
@@ -197,11 +214,13 @@ func (w *writer) do(o *op) error {
 		return err
 	}
 	w.dirty += 8
+	charged := len(w.charged)
 	o.err = o.do(w)
 	if fatal(o.err) {
 		return o.err
 	}
 	if o.err != nil {
+		w.uncharge(charged)
 		if err := run(w.conn, "ROLLBACK TO op", nil); err != nil {
 			return err
 		}

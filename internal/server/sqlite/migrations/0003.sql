@@ -26,3 +26,22 @@ CREATE INDEX admission_stranger ON admission (account, stranger, gone_at);
 INSERT INTO spoken (account, room)
     SELECT DISTINCT d.account, e.place >> 32 FROM entry e JOIN device d ON d.row = e.device WHERE e.kind = 1
     UNION SELECT d.account, r.row FROM room r JOIN device d ON d.row = r.created_by WHERE r.kind = 1;
+
+-- Whose they are, and how large, in bytes: those are no longer stored by that account when the Welcome goes.
+CREATE TABLE welcome_payer (
+    body    INTEGER PRIMARY KEY, -- row of welcome_body
+    account INTEGER NOT NULL REFERENCES account,
+    bytes   INTEGER NOT NULL
+) STRICT;
+
+-- What accounts have stored, in bytes, as far as it is written down: quota.go.
+CREATE TABLE usage (
+    account INTEGER PRIMARY KEY REFERENCES account,
+    bytes   INTEGER NOT NULL
+) STRICT;
+
+INSERT INTO usage (account, bytes) SELECT account, sum(bytes) FROM (
+    SELECT d.account, 160 + length(e.payload) AS bytes FROM entry e JOIN device d ON d.row = e.device
+    UNION ALL SELECT d.account, length(k.body) FROM key_package k JOIN device d ON d.row = k.device
+    UNION ALL SELECT account, length(head) FROM archive
+    UNION ALL SELECT account, size FROM archive_chunk) GROUP BY account;

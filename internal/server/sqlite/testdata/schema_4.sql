@@ -138,6 +138,13 @@ CREATE TABLE welcome_body (
     body BLOB NOT NULL
 ) STRICT;
 
+-- Whose they are, and how large, in bytes: those are no longer stored by that account when the Welcome goes.
+CREATE TABLE welcome_payer (
+    body    INTEGER PRIMARY KEY, -- row of welcome_body
+    account INTEGER NOT NULL REFERENCES account,
+    bytes   INTEGER NOT NULL
+) STRICT;
+
 -- The archives of accounts: what their devices keep for those to come, all of it sealed.
 CREATE TABLE archive (
     account  INTEGER PRIMARY KEY REFERENCES account,
@@ -180,3 +187,9 @@ CREATE TABLE reject (
     device INTEGER NOT NULL REFERENCES device,
     PRIMARY KEY (place, device)
 ) STRICT, WITHOUT ROWID;
+
+-- What accounts have stored, in bytes, as far as it is written down: quota.go.
+CREATE TABLE usage (
+    account INTEGER PRIMARY KEY REFERENCES account,
+    bytes   INTEGER NOT NULL
+) STRICT;
