@@ -1,8 +1,10 @@
 package client_test
 
 import (
+	"crypto/rand"
 	"slices"
 	"testing"
+	"time"
 
 	"snug/client"
 	"snug/internal/ident"
@@ -171,4 +173,72 @@ func TestDecline(t *testing.T) {
 		bob.wantRequest("another message", pair, "alice")
 		wantCode(t, "declining what was not asked", alice.DeclineRoom(alice.ctx(), pair), client.NotFound)
 	})
+}
+
+// TestManyRequests: whoever is let into more rooms by strangers than are followed hears all that is said in those that were
+// accepted, and in one of the others as soon as it is.
+func TestManyRequests(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob, mallory := register(t, net, "alice", true), register(t, net, "bob", true), register(t, net, "mallory", true)
+		pair, err := alice.Direct(alice.ctx(), "bob")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var rooms []ident.RoomID
+		for range 5 {
+			room, err := mallory.CreateRoom(mallory.ctx(), client.CreateRoomOptions{Name: "spam", Handles: []string{"bob"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			rooms = append(rooms, room.ID)
+		}
+		late, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "late", Handles: []string{"bob"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		bob.accept(pair)
+		bob.accept(late.ID)
+		disk := bob.disk
+		bob.stop()
+		for _, room := range rooms {
+			mallory.send(room, "buy")
+		}
+		alice.send(pair, "first")
+		alice.send(late.ID, "last")
+
+		bob = startFollowing(t, net, disk, 2)
+		if err := bob.CatchUpRooms(bob.ctx()); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, bob.texts(pair), []string{"alice: first"})
+		equal(t, bob.texts(late.ID), []string{"alice: last"})
+		followed := 0
+		var silent ident.RoomID
+		for _, room := range rooms {
+			if len(bob.texts(room)) > 0 {
+				followed++
+			} else {
+				silent = room
+			}
+			if r, listed := bob.shown(room); !r.Request || !listed || r.Problem != "" {
+				t.Errorf("a request is shown as %+v, listed %v", r, listed)
+			}
+		}
+		if followed != 2 {
+			t.Errorf("%d requests are followed, want 2", followed)
+		}
+		bob.accept(silent)
+		if err := bob.CatchUp(bob.ctx(), silent); err != nil {
+			t.Fatal(err)
+		}
+		equal(t, bob.texts(silent), []string{"mallory: buy"})
+	})
+}
+
+// startFollowing starts a client that follows so many requests.
+func startFollowing(t *testing.T, net *testkit.Net, disk *testkit.Disk, requests int) *person {
+	t.Helper()
+	return startChanged(t, disk, client.Config{Transport: net.Transport(true), Now: time.Now, Rand: rand.Reader},
+		func(c *client.Client) { c.FollowRequests(requests) })
 }

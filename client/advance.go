@@ -5,6 +5,51 @@ import (
 	"snug/internal/wire"
 )
 
+// maxRequests is how many rooms this device follows that wait to be accepted: half of what a connection may follow, so that
+// those that were are followed in any case. The server lets strangers make fewer.
+const maxRequests = 5000
+
+// advanceRooms does the next thing in each room: first where this account is known, or has accepted.
+func (c *Core) advanceRooms() {
+	var requests []ident.RoomID
+	for _, id := range c.mem.order {
+		if _, asked := c.mem.admissions[id]; asked {
+			requests = append(requests, id)
+			continue
+		}
+		if c.vol.logs[id].follow == putOff {
+			c.setFollow(id, unfollowed) // it was accepted, maybe by another process
+		}
+		c.advanceAll(id)
+	}
+	most, followed := c.cfg.requests, 0
+	if most == 0 {
+		most = maxRequests
+	}
+	for _, id := range requests {
+		if r := c.mem.rooms[id]; r != nil && r.status == joined && c.vol.logs[id].follow == unfollowed && followed >= most {
+			c.setFollow(id, putOff)
+		}
+		c.advanceAll(id)
+		if follow := c.vol.logs[id].follow; follow == asked || follow == following {
+			followed++
+		}
+	}
+}
+
+func (c *Core) setFollow(id ident.RoomID, f follow) {
+	log := c.vol.logs[id]
+	log.follow = f
+	c.vol.logs[id] = log
+}
+
+func (c *Core) advanceAll(id ident.RoomID) {
+	if r := c.mem.rooms[id]; r != nil {
+		c.advanceRoom(r)
+		c.advanceArchive(r)
+	}
+}
+
 // advanceRoom does the next thing that a room needs. It is called after every input, and looks at the state only.
 func (c *Core) advanceRoom(r *room) {
 	if !c.online() {
@@ -31,7 +76,7 @@ func (c *Core) advanceRoom(r *room) {
 		}
 		c.followRoom(r)
 		return
-	case halted:
+	case halted, putOff:
 		return
 	}
 	if !c.vol.connection.listed || !c.caughtUp(r) {

@@ -41,7 +41,7 @@ func (c *Core) hasCaughtUp(room ident.RoomID) (bool, any, error) {
 		return true, struct{}{}, nil // it is read from the server
 	case r == nil:
 		return true, nil, c.noRoom(room)
-	case r.status == left, r.status == making:
+	case r.status == left, r.status == making, log.follow == putOff:
 		return true, struct{}{}, nil
 	case log.follow == halted || r.status == refused:
 		return true, nil, refuse(Refused, "", "%s", r.problem)

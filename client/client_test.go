@@ -50,6 +50,12 @@ func startOver(t *testing.T, transport client.Transport, disk *testkit.Disk, ran
 // startConfig is startOver with a clock of the test's too.
 func startConfig(t *testing.T, disk *testkit.Disk, config client.Config) *person {
 	t.Helper()
+	return startChanged(t, disk, config, func(*client.Client) {})
+}
+
+// startChanged is startConfig for a client that is changed before it runs.
+func startChanged(t *testing.T, disk *testkit.Disk, config client.Config, change func(*client.Client)) *person {
+	t.Helper()
 	store := disk.Open()
 	config.Store, config.Agent, config.Log = store, "test", testLog()
 	c, err := client.Open(t.Context(), config)
@@ -57,6 +63,7 @@ func startConfig(t *testing.T, disk *testkit.Disk, config client.Config) *person
 		t.Fatal(err)
 	}
 	c.StretchCheaply()
+	change(c)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- c.Run(ctx) }()

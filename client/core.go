@@ -18,6 +18,8 @@ type coreConfig struct {
 	agent        string
 	provesDevice bool
 	log          Logger
+	// requests is how many rooms are followed that wait to be accepted; maxRequests where it is 0.
+	requests int
 }
 
 // Core is the state machine: Step turns one input into one output. What it knows is of two kinds. memory is a cache of
@@ -200,12 +202,7 @@ func (c *Core) advance() {
 		asked := c.vol.nextID
 		if c.mem.account != nil {
 			c.advanceRestarts()
-			for _, id := range c.mem.order {
-				if room := c.mem.rooms[id]; room != nil {
-					c.advanceRoom(room)
-					c.advanceArchive(room)
-				}
-			}
+			c.advanceRooms()
 		}
 		c.advanceWaits()
 		if c.vol.nextID == asked {

@@ -26,6 +26,9 @@ func (c *Client) StretchInName() {
 	}
 }
 
+// FollowRequests has so many rooms followed that wait to be accepted, rather than thousands.
+func (c *Client) FollowRequests(n int) { c.core.cfg.requests = n }
+
 // StretchTruly stretches as people's clients do.
 func (c *Client) StretchTruly() { c.stretch = ident.DerivePassphraseKeys }
 

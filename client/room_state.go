@@ -180,6 +180,8 @@ const (
 	following
 	// halted logs are not processed further on this connection.
 	halted
+	// putOff are those of requests beyond as many as are followed.
+	putOff
 )
 
 // grew notes that the server has entries up to seq.
