@@ -32,6 +32,42 @@ func TestMigrations(t *testing.T) {
 	}
 }
 
+// TestMigratedCounts: of a database of before it is known who has said something where, and what accounts have stored.
+func TestMigratedCounts(t *testing.T) {
+	script, err := os.ReadFile("testdata/schema_3.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := blank(t, string(script), migrations()[:2])
+	const before = `
+		INSERT INTO account VALUES (1, x'01', 'a', 0, x'', x'', x'', 1, 1, 1, x'', x'', 0, 0), (2, x'02', 'b', 0, x'', x'', x'', 1, 1, 1, x'', x'', 0, 0),
+			(3, x'03', 'c', 0, x'', x'', x'', 1, 1, 1, x'', x'', 0, 0);
+		INSERT INTO device VALUES (1, x'01', x'01', 1, NULL, 0), (2, x'02', x'02', 2, NULL, 0), (3, x'03', x'03', 3, NULL, 0);
+		INSERT INTO room VALUES (7, x'07', 1, NULL, 0, 0, NULL, NULL, 1, 0), (8, x'08', 2, 'open', 0, 0, NULL, NULL, 1, 0);
+		INSERT INTO entry VALUES (7 << 32 | 1, 2, 1, x'01', 0, 0, x'', NULL, zeroblob(100)), (7 << 32 | 2, 1, 2, x'02', 1, 0, x'', NULL, zeroblob(20)),
+			(7 << 32 | 3, 1, 2, x'03', 1, 0, x'', NULL, zeroblob(30)), (7 << 32 | 4, 3, 3, x'04', 1, 0, x'', NULL, zeroblob(40)),
+			(8 << 32 | 1, 4, 3, x'05', 0, 0, x'', NULL, zeroblob(50));
+		INSERT INTO key_package VALUES (1, 2, 0, zeroblob(3000));
+		INSERT INTO archive VALUES (1, 1, zeroblob(1000));
+		INSERT INTO archive_chunk VALUES (1, 1, 7, 0, 5000, zeroblob(5000));`
+	err = sqlitex.ExecuteScript(conn, before, nil)
+	if err == nil {
+		err = migrate(conn, schema, migrations())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for query, want := range map[string]string{
+		"SELECT group_concat(account || ':' || room) FROM (SELECT * FROM spoken ORDER BY account, room)": "1:7,2:7",
+		"SELECT group_concat(account || ':' || bytes) FROM (SELECT * FROM usage ORDER BY account)":       "1:6260,2:3370,3:410",
+		"SELECT count(*) FROM admission": "0",
+	} {
+		if got, err := sqlitex.ResultText(conn.Prep(query)); got != want || err != nil {
+			t.Errorf("%s: %s, %v, want %s", query, got, err, want)
+		}
+	}
+}
+
 // TestMigrate tries the machinery itself with scripts of its own.
 func TestMigrate(t *testing.T) {
 	first := "CREATE TABLE a (x INTEGER) STRICT;"
