@@ -261,6 +261,9 @@ func (n *session) rename(ctx context.Context, m *wire.RenameDevice) (*wire.Serve
 	if _, ok := after.Last().(ident.Rename); !ok {
 		return nil, badRequest("the new statement is no rename")
 	}
+	if err := n.server.limits.renames.take(d.Account); err != nil {
+		return nil, err
+	}
 	c.By = d.ID
 	if err := n.server.Store.ChangeChain(ctx, c); err != nil {
 		return nil, err

@@ -85,3 +85,12 @@ const MaxVisitors = maxVisitors
 
 // NewVisitors makes what keeps count of them.
 func NewVisitors() *visitors { return &visitors{} }
+
+// LargeFrame is how large a message is that takes a place, LargeOfAccount and LargeOfStrangers how many places there are.
+// SharedSize is how large an event is that is in memory once for all.
+const (
+	SharedSize       = sharedSize
+	LargeFrame       = largeFrame
+	LargeOfAccount   = largeOfAccount
+	LargeOfStrangers = largeOfStrangers
+)

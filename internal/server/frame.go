@@ -44,24 +44,39 @@ const (
 	tagEntriesEntries = 2<<3 | 2  // Entries.entries
 	tagFrameWelcome   = 61<<3 | 2 // ServerFrame.welcome
 	tagWelcomeWelcome = 6<<3 | 2  // WelcomeEvent.welcome
+	tagFrameChain     = 62<<3 | 2 // ServerFrame.chain
+	tagChainChain     = 2<<3 | 2  // ChainEvent.chain
 )
 
 // appendWelcomeHeader adds a WelcomeEvent up to its welcome, which comes last.
 func appendWelcomeHeader(b []byte, w *wire.WelcomeEvent) []byte {
 	rest := *w
 	rest.Welcome = nil
-	inner := rest.SizeVT() + 1 + uvarintSize(len(w.Welcome)) + len(w.Welcome)
-	b = appendMessageHeader(b, 2+uvarintSize(inner)+inner)
-	b = binary.AppendUvarint(b, tagFrameWelcome)
-	b = binary.AppendUvarint(b, uint64(inner))
+	return appendEventHeader(b, tagFrameWelcome, &rest, tagWelcomeWelcome, len(w.Welcome))
+}
+
+// appendChainHeader adds a ChainEvent up to its chain, which comes last.
+func appendChainHeader(b []byte, c *wire.ChainEvent) []byte {
+	return appendEventHeader(b, tagFrameChain, &wire.ChainEvent{Account: c.Account}, tagChainChain, len(c.Chain))
+}
+
+// appendEventHeader adds an event up to the size bytes of its last field, which has the tag last; rest is the event without it.
+func appendEventHeader(b []byte, tag uint64, rest interface {
+	SizeVT() int
+	MarshalToSizedBufferVT([]byte) (int, error)
+}, last byte, size int) []byte {
 	n := rest.SizeVT()
+	inner := n + 1 + uvarintSize(size) + size
+	b = appendMessageHeader(b, 2+uvarintSize(inner)+inner)
+	b = binary.AppendUvarint(b, tag)
+	b = binary.AppendUvarint(b, uint64(inner))
 	b = slices.Grow(b, n)
 	end := len(b) + n
 	if _, err := rest.MarshalToSizedBufferVT(b[len(b):end]); err != nil {
-		panic("server: internal error: encoding a welcome: " + err.Error())
+		panic("server: internal error: encoding an event: " + err.Error())
 	}
-	b = append(b[:end], tagWelcomeWelcome)
-	return binary.AppendUvarint(b, uint64(len(w.Welcome)))
+	b = append(b[:end], last)
+	return binary.AppendUvarint(b, uint64(size))
 }
 
 // appendEntriesHeader begins an Entries event with size bytes of entries, which

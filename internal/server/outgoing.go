@@ -19,6 +19,8 @@ type outgoing struct {
 	busy         bool // the reader carries out a request
 	pending      int  // submits without an answer
 	pendingBytes int
+	reading      bool   // a large message
+	place        *share // whose place is taken, while that or what waits is large
 
 	follows map[ident.RoomID]*cursor
 	lagging []*cursor // those with something to read, each once
@@ -85,7 +87,7 @@ func (n *session) ended() bool {
 // up on: it finds out everything again when it comes back.
 func (n *session) event(f *wire.ServerFrame) {
 	n.mu.Lock()
-	if n.mu.out.len() > maxOutgoing && !n.mu.closed {
+	if (n.mu.out.len() > maxOutgoing || len(n.mu.out.own) > maxOwn) && !n.mu.closed {
 		n.mu.closed = true // nothing is queued from here on, and nobody hangs up again
 		n.space.Broadcast()
 		n.mu.Unlock()
@@ -131,6 +133,7 @@ func (n *session) answered(s *Submission) {
 	defer n.mu.Unlock()
 	n.mu.pending--
 	n.mu.pendingBytes -= s.size()
+	n.leavePlace()
 	n.put(f)
 	n.space.Signal()
 }
@@ -143,9 +146,14 @@ func (n *session) put(f *wire.ServerFrame) {
 	if n.mu.out.own == nil {
 		n.mu.out.own = takeBuffer()
 	}
-	if w := f.GetWelcome(); w != nil && len(w.Welcome) > flushSize {
+	if w := f.GetWelcome(); w != nil && len(w.Welcome) > sharedSize {
 		n.mu.out.own = appendWelcomeHeader(n.mu.out.own, w)
 		n.mu.out.share(w.Welcome)
+		return
+	}
+	if c := f.GetChain(); c != nil && len(c.Chain) > sharedSize {
+		n.mu.out.own = appendChainHeader(n.mu.out.own, c)
+		n.mu.out.share(c.Chain)
 		return
 	}
 	n.mu.out.own = appendFrame(n.mu.out.own, f)
@@ -157,7 +165,7 @@ func (n *session) reserve(s *Submission) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.waitSpace()
-	for n.mu.pending >= wire.MaxPending || n.mu.pending > 0 && n.mu.pendingBytes+s.size() > maxPendingBytes {
+	for n.mu.pending >= wire.MaxPending || n.mu.pending > 0 && n.mu.pendingBytes+s.size() > n.share.Load().pending() {
 		if n.mu.closed {
 			break
 		}

@@ -40,6 +40,10 @@ type limits struct {
 	moves *rate[ident.AccountID]
 	// openRooms stand in everybody's list: somebody who makes many is a nuisance to all.
 	openRooms *rate[ident.AccountID]
+	// joins are open rooms that the account joins or leaves, which all its connections hear of, and renames those of its
+	// devices, of which everybody hears who shares a room with it.
+	joins   *rate[ident.AccountID]
+	renames *rate[ident.AccountID]
 	// quotas is how often the operator is told of an account that may store nothing more.
 	quotas *rate[ident.AccountID]
 	// places is the seed of their hash: nobody can choose a handle that has another's place.
@@ -84,6 +88,8 @@ func newLimits(now func() time.Time) *limits {
 		claims:        newRate[ident.AccountID](now, 2000, 100*time.Millisecond),
 		moves:         newRate[ident.AccountID](now, 4000, 100*time.Millisecond),
 		openRooms:     newRate[ident.AccountID](now, 10, time.Hour),
+		joins:         newRate[ident.AccountID](now, 100, time.Second),
+		renames:       newRate[ident.AccountID](now, 20, time.Minute),
 		quotas:        newRate[ident.AccountID](now, 1, time.Hour),
 	}
 }

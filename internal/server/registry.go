@@ -29,17 +29,20 @@ var ErrManyConnections = &Refusal{Code: wire.ErrorCode_ERROR_CODE_RATE_LIMITED, 
 
 // registry knows the sessions, and whose they are. Safe from any goroutine.
 type registry struct {
-	mu struct {
+	strangers *share // of those that act for no device
+	mu        struct {
 		sync.Mutex
 		all       map[*session]bool
 		byAccount map[ident.AccountID]map[*session]ident.DeviceID
-		strangers []*session // those that act for no device, in the order in which they came
+		shares    map[ident.AccountID]*share
+		unknown   []*session // those that act for no device, in the order in which they came
 		came      int        // since turnover was asked last
 	}
 }
 
 func newRegistry() *registry {
-	r := &registry{}
+	r := &registry{strangers: newShare(largeOfStrangers)}
+	r.mu.shares = make(map[ident.AccountID]*share)
 	r.mu.all = make(map[*session]bool)
 	r.mu.byAccount = make(map[ident.AccountID]map[*session]ident.DeviceID)
 	return r
@@ -52,19 +55,19 @@ func (r *registry) add(n *session) (evicted *session) {
 	defer r.mu.Unlock()
 	r.mu.all[n] = true
 	r.mu.came++
-	r.mu.strangers = append(r.mu.strangers, n)
-	if len(r.mu.strangers) <= maxStrangers {
+	r.mu.unknown = append(r.mu.unknown, n)
+	if len(r.mu.unknown) <= maxStrangers {
 		return nil
 	}
 	from := make(map[netip.Prefix]int)
 	most := 0
-	for _, stranger := range r.mu.strangers {
+	for _, stranger := range r.mu.unknown {
 		from[stranger.prefix]++
 		most = max(most, from[stranger.prefix])
 	}
-	oldest := slices.IndexFunc(r.mu.strangers, func(n *session) bool { return from[n.prefix] == most })
-	evicted = r.mu.strangers[oldest]
-	r.mu.strangers = slices.Delete(r.mu.strangers, oldest, oldest+1)
+	oldest := slices.IndexFunc(r.mu.unknown, func(n *session) bool { return from[n.prefix] == most })
+	evicted = r.mu.unknown[oldest]
+	r.mu.unknown = slices.Delete(r.mu.unknown, oldest, oldest+1)
 	return evicted
 }
 
@@ -91,11 +94,14 @@ func (r *registry) identify(n *session, d *Device, now int64) (evicted *session,
 	}
 	if of == nil {
 		of = make(map[*session]ident.DeviceID, 1)
-		r.mu.byAccount[d.Account] = of
+		r.mu.byAccount[d.Account], r.mu.shares[d.Account] = of, newShare(largeOfAccount)
 	}
 	delete(of, evicted)
 	of[n] = d.ID
-	r.mu.strangers = slices.DeleteFunc(r.mu.strangers, func(other *session) bool { return other == n })
+	s := r.mu.shares[d.Account]
+	s.conns.Store(int64(len(of)))
+	n.share.Store(s)
+	r.mu.unknown = slices.DeleteFunc(r.mu.unknown, func(other *session) bool { return other == n })
 	return evicted, nil
 }
 
@@ -135,11 +141,15 @@ func (r *registry) remove(n *session) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.mu.all, n)
-	r.mu.strangers = slices.DeleteFunc(r.mu.strangers, func(other *session) bool { return other == n })
+	r.mu.unknown = slices.DeleteFunc(r.mu.unknown, func(other *session) bool { return other == n })
 	if d := n.device.Load(); d != nil {
 		delete(r.mu.byAccount[d.Account], n)
+		if s := r.mu.shares[d.Account]; s != nil {
+			s.conns.Store(int64(len(r.mu.byAccount[d.Account])))
+		}
 		if len(r.mu.byAccount[d.Account]) == 0 {
 			delete(r.mu.byAccount, d.Account)
+			delete(r.mu.shares, d.Account)
 		}
 	}
 }

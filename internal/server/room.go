@@ -208,6 +208,9 @@ func (n *session) joinRoom(ctx context.Context, m *wire.JoinRoom) (*wire.ServerF
 	if err != nil {
 		return nil, err
 	}
+	if err := n.server.limits.joins.take(d.Account); err != nil {
+		return nil, err
+	}
 	room, err := n.server.Store.JoinRoom(ctx, id, d.ID, n.server.now())
 	if err != nil {
 		return nil, err
@@ -219,6 +222,9 @@ func (n *session) joinRoom(ctx context.Context, m *wire.JoinRoom) (*wire.ServerF
 func (n *session) leaveRoom(ctx context.Context, m *wire.LeaveRoom) (*wire.ServerFrame, error) {
 	d, id, err := n.actingIn(m.Room)
 	if err != nil {
+		return nil, err
+	}
+	if err := n.server.limits.joins.take(d.Account); err != nil {
 		return nil, err
 	}
 	if err := n.server.Store.LeaveRoom(ctx, id, d.ID); err != nil {

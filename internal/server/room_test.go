@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strings"
 	"testing"
@@ -125,4 +126,77 @@ func TestMovesLimit(t *testing.T) {
 	bob.acked(bob.commit(bob.room(), 0, []*wire.DeviceRef{alice.ref()}, nil))
 	h.clock.turn(100 * time.Millisecond)
 	alice.acked(alice.commit(room, 1, []*wire.DeviceRef{bob.ref()}, nil))
+}
+
+// TestChainsLimit: the devices of an account are renamed so many times, as everybody around hears of each; what they hear is the
+// chain, however long. A revocation never waits.
+func TestChainsLimit(t *testing.T) {
+	h := open(t)
+	h.clock.stop()
+	alice, who := h.joinPerson(t, "alice")
+	friend := h.join(t, "friend")
+	change := func(s ident.Statement) []byte {
+		t.Helper()
+		if err := who.chain.Append(who.identity, s, time.Unix(1_800_000_000, 0)); err != nil {
+			t.Fatal(err)
+		}
+		return who.chain.Marshal()
+	}
+	rename := func(i int) *wire.ClientFrame {
+		name := strings.Repeat("n", 60) + string(rune('a'+i))
+		return &wire.ClientFrame{Body: &wire.ClientFrame_RenameDevice{RenameDevice: &wire.RenameDevice{
+			Chain: change(ident.Rename{Device: alice.device.ID, Name: name})}}}
+	}
+	for i := range 20 {
+		if reply := alice.ask(rename(i)); reply.GetDone() == nil {
+			t.Fatalf("rename %d: %v", i, reply)
+		}
+	}
+	chain := who.chain.Marshal()
+	if len(chain) <= server.SharedSize {
+		t.Fatalf("the chain has %d bytes, too few for this test", len(chain))
+	}
+	friend.event("the chain", func(f *wire.ServerFrame) bool {
+		return bytes.Equal(f.GetChain().GetChain(), chain) && bytes.Equal(f.GetChain().GetAccount(), alice.device.Account[:])
+	})
+	late := rename(20)
+	limited(t, alice.ask(late))
+	h.clock.turn(time.Minute)
+	if reply := alice.ask(late); reply.GetDone() == nil {
+		t.Fatalf("a minute later: %v", reply)
+	}
+	longer := who.chain.Clone()
+	if err := longer.Append(who.identity, ident.Rename{Device: alice.device.ID, Name: "later"}, h.clock.now()); err != nil {
+		t.Fatal(err)
+	}
+	limited(t, alice.ask(&wire.ClientFrame{Body: &wire.ClientFrame_RenameDevice{RenameDevice: &wire.RenameDevice{Chain: longer.Marshal()}}}))
+	revoked := &wire.ClientFrame{Body: &wire.ClientFrame_RevokeDevice{RevokeDevice: &wire.RevokeDevice{Chain: change(ident.Revoke{Device: alice.device.ID})}}}
+	if reply := alice.ask(revoked); reply.GetDone() == nil {
+		t.Errorf("a revocation is answered with %v", reply)
+	}
+}
+
+// TestJoinsLimit: open rooms are joined and left so many times by an account, as all its connections hear of each.
+func TestJoinsLimit(t *testing.T) {
+	h := open(t)
+	h.clock.stop()
+	alice, bob := h.join(t, "alice"), h.join(t, "bob")
+	room := alice.ask(&wire.ClientFrame{Body: &wire.ClientFrame_ListRooms{ListRooms: &wire.ListRooms{Limit: 1}}}).GetRooms().Rooms[0].Room
+	join := &wire.ClientFrame{Body: &wire.ClientFrame_JoinRoom{JoinRoom: &wire.JoinRoom{Room: room}}}
+	leave := &wire.ClientFrame{Body: &wire.ClientFrame_LeaveRoom{LeaveRoom: &wire.LeaveRoom{Room: room}}}
+	for i := range 50 {
+		if reply := alice.ask(leave); reply.GetDone() == nil {
+			t.Fatalf("leaving, time %d: %v", i, reply)
+		}
+		if reply := alice.ask(join); reply.GetRoom() == nil {
+			t.Fatalf("joining, time %d: %v", i, reply)
+		}
+	}
+	limited(t, alice.ask(leave))
+	if bob.ask(leave).GetDone() == nil {
+		t.Error("somebody else is limited")
+	}
+	if n := alice.ask(&wire.ClientFrame{Body: &wire.ClientFrame_ListMembers{ListMembers: &wire.ListMembers{Room: room}}}).GetMembers(); len(n.GetMembers()) != 1 {
+		t.Errorf("members are %v, want alice alone", n)
+	}
 }

@@ -57,9 +57,13 @@ const (
 	maxPendingBytes = 1 << 20
 	// highWater is how many bytes of answers wait for a socket before we stop reading
 	// its requests; maxOutgoing how many with events, before we hang up. An event is
-	// at most a Welcome of a frame's size.
+	// at most a Welcome of a frame's size. maxOwn is how many of them may be the
+	// connection's own: what goes to many is in memory once. sharedSize is how large
+	// that is, in bytes.
 	highWater   = 128 << 10
 	maxOutgoing = 2*wire.MaxFrame + highWater
+	maxOwn      = 1 << 20
+	sharedSize  = 4 << 10
 	// flushSize is about how much is written at once: four TLS records.
 	flushSize = wire.MaxBatch
 

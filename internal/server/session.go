@@ -28,6 +28,7 @@ type session struct {
 	key    ident.PublicKey // of the client in TLS; zero where it showed none
 	nonce  [32]byte
 	heard  atomic.Int64 // when the last frame came, in ms
+	share  atomic.Pointer[share]
 
 	// device is who the connection acts for; nil for a stranger. Once it is revoked the connection may ask for nothing more.
 	// Nor may one that has to go for another of its account, once it is evicted.
@@ -81,6 +82,8 @@ func newUpgrader() *gws.Upgrader {
 func (s *Server) serve(conn net.Conn, buffered *bufio.Reader, r *http.Request, upgrader *gws.Upgrader, key ident.PublicKey) {
 	n := &session{server: s, key: key, gate: &gate{Conn: conn, writing: make(chan struct{}, 1)}, prefix: addressPrefix(s.clientAddress(conn.RemoteAddr().String(), r))}
 	n.space.L = &n.mu
+	n.share.Store(s.registry.strangers)
+	n.gate.large = n.admitLarge
 	n.gate.SetLimit(maxGreeting)
 	n.heard.Store(s.now())
 	if _, err := s.Rand.Read(n.nonce[:]); err != nil {
@@ -115,6 +118,8 @@ func (n *session) end() {
 	n.mu.closed = true
 	follows := n.mu.follows
 	n.mu.follows, n.mu.lagging = nil, nil
+	n.mu.reading = false
+	n.leavePlace()
 	n.space.Broadcast()
 	n.mu.Unlock()
 	for _, c := range follows {
@@ -174,6 +179,7 @@ func (sockets) OnMessage(socket *gws.Conn, m *gws.Message) {
 		return
 	}
 	n.request(n.server.life, frame)
+	n.handled()
 }
 
 var errText = errors.New("server: text message")
@@ -252,14 +258,20 @@ func (silence) Error(...any) {}
 type gate struct {
 	net.Conn
 	wire.Gate
+	large   func() bool   // whether a large message may be read
 	writing chan struct{} // of size 1, for who writes: ours go out in parts, and the library's control frames not between them
 }
+
+var errLarge = errors.New("server: too many large messages at once")
 
 // Read reads, and fails on the first header that asks for too much.
 func (g *gate) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
 	if refused := g.Look(b[:n]); refused != nil {
 		return 0, refused
+	}
+	if g.UnderWay() > largeFrame && !g.large() {
+		return 0, errLarge
 	}
 	return n, err
 }

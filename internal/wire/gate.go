@@ -16,7 +16,8 @@ type Gate struct {
 
 	header  []byte // of the frame that begins, as far as it came
 	skip    uint64 // bytes of the frame's content to come
-	message uint64 // bytes of the message's frames so far
+	message uint64 // bytes of the message's frames so far, where others follow
+	last    uint64 // bytes of the message whose last frame's content comes
 }
 
 // maxControl bounds a control frame's content, in bytes: RFC 6455, Section 5.5.
@@ -55,17 +56,27 @@ func (g *Gate) Look(b []byte) error {
 func (g *Gate) admit(first byte, size uint64) bool {
 	const final, opcode, binaryMessage = 0x80, 0x0f, 2
 	if first&opcode > binaryMessage {
+		g.last = 0
 		return size <= maxControl
 	}
 	limit := uint64(max(0, g.limit.Load()))
 	if size > limit || g.message > limit-size {
 		return false
 	}
-	g.message += size
+	g.message, g.last = g.message+size, 0
 	if first&final != 0 {
-		g.message = 0
+		g.message, g.last = 0, g.message
 	}
 	return true
+}
+
+// UnderWay gives the size of the message of which the last frame was begun and has not come to its end, in bytes, as far as its
+// headers say; 0 where there is none. Only who calls Look may call it.
+func (g *Gate) UnderWay() uint64 {
+	if g.message == 0 && g.skip > 0 {
+		return g.last
+	}
+	return g.message
 }
 
 // frameSize reads the size of a frame's content from its header. whole is false while more of the header is to come.
