@@ -48,8 +48,8 @@ var (
 	ErrRevoked         = Refuse(wire.ErrorCode_ERROR_CODE_UNAUTHENTICATED, "this device is revoked")
 	ErrStorageFull     = &Refusal{Code: wire.ErrorCode_ERROR_CODE_STORAGE_FULL, Message: "the server's disk is full",
 		Hint: "nothing was lost; try again when its operator has made room"}
-	ErrQuota = &Refusal{Code: wire.ErrorCode_ERROR_CODE_STORAGE_FULL, Message: "this account has stored as much on the server as it may",
-		Hint: "turn the archive off where it is not needed, or ask whoever runs the server for more (snug serve --quota)"}
+	ErrQuota = &Refusal{Code: wire.ErrorCode_ERROR_CODE_STORAGE_FULL, Message: "this account has stored as much on the server as it may; whoever runs it can let it store more",
+		Hint: "turn the archive off where it is not needed, or have snug serve --quota say more"}
 	ErrHandleTaken = &Refusal{Code: wire.ErrorCode_ERROR_CODE_HANDLE_TAKEN, Message: "that handle is taken", Hint: "choose another"}
 	// What is wrong with an invite is told to whoever has it: it is not to be guessed.
 	ErrInviteUnknown = &Refusal{Code: wire.ErrorCode_ERROR_CODE_INVITE_INVALID, Message: "there is no such invite here",

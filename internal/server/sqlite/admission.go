@@ -79,10 +79,10 @@ func (w *writer) judgeAdmission(r *room, inviter, account, at int64) (*server.Re
 	var handle string
 	_, err = one(w.conn, "SELECT handle FROM account WHERE row = ?", func(row *sqlite.Stmt) { handle = row.ColumnText(0) }, account)
 	if times < most {
-		return &server.Refusal{Code: wire.ErrorCode_ERROR_CODE_FORBIDDEN, Message: fmt.Sprintf("too many people whom @%s has not answered have let them into rooms", handle),
-			Hint: "ask them in another way to write to you first"}, err
+		return &server.Refusal{Code: wire.ErrorCode_ERROR_CODE_FORBIDDEN, Message: fmt.Sprintf("too many people whom @%s has not answered have let them into rooms: have them write to you first", handle),
+			Hint: "ask them in another way"}, err
 	}
-	return &server.Refusal{Code: wire.ErrorCode_ERROR_CODE_FORBIDDEN, Message: fmt.Sprintf("@%s has said nothing yet in the rooms that you have let them into", handle),
+	return &server.Refusal{Code: wire.ErrorCode_ERROR_CODE_FORBIDDEN, Message: fmt.Sprintf("@%s has said nothing yet in the rooms that you have let them into: another one takes a word of theirs", handle),
 		Hint: "let them into this one once they have written in one of those"}, err
 }
 
