@@ -89,6 +89,9 @@ func (r *registry) identify(n *session, d *Device, now int64) (evicted *session,
 		return nil, nil
 	}
 	of := r.mu.byAccount[d.Account]
+	if _, again := of[n]; again {
+		return nil, nil // it has asked for the same twice
+	}
 	if evicted, err = makePlace(of, d.ID, now); err != nil {
 		return nil, err
 	}

@@ -45,6 +45,9 @@ func TestConnectionsOfAnAccount(t *testing.T) {
 			t.Errorf("the account has %d connections, want %d", got, server.MaxOfAccount)
 		}
 	}
+	if evicted, err := r.Identify(n-1, owner, 0, 0); evicted >= 0 || err != nil {
+		t.Errorf("the same connection once more: %d has to go, %v", evicted, err)
+	}
 	// No device takes connections of those that have fewer than it.
 	if _, err := connect(deviceOf(1, 1)); !errors.Is(err, server.ErrManyConnections) {
 		t.Errorf("a thief's next connection: %v", err)

@@ -22,7 +22,7 @@ type Welcome struct {
 }
 
 // welcomesAtOnce is about how many bytes of welcomes go out between two answers.
-const welcomesAtOnce = 256 << 10
+const welcomesAtOnce = 1 << 20
 
 // handOut hands out some of the welcomes that wait for the connection's device. Those after them come when the next request
 // is answered, as is a TakeWelcome: anybody can have many wait for anybody, of 5 MiB each, and answers that come after all of

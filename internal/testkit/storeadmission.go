@@ -91,6 +91,34 @@ func testAdmissionsAgain(f *fixture) {
 	f.must(err)
 }
 
+// testAdmissionsUndone: where a commit is replaced that has let somebody out, they have not gone; and where one is that has let
+// somebody in, they have.
+func testAdmissionsUndone(f *fixture) {
+	victim, mallory, friend := f.account(), f.account(), f.account()
+	room := f.room(mallory, friend, victim)
+	f.letInTimes(server.MaxAdmissionsByStranger-1, mallory, victim)
+	out := f.commit(room, mallory, 1, nil, []server.Device{victim})
+	out.At = 6000
+	f.appended(out)
+	f.appended(f.reject(room, friend, out))
+	f.appended(f.reboot(room, friend, out, mallory))
+	// Seven days later the victim is still in all eight.
+	_, err := f.letIn(7000+server.AdmissionCounts.Milliseconds(), mallory, victim)
+	f.refused(forbidden, err)
+
+	late := f.account()
+	other := f.room(mallory, friend)
+	in := f.commit(other, mallory, 1, []server.Device{late}, nil)
+	f.appended(in)
+	f.letInTimes(server.MaxAdmissionsByStranger-1, mallory, late)
+	f.appended(f.reject(other, friend, in))
+	f.appended(f.reboot(other, friend, in, mallory))
+	_, err = f.letIn(5000, mallory, late)
+	f.refused(forbidden, err)
+	_, err = f.letIn(5000+server.AdmissionCounts.Milliseconds(), mallory, late)
+	f.must(err)
+}
+
 // testAdmissionsKnown: whom one has answered is no stranger in other rooms either, and whoever asks to be let in is not
 // counted; who is undone has not let anybody in for good.
 func testAdmissionsKnown(f *fixture) {

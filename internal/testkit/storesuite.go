@@ -70,6 +70,7 @@ func StoreSuite(t *testing.T, open func(t *testing.T) server.Store, reopen func(
 		{"strangers", testStrangers},
 		{"rooms of strangers", testAdmissions},
 		{"rooms of strangers, again", testAdmissionsAgain},
+		{"rooms of strangers, undone", testAdmissionsUndone},
 		{"rooms of known people", testAdmissionsKnown},
 		{"welcomes", testWelcomes},
 		{"many welcomes", testManyWelcomes},

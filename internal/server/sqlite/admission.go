@@ -137,13 +137,14 @@ func (w *writer) spoke(r *room, account int64) error {
 	return run(w.conn, known, nil, account, r.row)
 }
 
-// departed notes which of some accounts are in a room no more.
+// departed notes which of some accounts are in a room no more, or are in it again.
 func (w *writer) departed(r *room, accounts map[int64]bool, at int64) error {
 	for account := range accounts {
-		if r.accountIn(account) {
-			continue
+		var gone any
+		if !r.accountIn(account) {
+			gone = at
 		}
-		if err := run(w.conn, "UPDATE admission SET gone_at = ? WHERE account = ? AND room = ?", nil, at, account, r.row); err != nil {
+		if err := run(w.conn, "UPDATE admission SET gone_at = ? WHERE account = ? AND room = ?", nil, gone, account, r.row); err != nil {
 			return err
 		}
 	}
