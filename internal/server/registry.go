@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// maxStrangers bounds the connections that act for no device, each of which may have a frame of maxStranger bytes in memory:
-	// as many as sign in at once when a server has been away.
+	// maxStrangers bounds the connections that act for no device, each of which may have largeFrame bytes in memory and a few
+	// maxStranger: as many as sign in at once when a server has been away.
 	maxStrangers = 512
 	// maxOfDevice and maxOfAccount bound the connections of a device and of an account: 20 devices with a dozen tabs and
 	// programs each have 240.
