@@ -8,7 +8,7 @@ import "time"
 const (
 	// MaxAdmissionsByStranger is how often one account lets another one in that has never answered it. The 1:1 room of the two
 	// is open for as many times more.
-	MaxAdmissionsByStranger = 8
+	MaxAdmissionsByStranger = 20
 	// MaxAdmissionsByOne is the same for one that has answered: of rooms in which it has said nothing.
 	MaxAdmissionsByOne = 500
 	// ManyAdmissions is how many rooms of strangers an account is in before each stranger has one only, and MaxAdmissions how
