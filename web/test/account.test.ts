@@ -140,10 +140,10 @@ describe.runIf(ready())("an account", () => {
     // Who let the phone in, and who changed the passphrase, is told of neither; and nobody of the devices from before it.
     await laptop.page.reload();
     await told(laptop.page, "Your passphrase was changed on another device").waitFor();
-    expect(await told(laptop.page, "New device signed in:").getByRole("paragraph").count()).toBe(3); // two alerts, and what to do
+    await expect.poll(() => told(laptop.page, "New device signed in:").getByRole("paragraph").count()).toBe(3); // two alerts, and what to do
     await phone.page.reload();
     await told(phone.page, "New device signed in:").waitFor();
-    expect(await told(phone.page, "New device signed in:").getByRole("paragraph").count()).toBe(2);
+    await expect.poll(() => told(phone.page, "New device signed in:").getByRole("paragraph").count()).toBe(2);
     await laptop.page.getByRole("button", { name: "Dismiss" }).click();
     await told(laptop.page, "New device signed in:").waitFor({ state: "detached" });
     await laptop.page.reload();

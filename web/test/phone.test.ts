@@ -128,7 +128,7 @@ describe.runIf(browserPresent())("the page on a phone", () => {
     await page.keyboard.press("Enter");
     await expect.poll(() => page.getByText("New device signed in:").count()).toBe(2);
     expect(await page.getByText(/more before/).count()).toBe(0);
-    expect(await focused(page)).toBe("Dismiss");
+    await expect.poll(() => focused(page)).toBe("Dismiss");
     await page.keyboard.press("Enter");
     await expect.poll(() => page.getByText("New device signed in:").count()).toBe(0);
     await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute("role"))).toBe("status");
