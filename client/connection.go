@@ -58,7 +58,7 @@ type connection struct {
 	nonce    [32]byte
 	// refused says that the last attempt was turned away, by the server or because it is not the right one.
 	refused bool
-	// tried says that a first attempt to connect has ended, either way.
+	// tried says that a first attempt to connect has ended, either way: since this process began, or lost a connection.
 	tried bool
 	// listed says that the server's list of rooms has come, settleBy until when promised Welcomes are waited for.
 	listed   bool
@@ -242,7 +242,9 @@ func (c *Core) hangUp(problem string, earliest time.Time) {
 	if earliest.After(k.retryAt) {
 		k.retryAt = earliest
 	}
-	k.phase, k.problem, k.tried, k.refused = offline, problem, true, false
+	// Whoever asks while a connection that was there is made anew waits for that.
+	k.tried = k.phase != ready
+	k.phase, k.problem, k.refused = offline, problem, false
 	c.detachLink()
 	c.dropConnectionRequests()
 	c.vol.logs = make(map[ident.RoomID]serverLog)

@@ -185,6 +185,7 @@ func TestInviteUnknown(t *testing.T) {
 		if err := bob.join(made.Code); err != nil {
 			t.Fatal(err)
 		}
+		wait()
 		equal(t, alice.members(room), []string{"alice owner 1", "bob member 1"})
 	})
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"snug/client"
 	"snug/internal/testkit"
@@ -83,6 +85,33 @@ func TestOutside(t *testing.T) {
 		}
 		if r, err := phone.Room(phone.ctx(), den.ID); err != nil || !r.Joined || r.Outside || r.Name != "den" {
 			t.Errorf("got %+v, %v, want den", r, err)
+		}
+	})
+}
+
+// TestOutsideWhileConnecting: a device knows of rooms that it is not in from the server alone. Whoever asks just when the connection
+// has been lost hears what there is when it is back, and not that there is nothing.
+func TestOutsideWhileConnecting(t *testing.T) {
+	world(t, func(t *testing.T, net *testkit.Net) {
+		alice, bob := register(t, net, "alice", true), register(t, net, "bob", true)
+		den, err := alice.CreateRoom(alice.ctx(), client.CreateRoomOptions{Name: "den", Handles: []string{"bob"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wait()
+		alice.stop()
+		bob.stop()
+		phone := signedIn(t, start(t, net, testkit.NewDisk(), true), "alice")
+		time.Sleep(time.Minute)
+		net.Cut(nil)
+		synctest.Wait()
+		if r, err := phone.Room(phone.ctx(), den.ID); err != nil || !r.Outside {
+			t.Errorf("got %+v, %v, want a room that it is not in", r, err)
+		}
+		net.Cut(errors.New("the cable is out"))
+		synctest.Wait()
+		if _, err := phone.Room(phone.ctx(), den.ID); codeOf(err) != client.NotFound {
+			t.Errorf("got %v without a server, want that it knows of none", err)
 		}
 	})
 }
