@@ -81,6 +81,7 @@ func TestArchive(t *testing.T) {
 				wait()
 				phone := newDevice(t, net, "bob", proves)
 				alice.send(room, "three")
+				wait()
 				want := []string{"alice: one", "bob: two", "alice: three"}
 				equal(t, phone.texts(room), want)
 				equal(t, phone.texts(garden.ID), []string{"bob: apples", "alice: pears"})

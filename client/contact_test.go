@@ -214,6 +214,7 @@ func TestNoTopicForAStranger(t *testing.T) {
 		if err := alice.SetRole(alice.ctx(), made.ID, "carol", "admin"); err != nil {
 			t.Fatal(err)
 		}
+		wait()
 		known := alice.find("bob")
 		if _, err := alice.Verify(alice.ctx(), known.Account, bob.find("alice").SafetyNumber); err != nil {
 			t.Fatal(err)

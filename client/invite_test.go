@@ -261,6 +261,7 @@ func TestInviteRights(t *testing.T) {
 		if err := dave.join(another.Code); err != nil {
 			t.Fatal(err)
 		}
+		wait()
 		equal(t, bob.members(room.ID), []string{"alice owner 1", "bob member 1", "carol member 1", "dave member 1"})
 	})
 }

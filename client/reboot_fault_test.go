@@ -178,10 +178,11 @@ func TestFalseReboot(t *testing.T) {
 				if err := alice.ChangeRoom(alice.ctx(), g.room, client.RoomSettings{Topic: &bees}); err != nil {
 					t.Fatal(err)
 				}
+				time.Sleep(time.Second) // so that everybody has taken it
 				synctest.Wait()
 				g.began = time.Now()
 				g.mallory.FalselyReboot(g.room, before)
-				time.Sleep(100 * time.Millisecond)
+				time.Sleep(time.Second)
 				synctest.Wait()
 				for _, handle := range []string{"alice", "bob", "carol"} {
 					if problem := g.people[handle].room(g.room).Problem; !strings.Contains(problem, "@mallory's device mallory's laptop") {
