@@ -148,7 +148,7 @@ describe.runIf(ready())("an account", () => {
     await told(laptop.page, "New device signed in:").waitFor({ state: "detached" });
     await laptop.page.reload();
     await enter(laptop.page, /bob/);
-    expect(await told(laptop.page, "New device signed in:").count()).toBe(0);
+    await expect.poll(() => told(laptop.page, "New device signed in:").count()).toBe(0);
     // It was dismissed there and nowhere else, and leads to the devices.
     await told(phone.page, "New device signed in:").getByRole("button", { name: "Devices" }).click();
     await phone.page.getByRole("dialog", { name: "You" }).getByText("New", { exact: true }).waitFor();
@@ -167,7 +167,7 @@ describe.runIf(ready())("an account", () => {
     await shoot(phone.page, "account-revoked");
     await signIn(phone.page, changed);
     await phone.page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
-    expect(await phone.page.getByText("You were signed out").count()).toBe(0);
+    await expect.poll(() => phone.page.getByText("You were signed out").count()).toBe(0);
     // It stays so: no second reset waits behind the first.
     await phone.page.reload();
     await phone.page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
@@ -186,7 +186,7 @@ describe.runIf(ready())("an account", () => {
     await page.getByText("whoever gets your passphrase, or a device of yours, can read all of it, old and to come").waitFor();
     await keep.click();
     // Nothing is deleted before somebody has read what that means.
-    expect(await keep.isChecked()).toBe(true);
+    await expect.poll(() => keep.isChecked()).toBe(true);
     await page.getByText("What the server has is deleted.").waitFor();
     await shoot(page, "account-archive");
     await page.getByRole("button", { name: "Delete it" }).click();
@@ -198,7 +198,7 @@ describe.runIf(ready())("an account", () => {
     await enter(last.page, /bob/);
     await last.page.getByText(/not here: what was said before is on the account's other devices: the archive is off/).waitFor();
     await shoot(last.page, "account-archive-off");
-    expect(await said(last.page, "Are you there?").count()).toBe(0);
+    await expect.poll(() => said(last.page, "Are you there?").count()).toBe(0);
     await page.getByRole("button", { name: "About this room" }).click();
     await expect.poll(() => page.getByLabel("Keep this room for my new devices").isDisabled()).toBe(true);
     await page.keyboard.press("Escape");

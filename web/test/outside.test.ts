@@ -42,7 +42,7 @@ describe.runIf(ready())("a browser that is the only device there", () => {
     await page.getByRole("button", { name: "Sign in", exact: true }).click();
     const waiting = page.getByRole("navigation").getByRole("status");
     await waiting.getByText(/^2 of your rooms have not let this browser in yet/u).waitFor();
-    expect(await waiting.innerText()).toContain("Another device of yours, or a member’s, does so by itself as soon as it is online.");
+    await expect.poll(() => waiting.innerText()).toContain("Another device of yours, or a member’s, does so by itself as soon as it is online.");
     await shoot(page, "outside");
     expect(await audit(page)).toEqual([]);
   });

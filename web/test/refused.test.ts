@@ -83,8 +83,8 @@ describe.runIf(ready())("who comes in wrongly", () => {
 
     // Nothing of it was lost, and none of it has used the invite up.
     await page.getByLabel("Handle").fill(handle);
-    expect(await page.getByLabel("Passphrase", { exact: true }).inputValue()).toBe(words);
-    expect(await page.getByLabel("I have written it down").isChecked()).toBe(true);
+    await expect.poll(() => page.getByLabel("Passphrase", { exact: true }).inputValue()).toBe(words);
+    await expect.poll(() => page.getByLabel("I have written it down").isChecked()).toBe(true);
     await submit.click();
     await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
     expect(wrong).toEqual([]);
@@ -102,7 +102,7 @@ describe.runIf(ready())("who comes in wrongly", () => {
     await told(page, "Unknown handle or wrong passphrase.", "can let this one in by a code", "password");
     await shoot(page, `refused-passphrase-${name}`);
     // What is offered is to try again, a code, an account: no reset that nobody needs.
-    expect(await page.getByText(/reset|recover/i).count()).toBe(0);
+    await expect.poll(() => page.getByText(/reset|recover/i).count()).toBe(0);
     await page.getByRole("button", { name: "Use a code from another device" }).waitFor();
     // The wrong one is selected: typing replaces it.
     await page.keyboard.type(passphrase);
@@ -141,7 +141,7 @@ describe.runIf(ready())("who comes in wrongly", () => {
     await page.goto(`${server.origin}/#invite=${fresh}`);
     await expect.poll(() => new URL(page.url()).hash).toBe("");
     await page.getByText("You are invited").waitFor();
-    expect(await page.getByLabel("Handle").inputValue()).toBe("erin");
+    await expect.poll(() => page.getByLabel("Handle").inputValue()).toBe("erin");
     await kept(page);
     await page.getByRole("button", { name: "Make my account" }).click();
     await page.getByRole("heading", { name: "Rooms", exact: true }).waitFor();
@@ -241,8 +241,8 @@ describe.runIf(browserPresent())("who comes in by what does not work any more", 
     await shoot(page, `refused-vault-${name}`);
     expect(await audit(page)).toEqual([]);
     // Still nobody: no empty rooms are shown as if this had worked, and nothing is reset.
-    expect(await page.getByRole("heading", { name: "Rooms", exact: true }).count()).toBe(0);
-    expect(await page.getByText(/reset|recover/i).count()).toBe(0);
+    await expect.poll(() => page.getByRole("heading", { name: "Rooms", exact: true }).count()).toBe(0);
+    await expect.poll(() => page.getByText(/reset|recover/i).count()).toBe(0);
     await page.getByRole("button", { name: "Use a code from another device" }).click();
     await page.getByLabel("Code").fill("snug-link-aaaqeayeaudaocajbifqydiob4");
     await page.keyboard.press("Enter");
@@ -264,7 +264,7 @@ describe.runIf(browserPresent())("who comes in by what does not work any more", 
     expect(await audit(page)).toEqual([]);
     await page.keyboard.press("Tab");
     await page.getByRole("button", { name: "Sign in", exact: true }).and(page.locator(":focus")).waitFor();
-    expect(await page.getByLabel("Passphrase", { exact: true }).inputValue()).toBe("often");
+    await expect.poll(() => page.getByLabel("Passphrase", { exact: true }).inputValue()).toBe("often");
     expect(wrong).toEqual([]);
     await context.close();
   });

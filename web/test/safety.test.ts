@@ -72,15 +72,15 @@ describe.runIf(ready())("two people who compare", () => {
     await bob.page.getByRole("button", { name: "Scan their code" }).click();
     await bob.page.getByText("The safety numbers differ").waitFor();
     await shoot(bob.page, "compare-differs");
-    expect(await bob.page.getByText("You compared this number").count()).toBe(0);
-    expect(await bob.page.getByRole("button", { name: "They are the same" }).count()).toBe(0);
+    await expect.poll(() => bob.page.getByText("You compared this number").count()).toBe(0);
+    await expect.poll(() => bob.page.getByRole("button", { name: "They are the same" }).count()).toBe(0);
     screen = drawn;
     await bob.page.getByRole("button", { name: "Scan their code" }).click();
     await bob.page.getByText("You compared this number").waitFor();
     await expect.poll(() => bob.page.locator("video").count()).toBe(0);
     await shoot(bob.page, "compare-scanned");
     // The one who was scanned compares for herself.
-    expect(await alice.page.getByText("You compared this number").count()).toBe(0);
+    await expect.poll(() => alice.page.getByText("You compared this number").count()).toBe(0);
     await alice.page.getByRole("button", { name: "They are the same" }).click();
     await alice.page.getByText("You compared this number").waitFor();
     expect([...alice.wrong, ...bob.wrong]).toEqual([]);

@@ -37,7 +37,7 @@ describe.runIf(ready())("the story", () => {
     await page.reload();
     await page.getByRole("heading", { name: "Welcome back" }).waitFor();
     console.log(`page: usable in ${cold.toFixed(0)} ms cold, ${(performance.now() - again).toFixed(0)} ms warm`);
-    expect(await context.cookies()).toEqual([]);
+    await expect.poll(() => context.cookies()).toEqual([]);
     expect(wrong).toEqual([]);
     await context.close();
   });
@@ -71,8 +71,8 @@ describe.runIf(ready())("the story", () => {
     await page.getByRole("navigation").getByRole("button").first().click();
     await said(page, "Is anybody here?").waitFor();
     // Only the owner may invite: nobody else is offered what the server would refuse.
-    expect(await page.getByRole("button", { name: "Invite somebody" }).count()).toBe(0);
-    expect(await alice.page.getByRole("button", { name: "Invite somebody" }).count()).toBeGreaterThan(0);
+    await expect.poll(() => page.getByRole("button", { name: "Invite somebody" }).count()).toBe(0);
+    await expect.poll(() => alice.page.getByRole("button", { name: "Invite somebody" }).count()).toBeGreaterThan(0);
     expect(bob.wrong).toEqual([]);
   });
 
@@ -152,8 +152,8 @@ describe.runIf(ready())("the story", () => {
     await alice.page.getByRole("button", { name: "Try now" }).click({ timeout: 1000 }).catch(() => undefined);
     await said(bob.page, "Written in the dark").waitFor({ timeout: 45_000 });
     await settled(alice.page);
-    expect(await said(bob.page, "Written in the dark").count()).toBe(1);
-    expect(await said(alice.page, "Written in the dark").count()).toBe(1);
+    await expect.poll(() => said(bob.page, "Written in the dark").count()).toBe(1);
+    await expect.poll(() => said(alice.page, "Written in the dark").count()).toBe(1);
     expect([...alice.wrong, ...bob.wrong]).toEqual([]);
   });
 
