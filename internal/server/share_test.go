@@ -70,6 +70,7 @@ func TestLargeMessages(t *testing.T) {
 				}
 				alice.begin(2 * server.LargeFrame)()
 				finish[0]()
+				synctest.Wait() // the place is given back after the answer
 				last := connect()
 				for range 3 { // one after the other they are not too many
 					last.begin(2 * server.LargeFrame)()
