@@ -47,71 +47,65 @@ func (s *Store) ChangeArchive(ctx context.Context, c server.ArchiveChange) error
 		if d == nil || d.revoked || d.accountID != c.Account {
 			return server.ErrDeviceNotFound
 		}
-		made, err := w.archiveFollows(d.account, c)
+		head, made, err := w.archiveFollows(d.account, c)
 		if err != nil || made {
 			return err
 		}
-		before, err := w.archiveBytes(d.account)
-		if err == nil {
-			err = w.changeArchive(d, c)
-		}
+		dropped, err := w.changeArchive(d, c)
 		if err != nil {
 			return err
 		}
-		after, err := w.archiveBytes(d.account)
-		if err != nil {
-			return err
-		}
-		return w.store(d.account, after-before)
+		return w.store(d.account, int64(len(c.Chunk)+len(c.Head)-head)-dropped)
 	})
 }
 
-// archiveBytes gives how much an archive is, its head included.
-func (w *writer) archiveBytes(account int64) (bytes int64, err error) {
-	const query = `SELECT (SELECT coalesce(sum(size), 0) FROM archive_chunk WHERE account = ?1) +
-		(SELECT coalesce(sum(length(head)), 0) FROM archive WHERE account = ?1)`
-	_, err = one(w.conn, query, func(row *sqlite.Stmt) { bytes = row.ColumnInt64(0) }, account)
-	return bytes, err
-}
-
-func (w *writer) changeArchive(d *device, c server.ArchiveChange) error {
-	if err := w.dropChunks(d.account, c); err != nil {
-		return err
+// changeArchive carries a change out, and gives how many bytes of chunks went by it.
+func (w *writer) changeArchive(d *device, c server.ArchiveChange) (dropped int64, err error) {
+	if dropped, err = w.dropChunks(d.account, c); err != nil {
+		return dropped, err
 	}
 	if len(c.Chunk) > 0 {
 		if err := w.appendChunk(d, c); err != nil {
-			return err
+			return dropped, err
 		}
 	}
 	const upsert = `INSERT INTO archive (account, revision, head) VALUES (?, ?, ?)
 		ON CONFLICT DO UPDATE SET revision = excluded.revision, head = excluded.head`
-	return run(w.conn, upsert, nil, d.account, int64(c.Revision), c.Head)
+	return dropped, run(w.conn, upsert, nil, d.account, int64(c.Revision), c.Head)
 }
 
-// archiveFollows reports whether the change was made before, and refuses one that does not build on what is stored.
-func (w *writer) archiveFollows(account int64, c server.ArchiveChange) (made bool, err error) {
+// archiveFollows reports whether the change was made before, and refuses one that does not build on what is stored. head is how many
+// bytes the head has that is.
+func (w *writer) archiveFollows(account int64, c server.ArchiveChange) (head int, made bool, err error) {
 	var revision uint64
 	_, err = one(w.conn, "SELECT revision, head FROM archive WHERE account = ?", func(row *sqlite.Stmt) {
 		revision = uint64(row.ColumnInt64(0))
-		made = revision == c.Revision && bytes.Equal(blob(row, 1), c.Head)
+		stored := blob(row, 1)
+		head, made = len(stored), revision == c.Revision && bytes.Equal(stored, c.Head)
 	}, account)
 	if err == nil && !made && revision != c.Before {
 		err = server.ErrArchiveChanged
 	}
-	return made, err
+	return head, made, err
 }
 
-func (w *writer) dropChunks(account int64, c server.ArchiveChange) error {
+// dropChunks deletes what the change leaves out, and gives how many bytes that was.
+func (w *writer) dropChunks(account int64, c server.ArchiveChange) (dropped int64, err error) {
+	add := func(row *sqlite.Stmt) error {
+		dropped += row.ColumnInt64(0)
+		return nil
+	}
 	if c.DropAll {
-		return run(w.conn, "DELETE FROM archive_chunk WHERE account = ?", nil, account)
+		err = run(w.conn, "DELETE FROM archive_chunk WHERE account = ? RETURNING size", add, account)
+		return dropped, err
 	}
 	for _, room := range c.Drop {
-		const query = "DELETE FROM archive_chunk WHERE account = ? AND room = (SELECT row FROM room WHERE id = ?)"
-		if err := run(w.conn, query, nil, account, room[:]); err != nil {
-			return err
+		const query = "DELETE FROM archive_chunk WHERE account = ? AND room = (SELECT row FROM room WHERE id = ?) RETURNING size"
+		if err := run(w.conn, query, add, account, room[:]); err != nil {
+			return dropped, err
 		}
 	}
-	return nil
+	return dropped, nil
 }
 
 // appendChunk adds the room's next chunk, for a device that is in the room.

@@ -156,7 +156,10 @@ func TestQuotaFreed(t *testing.T) {
 	for i := range uint64(4) {
 		change := server.ArchiveChange{Account: alice.Account, Device: alice.ID, Before: 2 * i, Revision: 2*i + 1, Head: []byte("head"),
 			Room: alice.room, Chunk: large, Most: 2 * quota}
-		drop := server.ArchiveChange{Account: alice.Account, Device: alice.ID, Before: 2*i + 1, Revision: 2*i + 2, Head: []byte("head"), DropAll: true}
+		drop := server.ArchiveChange{Account: alice.Account, Device: alice.ID, Before: 2*i + 1, Revision: 2*i + 2, Head: []byte("head"), DropAll: i%2 == 0}
+		if !drop.DropAll {
+			drop.Drop = []ident.RoomID{alice.room}
+		}
 		if err := errors.Join(store.ChangeArchive(t.Context(), change), store.ChangeArchive(t.Context(), drop)); err != nil {
 			t.Fatalf("archive %d: %v", i, err)
 		}
