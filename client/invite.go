@@ -242,7 +242,8 @@ func (c *Client) RevokeRoomInvite(ctx context.Context, room ident.RoomID, id ide
 			return
 		}
 		c.delete(keyInvite(room, id))
-		c.wantChecked(call, room, []want{w})
+		c.acceptRoom(r)
+		c.want(call, r, []want{w})
 	})
 	return err
 }

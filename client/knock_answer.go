@@ -138,9 +138,7 @@ func (c *Core) full(r *room, account ident.AccountID) bool {
 var roomLimit = maxDevices
 
 func (c *Core) answerKnock(k ident.Knock, i invite, v verdict) {
-	body := &wire.AnswerKnock{Room: k.Room.Bytes(), Account: k.Account.Bytes(), Answer: k.Answer(i.keys, byte(v))}
-	c.ask(request{needs: ready, then: func(*Core, *wire.ServerFrame) {}, refused: func(*Core, *wire.Error) {},
-		frame: &wire.ClientFrame{Body: &wire.ClientFrame_AnswerKnock{AnswerKnock: body}}})
+	c.sayAnswer(k, k.Answer(i.keys, byte(v)))
 }
 
 // answerUnknown says that the room has no such invite; false: this device does not know yet whether it has.
@@ -148,8 +146,12 @@ func (c *Core) answerUnknown(r *room, k ident.Knock) bool {
 	if !c.caughtUp(r) {
 		return false
 	}
-	body := &wire.AnswerKnock{Room: k.Room.Bytes(), Account: k.Account.Bytes(), Answer: []byte{byte(verdictUnknown)}}
+	c.sayAnswer(k, []byte{byte(verdictUnknown)})
+	return true
+}
+
+func (c *Core) sayAnswer(k ident.Knock, answer []byte) {
+	body := &wire.AnswerKnock{Room: k.Room.Bytes(), Account: k.Account.Bytes(), Answer: answer}
 	c.ask(request{needs: ready, then: func(*Core, *wire.ServerFrame) {}, refused: func(*Core, *wire.Error) {},
 		frame: &wire.ClientFrame{Body: &wire.ClientFrame_AnswerKnock{AnswerKnock: body}}})
-	return true
 }
